@@ -1,0 +1,100 @@
+"""The one way each kind of value is written: base64url, times, SHA-256 names.
+
+Refuses every second spelling: re-encoding what was read must give the same text (wire.md,
+*Exact bytes*). No clock here; times are integers in milliseconds since 1970, UTC.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from signing.errors import EncodingInvalid
+
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+DIGEST_BYTES = 32
+
+
+def b64url_encode(data: bytes) -> str:
+    """Base64url without padding (RFC 4648 section 5)."""
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
+
+
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_+/=", b"+/***")
+
+
+def b64url_decode(text: str | bytes, size: int | None = None) -> bytes:
+    """Decode base64url without padding; the text must be the only spelling of its bytes.
+
+    Raises:
+        EncodingInvalid: another alphabet, padding, stray bits, or not ``size`` bytes.
+    """
+    raw = text.encode("ascii", "replace") if isinstance(text, str) else text
+    try:
+        data = binascii.a2b_base64(
+            raw.translate(_FROM_URL) + b"=" * (-len(raw) % 4), strict_mode=True
+        )
+    except binascii.Error as error:
+        raise EncodingInvalid("Expected base64url without padding.") from error
+    if size is not None and len(data) != size:
+        raise EncodingInvalid(f"Expected {size} bytes in base64url, got {len(data)}.")
+    if len(raw) % 4 and b64url_encode(data).encode() != raw:
+        raise EncodingInvalid("The base64url text has stray bits in its last character.")
+    return data
+
+
+def b64_decode(text: str) -> bytes:
+    """Decode padded standard base64, strictly, as notes and proofs carry it.
+
+    Raises:
+        EncodingInvalid: anything but the canonical spelling.
+    """
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise EncodingInvalid("Expected padded base64.") from error
+    if base64.b64encode(data).decode() != text:
+        raise EncodingInvalid("The base64 text is not canonical.")
+    return data
+
+
+def b64_encode(data: bytes) -> str:
+    """Padded standard base64 (RFC 4648 section 4)."""
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
+
+
+def sha256(data: bytes) -> bytes:
+    """SHA-256 of ``data``, 32 bytes."""
+    return hashlib.sha256(data).digest()
+
+
+@lru_cache(maxsize=256)
+def _seconds_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+
+
+def format_time(ms: int) -> str:
+    """``YYYY-MM-DDTHH:MM:SS.mmmZ`` of milliseconds since 1970."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{_seconds_text(seconds)}{rest:03d}Z"
+
+
+def parse_time(text: str) -> int:
+    """Milliseconds since 1970 of exactly ``YYYY-MM-DDTHH:MM:SS.mmmZ``.
+
+    Raises:
+        EncodingInvalid: any other spelling, or a day that does not exist.
+    """
+    if not _TIME.fullmatch(text):
+        raise EncodingInvalid("Expected a time like 2026-11-22T06:40:00.123Z.")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise EncodingInvalid("The time names a moment that does not exist.") from error
+    elapsed = moment - _EPOCH
+    return (elapsed.days * 86_400 + elapsed.seconds) * 1000 + elapsed.microseconds // 1000
