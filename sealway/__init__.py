@@ -1,0 +1,62 @@
+"""Sealway for people outside the operator: ask services, offer services, prove what was said.
+
+Owns the public names listed in `__all__`. Nothing is imported until one of them is used, so that
+`import sealway` costs next to nothing and a command line that needs no network loads none.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sealway.answers import Answer as Answer
+    from sealway.answers import Receipt as Receipt
+    from sealway.client import Client as Client
+    from sealway.client import Exchange as Exchange
+    from sealway.errors import AnswerPending as AnswerPending
+    from sealway.errors import BusUnavailable as BusUnavailable
+    from sealway.errors import ProfileInvalid as ProfileInvalid
+    from sealway.errors import ProofFailed as ProofFailed
+    from sealway.errors import Refused as Refused
+    from sealway.errors import Rejected as Rejected
+    from sealway.errors import SdkError as SdkError
+    from sealway.profile import Profile as Profile
+    from sealway.provider import Provider as Provider
+    from sealway.provider import Reject as Reject
+    from sealway.provider import Request as Request
+
+_HOMES = {
+    "Answer": "sealway.answers",
+    "AnswerPending": "sealway.errors",
+    "BusUnavailable": "sealway.errors",
+    "Client": "sealway.client",
+    "Exchange": "sealway.client",
+    "Profile": "sealway.profile",
+    "ProfileInvalid": "sealway.errors",
+    "ProofFailed": "sealway.errors",
+    "Provider": "sealway.provider",
+    "Receipt": "sealway.answers",
+    "Refused": "sealway.errors",
+    "Reject": "sealway.provider",
+    "Rejected": "sealway.errors",
+    "Request": "sealway.provider",
+    "SdkError": "sealway.errors",
+}
+
+__all__ = [  # noqa: PLE0604 - the table above is the list
+    *sorted(_HOMES),
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'sealway' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
