@@ -1,0 +1,67 @@
+# The default target explains the others. A target that shows something ends with one line of
+# figures, and exits 0 only if what it shows held.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+SUITES := $(wildcard tests/unit tests/conformance tests/house tests/integration tests/docs tests/e2e)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check fix test demo serve bench-quick faults docs clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  T=tests/unit/signing or T='revoked and not expired': what test runs"
+	@echo "  N=100 SEED=7: how many kills faults makes, and from which seed"
+
+setup: $(READY) ## the environment in .venv, from requirements.lock (the others do it by themselves)
+
+$(READY): requirements.lock pyproject.toml
+	@python=; for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if $$p -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	  then python=$$p; break; fi; done; \
+	if [ -z "$$python" ]; then \
+	  echo "setup: needs Python 3.11 or later with venv (Debian: apt-get install python3-venv)" >&2; \
+	  exit 1; fi; \
+	[ -x $(PY) ] || $$python -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes \
+	  -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
+	  --no-build-isolation -e .
+	@touch $@
+	@echo "setup: $$(grep -c == requirements.lock) packages pinned, $$($(PY) --version) in $(VENV)"
+
+check: $(READY) ## format, lint, types, import contracts, house rules
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) -m pytest -q tests/house
+	@echo "check: 5 checks, 5 held"
+
+fix: $(READY) ## put format and imports right
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+test: $(READY) ## all tests, the quick ones first; T= selects
+	$(PY) -m pytest $(if $(findstring /,$(T)),$(T),$(SUITES) $(if $(T),-k '$(T)'))
+
+demo: $(READY) ## agencies exchange data through a bus; then an audit of what it recorded
+	@$(PY) examples/demo.py
+
+serve: $(READY) ## the demo's agencies and bus, left running, with commands to paste
+	@$(PY) examples/demo.py --serve
+
+bench-quick: $(READY) ## exchanges per second against a plain proxy, in one run
+	@$(PY) benchmarks/quick.py
+
+faults: $(READY) ## kill the server N times under load from SEED; count what was lost or doubled
+	@$(PY) tests/faults/run.py $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
+
+docs: $(READY) ## run the commands that README and docs show
+	@$(PY) -m tests.docs.run
+
+clean: ## remove .venv and what the tools left behind
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
