@@ -1,0 +1,1 @@
+"""The service: accept, record, route, deliver, answer; the only place with servers and loops."""

@@ -1,0 +1,1 @@
+"""The HTTP edge: routes, authentication, problems; nothing here decides what is accepted."""

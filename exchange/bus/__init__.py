@@ -1,0 +1,1 @@
+"""What carries records between processes; it may lose, repeat, delay and reorder them."""

@@ -1,0 +1,1 @@
+"""Settings, first start, wiring and the commands that run the service."""
