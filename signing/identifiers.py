@@ -27,7 +27,9 @@ _SERVICE = re.compile(r"[a-z][a-z0-9-]{0,63}(?:\.v[0-9]{1,4})?", re.ASCII)
 _CODE = re.compile(r"[a-z0-9.-]{1,64}", re.ASCII)
 _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
-_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
+_UUID7 = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
+)
 
 
 def _parse(pattern: re.Pattern[str], text: str, what: str, like: str) -> str:

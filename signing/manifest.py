@@ -17,9 +17,7 @@ from signing.identifiers import Code, Fingerprint, MessageId, ServiceCode, Syste
 from signing.strict_json import parse_json
 
 Digest = NewType("Digest", str)
-Kind = Literal[
-    "request", "response", "interim", "rejection", "acknowledgement", "cancel", "event"
-]
+Kind = Literal["request", "response", "interim", "rejection", "acknowledgement", "cancel", "event"]
 
 KINDS: frozenset[str] = frozenset(get_args(Kind))
 ANSWERS: frozenset[str] = frozenset({"response", "rejection"})

@@ -1,0 +1,146 @@
+"""Leaves: the one line a log keeps of an act (log.md, *Leaf*). Final bytes.
+
+Compact JSON, members in the documented order, absent ones left out, ASCII, at most 1 kB. A
+verifier hashes the bytes it was given and never rebuilds them.
+"""
+
+import hmac
+import json
+import os
+from dataclasses import dataclass
+from typing import Any, NewType
+
+from signing.encoding import b64url_decode, b64url_encode
+from signing.errors import EncodingInvalid, ProofInvalid
+from signing.strict_json import parse_json
+
+LeafSalt = NewType("LeafSalt", bytes)
+
+LEAF_BYTES_MAX = 1_000
+LEAF_SALT_BYTES = 32
+NONCE_BYTES = 16
+
+TRAFFIC_KINDS = frozenset(
+    "request response interim rejection acknowledgement cancel event refusal delivered expired "
+    "dead".split()
+)
+DIRECTORY_KINDS = frozenset({"registry", "trust", "policy"})
+LOG_0_KINDS = DIRECTORY_KINDS | {"shard", "heads", "read", "export", "erase", "replay"}
+BARE_KINDS = DIRECTORY_KINDS | {"shard", "heads"}
+"""Kinds whose leaves name nobody: ``v k n ts reg env`` only."""
+
+_ORDER = ("v", "k", "n", "ts", "from", "to", "svc", "grant", "test", "reg", "ref", "env")
+_BARE = frozenset({"v", "k", "n", "ts", "reg", "env"})
+_ALL = frozenset(_ORDER)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf's members; ``raw`` is what is hashed."""
+
+    raw: bytes
+    k: str
+    ts_ms: int
+    reg: int
+    env: str
+    sender: str | None = None
+    to: str | None = None
+    svc: str | None = None
+    grant: str | None = None
+    test: bool = False
+    ref: str | None = None
+
+
+def new_leaf_salt() -> bytes:
+    """32 random bytes that keep a leaf's commitment from being guessed."""
+    return os.urandom(LEAF_SALT_BYTES)
+
+
+def commit_to(salt: bytes, act: bytes) -> str:
+    """``env``: base64url HMAC-SHA-256 of the exact bytes of an envelope or record."""
+    return b64url_encode(hmac.digest(salt, act, "sha256"))
+
+
+def encode_leaf(
+    k: str,
+    ts_ms: int,
+    reg: int,
+    env: str,
+    *,
+    sender: str | None = None,
+    to: str | None = None,
+    svc: str | None = None,
+    grant: str | None = None,
+    test: bool = False,
+    ref: str | None = None,
+    nonce: bytes | None = None,
+) -> bytes:
+    """A new leaf's bytes. Values are identifiers and digests of known alphabets: no escaping."""
+    nonce64 = b64url_encode(nonce or os.urandom(NONCE_BYTES))
+    text = f'{{"v":1,"k":"{k}","n":"{nonce64}","ts":{ts_ms}'
+    if sender is not None:
+        text += f',"from":"{sender}"'
+    if to is not None:
+        text += f',"to":"{to}"'
+    if svc is not None:
+        text += f',"svc":"{svc}"'
+    if grant is not None:
+        text += f',"grant":"{grant}"'
+    if test:
+        text += ',"test":true'
+    text += f',"reg":{reg}'
+    if ref is not None:
+        text += f',"ref":"{ref}"'
+    leaf = f'{text},"env":"{env}"}}'.encode("ascii")
+    assert len(leaf) <= LEAF_BYTES_MAX
+    return leaf
+
+
+def parse_leaf(raw: bytes) -> Leaf:
+    """Read a leaf's bytes, strictly, and only in the one spelling.
+
+    Raises:
+        ProofInvalid: not a v 1 leaf, or members out of order.
+    """
+    fields = parse_json(raw, depth_max=1, bytes_max=LEAF_BYTES_MAX)
+    if type(fields) is not dict:
+        raise ProofInvalid("A leaf must be a JSON object.")
+    kind = fields.get("k")
+    allowed = _BARE if kind in BARE_KINDS else _ALL
+    if fields.get("v") != 1 or not _BARE <= fields.keys() <= allowed:
+        raise ProofInvalid("The leaf does not have the members of a v 1 leaf.")
+    ordered = {name: fields[name] for name in _ORDER if name in fields}
+    if json.dumps(ordered, separators=(",", ":")).encode() != raw:
+        raise ProofInvalid("The leaf is not in the one spelling.")
+    _check_values(fields)
+    return Leaf(
+        raw=raw,
+        k=fields["k"],
+        ts_ms=fields["ts"],
+        reg=fields["reg"],
+        env=fields["env"],
+        sender=fields.get("from"),
+        to=fields.get("to"),
+        svc=fields.get("svc"),
+        grant=fields.get("grant"),
+        test="test" in fields,
+        ref=fields.get("ref"),
+    )
+
+
+def _check_values(fields: dict[str, Any]) -> None:
+    texts = [fields[name] for name in _ALL - {"v", "ts", "reg", "test"} if name in fields]
+    numbers = (fields["ts"], fields["reg"])
+    if not all(type(text) is str for text in texts) or fields.get("test", True) is not True:
+        raise ProofInvalid("A leaf's member has the wrong type.")
+    if not all(type(number) is int and 0 <= number < 2**53 for number in numbers):
+        raise ProofInvalid("A leaf's ts and reg are integers.")
+    if fields["k"] not in TRAFFIC_KINDS | LOG_0_KINDS:
+        raise ProofInvalid("The leaf is of an unknown kind.")
+    try:
+        b64url_decode(fields["n"], NONCE_BYTES)
+        for name in ("env", "ref"):
+            if name in fields:
+                b64url_decode(fields[name], 32)
+    except EncodingInvalid as error:
+        raise ProofInvalid("A leaf's n, env or ref is malformed.") from error
