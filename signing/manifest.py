@@ -280,7 +280,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """The bytes to sign for a manifest we compose: compact JSON, members in the documented order."""
+    """The bytes to sign for a manifest we compose: compact JSON, in the documented order."""
     m = manifest
     fields: dict[str, Any] = {"v": m.v, "bus": m.bus, "id": m.id, "kind": m.kind, "from": m.sender}
     optional = {

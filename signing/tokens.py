@@ -66,7 +66,7 @@ def verify_token(text: str, call: Call, resolver: KeyResolver, now_s: int) -> Ve
         raise TokenInvalid(f"The bearer token does not hold: {error.detail}") from error
     _check_call(claims, call, certificate)
     _check_time(claims, envelope.iat_s, now_s)
-    return VerifiedToken(certificate, claims["jti"], claims["exp"])
+    return VerifiedToken(certificate, str(claims["jti"]), int(claims["exp"]))
 
 
 def _claims(envelope: Envelope) -> dict[str, str | int]:
