@@ -42,7 +42,7 @@ class AttemptFailed(AdapterError):
 
 
 class ProviderUnreachable(AttemptFailed):
-    """No connection, a connection lost before the answer was whole, or "not now" (502, 503, 504)."""
+    """No connection, one lost before the answer was whole, or "not now" (502, 503, 504)."""
 
     code = "provider-unreachable"
 
