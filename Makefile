@@ -16,6 +16,7 @@ help: ## this list
 	@echo "  N=100 SEED=7: how many kills faults makes, and from which seed"
 
 setup: $(READY) ## the environment in .venv, from requirements.lock (the others do it by themselves)
+	@echo "setup: $$(grep -c '^[a-z].*==' requirements.lock) packages pinned, $$($(PY) --version)"
 
 $(READY): requirements.lock pyproject.toml
 	@python=; for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -30,7 +31,6 @@ $(READY): requirements.lock pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
 	  --no-build-isolation -e .
 	@touch $@
-	@echo "setup: $$(grep -c == requirements.lock) packages pinned, $$($(PY) --version) in $(VENV)"
 
 check: $(READY) ## format, lint, types, import contracts, house rules
 	$(VENV)/bin/ruff format --check .
