@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import orjson
 
@@ -116,7 +116,7 @@ def problem(
 
 def problem_bytes(code: str, detail: str, **members: Any) -> bytes:
     """`problem` as the body to send, with media type `MEDIA_TYPE`; takes the same arguments."""
-    return cast(bytes, orjson.dumps(problem(code, detail, **members)))
+    return orjson.dumps(problem(code, detail, **members))
 
 
 def problem_status(code: str) -> int:

@@ -15,8 +15,8 @@ from typing import Protocol, Self
 from signing.errors import SealwayError
 from signing.identifiers import MessageId, ServiceCode, SystemId
 
-PAYLOAD_BYTES_MAX = 256 * 1024
-"""The largest payload that rides along: what one Kafka record holds; larger ones are read back."""
+BATCH_RECORDS_MAX = 500
+"""The most records in one batch to a reader: about 2 ms of work before it looks up again."""
 
 
 class BusError(SealwayError):
@@ -47,8 +47,9 @@ class Dispatch:
     """The fast path to one delivery row: this message waits for this recipient.
 
     `payload` is what the publisher still had in memory (the message), so that a deliverer needn't
-    read it. The embedded bus passes the object by reference; a broker's implementation encodes it.
-    It may be missing at the other end, always: whoever reads a record can read the row.
+    read it; `payload_bytes` is what it weighs. The embedded bus passes the object by reference, a
+    broker's implementation encodes it. It may be missing at the other end: whoever reads a record
+    can read the row.
     """
 
     message_id: MessageId
@@ -131,7 +132,7 @@ class Subscription(Protocol):
         ...
 
     async def __anext__(self) -> Sequence[Carried]:
-        """Wait for the next batch, 1 to 500 records.
+        """Wait for the next batch, 1 to `BATCH_RECORDS_MAX` records.
 
         Raises:
             StopAsyncIteration: the subscription was closed, or the bus has stopped.
