@@ -1,5 +1,5 @@
-"""What a payload must look like, and what may change between its versions.
+"""What a payload must look like: schemas are admitted here, and payloads checked against them.
 
-Owns formats, the catalogue and fingerprints. Refuses sockets, databases and clocks: what needs
-storage says so in a Protocol. Invariant: the same text has the same fingerprint everywhere.
+Pure: no sockets, no database, no clock. Imports ``signing`` only. Who may register a schema, and
+which service speaks it, is for ``registry``.
 """

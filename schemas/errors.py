@@ -1,0 +1,72 @@
+"""The branch for what schemas refuse.
+
+    SealwayError
+    └── SchemaError
+        ├── SchemaInvalid     a text that is not admitted as a schema; ``reason`` says which rule
+        ├── SchemaUnknown     a format, or a fingerprint, that nobody registered
+        └── PayloadInvalid    a payload that does not satisfy its schema; ``errors`` lists where
+
+Invariant: a ``PayloadInvalid`` carries names from the schema and positions in the payload, never
+a value of the payload.
+"""
+
+from dataclasses import dataclass
+
+from schemas.reasons import SENTENCES, Reason
+from signing.errors import SealwayError
+
+
+class SchemaError(SealwayError):
+    """What the schemas package refuses."""
+
+    code = "request-invalid"
+
+
+class SchemaInvalid(SchemaError):
+    """A text that is not admitted; ``pointer`` is the JSON Pointer of the place in it."""
+
+    code = "request-invalid"
+
+    def __init__(self, reason: Reason, pointer: str = "", **values: object) -> None:
+        place = pointer or "the top of the schema"
+        super().__init__(SENTENCES[reason].format(place=place, **values), reason=reason)
+        self.reason = reason
+        self.pointer = pointer
+
+
+class SchemaUnknown(SchemaError):
+    """A schema format that is not offered, or a fingerprint that is not registered."""
+
+    code = "schema-unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadError:
+    """One place where a payload fails: JSON Pointer, keyword, a sentence without values."""
+
+    pointer: str
+    keyword: str
+    message: str
+
+
+class PayloadInvalid(SchemaError):
+    """A payload that is not strict JSON or does not satisfy its schema.
+
+    ``complete`` is false when the list was cut: more than 100 errors, or a payload so big that
+    only its first error was looked for.
+    """
+
+    code = "payload-invalid"
+
+    def __init__(self, errors: tuple[PayloadError, ...], *, complete: bool = True) -> None:
+        assert errors, "a payload without errors is valid"
+        first = errors[0]
+        count = f"{len(errors)}{'' if complete else ' or more'}"
+        noun = "place" if count == "1" else "places"
+        where = first.pointer or "the top"
+        super().__init__(
+            f"The payload does not satisfy its schema in {count} {noun}; "
+            f"first at {where}: {first.message}"
+        )
+        self.errors = errors
+        self.complete = complete

@@ -1,0 +1,1 @@
+"""The schema formats on offer, each behind the one Protocol of ``port``."""
