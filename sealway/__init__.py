@@ -44,7 +44,7 @@ _HOMES = {
     "SdkError": "sealway.errors",
 }
 
-__all__ = [  # noqa: PLE0604 - the table above is the list
+__all__ = [
     *sorted(_HOMES),
 ]
 

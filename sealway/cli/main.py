@@ -1,0 +1,115 @@
+"""The entry of the command line: runs a verb and turns what it raises into an exit code.
+
+Exit codes, for every verb: 0 yes, 1 no, 2 can't tell, 3 usage or settings, 4 bus not reachable.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from sealway.cli.lazy import Verbs
+
+if TYPE_CHECKING:
+    from signing.errors import SealwayError
+
+YES: Final = 0
+NO: Final = 1
+CANNOT_TELL: Final = 2
+USAGE: Final = 3
+NOT_REACHABLE: Final = 4
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+def sealway() -> None:
+    """Ask other agencies' systems for data, answer them, and prove what was said.
+
+    \b
+    Exit codes: 0 yes, 1 no, 2 can't tell, 3 usage or settings, 4 bus not reachable.
+
+    \b
+    Example:
+      sealway ask sx/GOV/3003/territories subdivisions \\
+          --purpose statistics '{"country":"FI"}'
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; `arguments` are those after the program's name. Returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        result = sealway.main(args=words, prog_name="sealway", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return YES if not words else USAGE
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        return CANNOT_TELL
+    except BrokenPipeError:
+        sys.stderr.close()
+        return YES
+    except Exception as error:
+        return _failed(error, as_json="--json" in words)
+    return result if isinstance(result, int) else YES
+
+
+def _failed(error: Exception, *, as_json: bool) -> int:
+    """Print what a `SealwayError` says and give its exit code; anything else goes on up."""
+    from signing.errors import SealwayError  # not needed for --help
+
+    if not isinstance(error, SealwayError):
+        raise error
+    outcome, code = _outcome(error)
+    if as_json:
+        from sealway.cli.output import print_json
+
+        print_json(_described(outcome, error))
+    else:
+        from sealway.cli.output import note
+
+        note(f"{outcome}: {error}")
+        remedy = getattr(error, "remedy", "")
+        if remedy:
+            note(f"  {remedy}")
+        for item in getattr(error, "problem", {}).get("errors", []):
+            note(f"  {item.get('pointer', '')}: {item.get('message', '')}")
+    return code
+
+
+def _outcome(error: SealwayError) -> tuple[str, int]:
+    from sealway import errors
+
+    table: tuple[tuple[type[Exception], str, int], ...] = (
+        (errors.Refused, "refused", NO),
+        (errors.Rejected, "rejected", NO),
+        (errors.AnswerPending, "pending", CANNOT_TELL),
+        (errors.ProofFailed, "not proven", NO),
+        (errors.BusUnavailable, "bus not reachable", NOT_REACHABLE),
+        (errors.ProfileInvalid, "profile", USAGE),
+    )
+    for sort, outcome, code in table:
+        if isinstance(error, sort):
+            return outcome, code
+    return "invalid", USAGE
+
+
+def _described(outcome: str, error: SealwayError) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "outcome": outcome.replace(" ", "-"),
+        "code": error.code,
+        "detail": error.detail,
+    }
+    for name in ("remedy", "retryable", "text", "problem"):
+        value = getattr(error, name, None)
+        if value not in (None, "", {}):
+            described[name] = value
+    exchange = getattr(error, "exchange", None)
+    if exchange is not None:
+        described["id"] = exchange.id
+    return described

@@ -1,0 +1,3 @@
+"""`sealway profile`: add, list, use."""
+
+from __future__ import annotations

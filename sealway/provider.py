@@ -1,0 +1,240 @@
+"""The provider: handlers that answer questions from a mailbox.
+
+Owns the loop: lease, verify, call, sign, answer. A request that is not proven never reaches a
+handler. The answer's acceptance ends the lease, so a provider may be killed at any moment: what
+it had not answered comes back when its lease runs out, and the handler may see an id again only
+after that. Logs events, never content.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Final
+
+import httpx
+
+from sealway.connection import Connection, SystemClock
+from sealway.conversation import Conversation
+from sealway.credentials import SystemCredentials, identity_of
+from sealway.errors import BusUnavailable, ProofFailed, Refused, SdkError
+from sealway.exchange_rules import Delivered
+from sealway.profile import Profile, load_profile
+from sealway.requests import Handler, Reject, Request, part_of
+from sealway.serving import AnswerMemory, Leased, Serving
+from sealway.steps import FIRST_PAUSE_S, PAUSE_S_MAX, Clock
+from sealway.trust import Trust
+
+log = logging.getLogger(__name__)
+
+LEASE_S: Final = 60  # how long a killed provider's questions stay away; handlers take less
+WAIT_S: Final = 20  # how long the bus holds an empty lease call open
+BATCH: Final = 8  # what one loop holds at once; the last must still be within its lease
+IDLE_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+__all__ = ["Provider", "Reject", "Request"]
+
+
+class _Stopped(BaseException):
+    """Breaks an idle wait when a signal asks to end; never leaves this module."""
+
+
+class Provider:
+    """A provider system's side of a mailbox."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        lease_s: int = LEASE_S,
+        wait_s: int = WAIT_S,
+        clock: Clock | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        identity = identity_of(profile)
+        self.system = identity.system
+        talk = Conversation(identity, Trust.of(profile), self._clock)
+        self._serving = Serving(talk, lease_s, wait_s, BATCH)
+        self._memory = AnswerMemory()
+        self._handlers: dict[str, Handler] = {}
+        self._stopping = threading.Event()
+        self._idle = False
+        self._connection = Connection(
+            profile.url, SystemCredentials(identity, self._clock), clock=clock, transport=transport
+        )
+
+    @classmethod
+    def from_profile(cls, name: str | None = None, *, lease_s: int = LEASE_S) -> Provider:
+        """A provider for the profile `name`, or for the one in force.
+
+        `lease_s` bounds how long one question may be worked on; it is also how long a question
+        stays away after the process was killed.
+
+        Raises:
+            ProfileInvalid: there is none, or it is no system's, or its files can't be used.
+        """
+        return cls(load_profile(name), lease_s=lease_s)
+
+    def service(self, code: str) -> Callable[[Handler], Handler]:
+        """Register a handler for a service.
+
+        It gets a `Request` and returns a dict or list (sent as JSON), bytes (sent as they are, as
+        application/json), anything with `body` and `type`, or a `Reject`. When it raises, the
+        question comes back after its lease; after several times a person has to look.
+        """
+
+        def register(handler: Handler) -> Handler:
+            assert code not in self._handlers, f"{code} has a handler already"
+            self._handlers[code] = handler
+            return handler
+
+        return register
+
+    def run(self, until: Callable[[], bool] | None = None) -> None:
+        """Serve until `stop()`, SIGTERM, SIGINT, or until `until()` is true between two leases.
+
+        A question being answered when a signal comes is answered first. Signals are only caught
+        when this runs in the main thread. While the bus is away, it waits and tries again.
+
+        Raises:
+            Refused: the bus will not have us at all (unknown key, suspended system).
+            ProofFailed: the bus cannot prove its own keys.
+        """
+        assert self._handlers, "register a handler with @provider.service(code) first"
+        with self._signals():
+            pause_s = FIRST_PAUSE_S
+            while not self._stopping.is_set() and not (until is not None and until()):
+                try:
+                    self.serve_once()
+                    pause_s = FIRST_PAUSE_S
+                except _Stopped:
+                    break
+                except BusUnavailable as error:
+                    log.warning("provider.bus_unavailable: %s", error.detail)
+                    self._rest(pause_s)
+                    pause_s = min(pause_s * 2, PAUSE_S_MAX)
+                except Refused as error:
+                    if not error.retryable:
+                        raise
+                    log.warning("provider.lease_refused: %s", error.code)
+                    self._rest(pause_s)
+                    pause_s = min(pause_s * 2, PAUSE_S_MAX)
+        log.info("provider.stopped")
+
+    def serve_once(self) -> int:
+        """Lease one batch, answer it, and say how many deliveries there were.
+
+        Raises:
+            Refused, BusUnavailable, ProofFailed: the lease call itself failed.
+        """
+        self._idle = True
+        try:
+            if self._stopping.is_set():
+                return 0
+            batch = self._connection.run(self._serving.lease(sorted(self._handlers)))
+        finally:
+            self._idle = False
+        for leased in batch:
+            if self._stopping.is_set():
+                break
+            self._serve(leased)
+        return len(batch)
+
+    def stop(self) -> None:
+        """Ask `run` to end after the question in hand; from any thread or a signal handler."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Close the connection; closing twice is nothing."""
+        self._connection.close()
+
+    def _serve(self, leased: Leased) -> None:
+        try:
+            delivered = self._connection.run(self._serving.open(leased))
+            if delivered is None:
+                log.info("provider.delivery_skipped: %s has expired", leased.id)
+                return
+            frame = self._memory.get(leased.id)
+            if frame is None:
+                frame = self._answer(delivered, leased)
+                self._memory.put(leased.id, frame)
+            self._connection.run(self._serving.answer(frame, leased))
+            log.info("provider.answered: %s %s", leased.service, leased.id)
+        except ProofFailed as error:
+            log.error("provider.delivery_unproven: %s %s", leased.id, error.detail)
+        except Refused as error:
+            log.warning("provider.answer_refused: %s %s", leased.id, error.code)
+        except BusUnavailable:
+            log.warning("provider.answer_undelivered: %s is kept to be sent again", leased.id)
+        except _HandlerFailed as error:
+            log.error("provider.handler_failed: %s %s %s", leased.service, leased.id, error)
+
+    def _answer(self, delivered: Delivered, leased: Leased) -> bytes:
+        request = Request.of(delivered, leased.attempt)
+        try:
+            said = self._handlers[request.service](request)
+            part = None if isinstance(said, Reject) else part_of(said)
+        except SdkError:
+            raise
+        except Exception as error:
+            raise _HandlerFailed(_place(error)) from None
+        if isinstance(said, Reject):
+            return self._serving.rejection(delivered, said)
+        assert part is not None
+        return self._serving.response(delivered, part)
+
+    def _rest(self, seconds: float) -> None:
+        self._idle = True
+        try:
+            self._stopping.wait(seconds)
+        except _Stopped:
+            self._stopping.set()
+        finally:
+            self._idle = False
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def asked(number: int, frame: FrameType | None) -> None:
+            self._stopping.set()
+            if self._idle:
+                self._idle = False
+                raise _Stopped
+
+        before = {number: signal.signal(number, asked) for number in IDLE_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def __enter__(self) -> Provider:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _HandlerFailed(Exception):
+    """Where a handler raised, without what it said: that may be content."""
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{where}"

@@ -1,0 +1,169 @@
+"""A provider's conversations with the bus, as steps: lease, open, answer.
+
+Owns what a lease's members mean and how an answer is made; refuses to call a handler. An answer
+is signed once; every later try sends the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sealway.conversation import Conversation
+from sealway.errors import ProofFailed
+from sealway.exchange_rules import CONTEXT, Delivered, check_request, encode_json
+from sealway.requests import Reject
+from sealway.steps import GRACE_S, Call, Steps, object_of, once, problem_of, repeat
+from signing.compose import PartIn, answer_draft, compose
+from signing.encoding import b64url_decode, parse_time
+from signing.errors import SealwayError
+from signing.identifiers import Code
+from signing.message import DELIVERY_TYPE, FRAME_TYPE
+
+ANSWER_S: Final = 30.0  # how long to try to hand an answer over before going on
+ANSWERS_MAX: Final = 1000  # a repeat comes within minutes; a busy mailbox does ten a second
+ANSWERS_BYTES_MAX: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """One delivery held under a lease. `data` is its delivery form, or `href` leads to it."""
+
+    lease: str
+    id: str
+    service: str
+    attempt: int
+    until_ms: int
+    data: bytes | None
+    href: str | None
+
+
+class AnswerMemory:
+    """The frames of answers given lately, so that a repeat is answered with the same bytes."""
+
+    def __init__(self) -> None:
+        self._frames: OrderedDict[str, bytes] = OrderedDict()
+        self._size = 0
+
+    def get(self, message_id: str) -> bytes | None:
+        """The frame of the answer to that request, if it is remembered."""
+        return self._frames.get(message_id)
+
+    def put(self, message_id: str, frame: bytes) -> None:
+        """Remember an answer; the oldest go when there are too many."""
+        self._frames[message_id] = frame
+        self._size += len(frame)
+        while len(self._frames) > ANSWERS_MAX or self._size > ANSWERS_BYTES_MAX:
+            _, dropped = self._frames.popitem(last=False)
+            self._size -= len(dropped)
+
+
+class Serving:
+    """One system's side of its mailbox."""
+
+    def __init__(self, talk: Conversation, lease_s: int, wait_s: int, batch: int) -> None:
+        self._talk = talk
+        self._lease_s = lease_s
+        self._wait_s = wait_s
+        self._batch = batch
+
+    def lease(self, services: Sequence[str]) -> Steps[list[Leased]]:
+        """Lease a batch, waiting for one at the bus.
+
+        Raises:
+            Refused, BusUnavailable: no. ProofFailed: not a reply we understand.
+        """
+        wish = {
+            "services": list(services),
+            "kinds": ["request"],
+            "deliveries_max": self._batch,
+            "wait_s": self._wait_s,
+            "lease_s": self._lease_s,
+        }
+        call = Call(
+            "POST",
+            "/v1/mailbox/lease",
+            {"content-type": "application/json"},
+            json.dumps(wish).encode(),
+            self._wait_s + GRACE_S,
+        )
+        members = object_of((yield from once(call)))
+        deliveries = members.get("deliveries")
+        if not isinstance(deliveries, list):
+            raise ProofFailed("The bus's reply to a lease has no deliveries.")
+        return [_leased(item) for item in deliveries]
+
+    def open(self, leased: Leased) -> Steps[Delivered | None]:
+        """The verified request; None when its time, or its lease, is over.
+
+        Raises:
+            ProofFailed: not proven. Refused, BusUnavailable: it could not be fetched.
+        """
+        data = leased.data
+        if data is None:
+            assert leased.href is not None
+            reply = yield from once(Call("GET", leased.href, {"accept": DELIVERY_TYPE}))
+            if reply.status >= 400:
+                raise problem_of(reply)
+            data = reply.body
+        delivered = yield from self._talk.open(data)
+        check_request(delivered, self._talk.identity.system)
+        manifest = delivered.envelope.manifest
+        if manifest.id != leased.id or manifest.service != leased.service:
+            raise ProofFailed("The lease names another message than the one it holds.")
+        now_ms = self._talk.clock.now_ms()
+        if now_ms >= leased.until_ms:
+            return None
+        if manifest.expires_ms is not None and now_ms >= manifest.expires_ms:
+            return None
+        return delivered
+
+    def response(self, request: Delivered, part: PartIn) -> bytes:
+        """The frame of a signed response."""
+        envelope = request.envelope
+        now_ms = self._talk.clock.now_ms()
+        draft = answer_draft(envelope.manifest, envelope.digest, "response", now_ms)
+        return compose(draft, [part], self._talk.identity.signer).frame
+
+    def rejection(self, request: Delivered, reject: Reject) -> bytes:
+        """The frame of a signed rejection; its text, if any, travels in the part `context`."""
+        envelope = request.envelope
+        now_ms = self._talk.clock.now_ms()
+        reason = Code(reject.code)
+        draft = answer_draft(envelope.manifest, envelope.digest, "rejection", now_ms, reason)
+        context = PartIn(encode_json({"text": reject.text}), name=CONTEXT)
+        return compose(draft, [context] if reject.text else [], self._talk.identity.signer).frame
+
+    def answer(self, frame: bytes, leased: Leased) -> Steps[None]:
+        """Hand an answer over, with the same bytes until it is taken or the time is over.
+
+        Raises:
+            Refused: too late, answered already, or not what the schema says.
+            BusUnavailable: not reached in time.
+        """
+        clock = self._talk.clock
+
+        def make(left_s: float) -> Call:
+            headers = {"content-type": FRAME_TYPE}
+            return Call("POST", "/v1/messages", headers, frame, left_s + GRACE_S, bearer=False)
+
+        object_of((yield from repeat(make, clock, clock.elapsed_s() + ANSWER_S)))
+
+
+def _leased(item: Any) -> Leased:
+    try:
+        data = item.get("delivery")
+        return Leased(
+            lease=str(item["lease"]),
+            id=str(item["id"]),
+            service=str(item["service"]),
+            attempt=int(item["attempt"]),
+            until_ms=parse_time(item["lease_until"]),
+            data=b64url_decode(data) if data is not None else None,
+            href=None if data is not None else str(item["href"]),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, SealwayError) as error:
+        raise ProofFailed("A lease in the bus's reply lacks what it needs.") from error
