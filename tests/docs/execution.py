@@ -13,6 +13,8 @@ from tests.docs.expected import Step, keeps, keeps_in_order, promises_in_comment
 
 # What a reader types against a bus started by `make serve`.
 DOCUMENTED_ADDRESS = re.compile(r"\b(localhost|127\.0\.0\.1):8480\b")
+# What a reader's terminal does not have: the make that runs us, and settings of another bus.
+PRIVATE = re.compile(r"MAKE|MFLAGS|SEALWAY_|PYTEST_")
 _MARK = "\x1edone"
 _PIPE_CLOSED = 128 + signal.SIGPIPE  # a reader like `head` had enough: no failure
 
@@ -72,8 +74,9 @@ def _run_console(block: Block, steps: list[Step], where: Surroundings) -> Outcom
 
 def _run(argv: list[str], where: Surroundings, timeout_s: int) -> tuple[int, str]:
     binaries = str(Path(sys.executable).parent)
+    inherited = {name: value for name, value in os.environ.items() if not PRIVATE.match(name)}
     environment = {
-        **os.environ,
+        **inherited,
         "PATH": binaries + os.pathsep + os.environ.get("PATH", ""),
         "COLUMNS": "100",
         "NO_COLOR": "1",

@@ -135,6 +135,14 @@ def test_a_documented_address_becomes_the_running_bus(tmp_path: Path) -> None:
     assert run(console(text), tmp_path, "127.0.0.1:5555").held
 
 
+def test_a_block_does_not_see_the_make_that_runs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAKELEVEL", "1")
+    monkeypatch.setenv("SEALWAY_HOME", "/elsewhere")
+    assert run(console("$ echo [$MAKELEVEL$SEALWAY_HOME]\n[]\n"), tmp_path).held
+
+
 def test_a_command_whose_reader_had_enough_has_not_failed(tmp_path: Path) -> None:
     assert run(console("$ seq 1000000 | head -1\n1\n"), tmp_path).held
 
