@@ -1,0 +1,160 @@
+"""The settings object: one, frozen, made once at the start of a process.
+
+Owns names, types and defaults of everything an operator can set. Refuses to own where values come
+from (`load`), and secrets: a setting names the file that holds one.
+
+Invariant: paths are absolute; every key is one that is listed here.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, cast
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+
+from adapters.egress import HostRule
+from exchange.operation.settings.limits import Delivery, Limits, Table
+from signing.errors import SealwayError
+from signing.identifiers import parse_instance, parse_system_id
+
+
+_BUS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?", re.ASCII)
+
+
+def _absolute(path: Path, info: ValidationInfo) -> Path:
+    folder = cast(dict[str, Path], info.context or {}).get("folder", Path())
+    return (folder / path.expanduser()).absolute()
+
+
+def _bus_url(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+        raise ValueError("must be an address like https://bus.example, without query")
+    if url.username or url.password:
+        raise ValueError("must not hold a name or password")
+    return text.rstrip("/")
+
+
+def _bus_name(text: str) -> str:
+    if not _BUS_NAME.fullmatch(text):
+        raise ValueError("must be small letters, digits, '.' and '-', like sx.example")
+    return text
+
+
+def _instance(text: str) -> str:
+    try:
+        return parse_instance(text)
+    except SealwayError:
+        raise ValueError("must be one segment of an identifier, like sx") from None
+
+
+def _system_id(text: str) -> str:
+    try:
+        return parse_system_id(text)
+    except SealwayError:
+        raise ValueError("must be a system identifier like sx/GOV/2002/civil-registry") from None
+
+
+def _host_rule(text: str) -> str:
+    try:
+        HostRule.parse(text)
+    except SealwayError as error:
+        raise ValueError(error.detail) from None
+    return text
+
+
+FilePath = Annotated[Path, AfterValidator(_absolute)]
+BusName = Annotated[str, AfterValidator(_bus_name)]
+AdapterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+
+
+class Egress(Table):
+    """`[egress]`: the only hosts this process may call."""
+
+    hosts: tuple[Annotated[str, AfterValidator(_host_rule)], ...] = Field(
+        default=(),
+        description="rules `host:port` or `host:port private`; none by default, so that a bus "
+        "reaches nothing that its operator didn't list",
+    )
+    ca_file: FilePath | None = Field(
+        default=None, description="certificate authorities in PEM, instead of the system's"
+    )
+
+
+class HostedKey(Table):
+    """`[hosted."<system id>"]`: the key under which an adapter here answers for a system."""
+
+    key: FilePath = Field(description="file with the private key in PEM")
+    certificate: FilePath = Field(description="file with the system's certificate in PEM")
+
+
+class Policy(Table):
+    """`[policy]`: what the bus allows; recorded in log 0 at the start when it has changed."""
+
+    founder: bool = Field(
+        default=True,
+        description="whether the token that `init` made may act: operator, and integrator of "
+        "every member; turn it off when people have tokens of their own",
+    )
+    algorithms: tuple[Literal["ES256", "Ed25519"], ...] = Field(
+        default=("ES256", "Ed25519"),
+        min_length=1,
+        description="signature algorithms accepted from systems",
+    )
+
+
+class Settings(Table):
+    """Everything that can be set. `folder` is where the file was; relative paths start there."""
+
+    folder: Path = Field(exclude=True)
+    bus: BusName = Field(description="the bus's name, in every manifest and log origin; for ever")
+    instance: Annotated[str, AfterValidator(_instance)] = Field(
+        description="the first segment of every identifier of this exchange; for ever"
+    )
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8480, ge=1, le=65_535, description="port to listen on")
+    public_url: Annotated[str, AfterValidator(_bus_url)] = Field(
+        default="",
+        description="the address that others use; tokens are bound to it; http://host:port if "
+        "not given",
+    )
+    data: FilePath = Field(default=Path("data"), description="folder to copy and to put back")
+    keys: FilePath = Field(
+        default=Path("keys"), description="folder of private keys; never copied with `data`"
+    )
+    state: FilePath = Field(
+        default=Path("state"),
+        description="folder of the signer's marks; never put back from a backup",
+    )
+    egress: Egress = Egress()
+    hosted: dict[Annotated[str, AfterValidator(_system_id)], HostedKey] = Field(
+        default={}, description="systems for which an adapter here signs answers"
+    )
+    adapters: dict[AdapterName, dict[str, Any]] = Field(
+        default={}, description="one table an adapter, handed to its plug-in as it is"
+    )
+    policy: Policy = Policy()
+    limits: Limits = Limits()
+    delivery: Delivery = Delivery()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_public_url(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values.get("public_url"):
+            return values
+        host, port = values.get("host", "127.0.0.1"), values.get("port", 8480)
+        return {**values, "public_url": f"http://{host}:{port}"}
+
+    @model_validator(mode="after")
+    def _check_across(self) -> Self:
+        if self.limits.body_bytes_max < self.limits.part_bytes_max:
+            raise ValueError("limits.body_bytes_max must be at least limits.part_bytes_max")
+        if self.limits.lease_s > self.limits.lease_s_max:
+            raise ValueError("limits.lease_s must be at most limits.lease_s_max")
+        if self.delivery.retry_first_s > self.delivery.retry_max_s:
+            raise ValueError("delivery.retry_first_s must be at most delivery.retry_max_s")
+        foreign = [s for s in self.hosted if s.partition("/")[0] != self.instance]
+        if foreign:
+            raise ValueError(f"hosted.{foreign[0]!r} is not of instance {self.instance!r}")
+        return self

@@ -1,0 +1,38 @@
+"""Settings as they may be printed: complete, but for what looks like a secret.
+
+Our own settings hold no secrets, only files that do. An adapter's table is its plug-in's, and
+somebody may have put a password there against all advice.
+"""
+
+import re
+from typing import Any, Final
+
+from exchange.operation.settings.model import Settings
+
+MASK: Final = "…"
+_SECRET_NAME: Final = re.compile(
+    r"pass|secret|token|credential|authorization|cookie|api[-_]?key|dsn", re.IGNORECASE
+)
+_FILE_NAME: Final = re.compile(r"_(file|path)$")
+_USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+
+
+def redacted(settings: Settings) -> dict[str, Any]:
+    """All settings as plain values, in the order of the settings file.
+
+    Masked in adapters' tables: values whose key speaks of a secret (unless it names a file), and
+    name and password inside URLs.
+    """
+    plain = settings.model_dump(mode="json", exclude_none=True)
+    plain["adapters"] = {name: _mask(table) for name, table in plain["adapters"].items()}
+    return plain
+
+
+def _mask(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: _mask(inner, name) for name, inner in value.items()}
+    if _SECRET_NAME.search(key) and not _FILE_NAME.search(key):
+        return MASK
+    if isinstance(value, list):
+        return [_mask(inner, key) for inner in value]
+    return _USERINFO.sub(MASK, value) if isinstance(value, str) else value
