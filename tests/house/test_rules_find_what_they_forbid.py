@@ -32,6 +32,7 @@ BAD = {
         ("exchange/acceptance/accept.py", "from fastapi import Request\n"),
         ("exchange/delivery/relay.py", "import aiokafka.errors\n"),
         ("sealway/client.py", "def ask():\n    import sqlite3\n"),
+        ("schemas/formats/references.py", "import urllib.parse, urllib.request\n"),
     ],
     "sql-text": [
         ("exchange/ledger/leaves.py", 'READ = "SELECT leaf FROM message"\n'),

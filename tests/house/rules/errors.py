@@ -65,11 +65,16 @@ def _lineage(one: _ErrorClass, family: dict[str, _ErrorClass]) -> list[_ErrorCla
     return line
 
 
+def _folder(path: str) -> str:
+    """Name the package, or the layer of the service, that a file belongs to."""
+    return "/".join(path.split("/")[:-1][:2])
+
+
 def error_codes(files: Sequence[SourceFile]) -> Iterator[Finding]:
-    """Every error that can be raised has a code, and within a package a code names one condition.
+    """Every error that can be raised has a code, and within a folder a code names one condition.
 
     A class may share the code of its ancestor: to the outside it is the same condition. Two
-    packages may use one code: the caller's remedy is the same.
+    packages, or two layers of the service, may use one code: the caller's remedy is the same.
     """
     errors = _errors(files)
     family = {one.name: one for one in errors}
@@ -83,6 +88,6 @@ def error_codes(files: Sequence[SourceFile]) -> Iterator[Finding]:
             continue
         if not CODE.fullmatch(one.code):
             yield Finding(at, one.line, f"code '{one.code}' is not kebab-case")
-        owner = owners.setdefault((one.path.split("/")[0], one.code), one.name)
+        owner = owners.setdefault((_folder(one.path), one.code), one.name)
         if owner != one.name:
             yield Finding(at, one.line, f"code '{one.code}' belongs to {owner}")

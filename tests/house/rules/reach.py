@@ -22,6 +22,7 @@ LIBRARY_HOMES: Mapping[str, tuple[str, ...]] = {
     "starlette": ("exchange/api", "exchange/console"),
     "aiokafka": ("exchange/bus",),
     "aiohttp": ("adapters/egress", "adapters/agent"),
+    "urllib.request": ("adapters/egress",),
     "sqlalchemy": DATABASE_HOMES,
     "aiosqlite": DATABASE_HOMES,
     "asyncpg": DATABASE_HOMES,
@@ -98,7 +99,7 @@ def library_homes(files: Sequence[SourceFile]) -> Iterator[Finding]:
     """An implementation lives where its library lives."""
     for file in package_modules(files):
         for line, module in imported(file):
-            homes = LIBRARY_HOMES.get(module.split(".", 1)[0])
+            homes = LIBRARY_HOMES.get(module, LIBRARY_HOMES.get(module.split(".", 1)[0]))
             if homes is not None and not file.is_in(*homes):
                 yield Finding(file.path, line, f"{module} outside {', '.join(homes)}")
 

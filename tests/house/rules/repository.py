@@ -23,6 +23,8 @@ ASSERTING = ("assert", "check", "expect", "verify", "refuses")
 EXTRAS: Mapping[str, str] = {"exchange": "server", "adapters": "agent"}
 # Used by name, never imported: uvicorn picks these up, SQLAlchemy loads its driver.
 LOADED_BY_NAME = {"uvloop", "httptools", "aiosqlite"}
+# Released together with another library, and pinned by it.
+PART_OF: Mapping[str, str] = {"pydantic-core": "pydantic"}
 
 
 def machine_traces(files: Sequence[SourceFile]) -> Iterator[Finding]:
@@ -88,7 +90,8 @@ def _third_party(file: SourceFile, known: Mapping[str, list[str]]) -> Iterator[t
     for line, module in imported(file):
         top = module.split(".", 1)[0]
         if top not in sys.stdlib_module_names and top not in PACKAGES:
-            yield line, _name(known.get(top, [top])[0])
+            distribution = _name(known.get(top, [top])[0])
+            yield line, PART_OF.get(distribution, distribution)
 
 
 def dependencies(files: Sequence[SourceFile]) -> Iterator[Finding]:
