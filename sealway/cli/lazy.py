@@ -30,12 +30,12 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "key": ("sealway.cli.key:key", "Make and show keys and certificates."),
     "token": ("sealway.cli.token:token", "A bearer token for one call, for curl."),
     "apply": ("sealway.cli.apply:apply", "Bring the registry to what a network.toml says."),
-    "member": ("sealway.cli.member:member", "Registered agencies."),
-    "system": ("sealway.cli.system:system", "Members' registered systems."),
-    "certificate": ("sealway.cli.certificate:certificate", "Systems' certificates."),
-    "service": ("sealway.cli.service:service", "Services that systems offer."),
-    "schema": ("sealway.cli.schema:schema", "Payload contracts."),
-    "grant": ("sealway.cli.grant:grant", "Who may use which service, and why."),
+    "member": ("sealway.cli.members:member", "Registered agencies."),
+    "system": ("sealway.cli.systems:system", "Members' registered systems."),
+    "certificate": ("sealway.cli.certificates:certificate", "Systems' certificates."),
+    "service": ("sealway.cli.services:service", "Services that systems offer."),
+    "schema": ("sealway.cli.schemas:schema", "Payload contracts."),
+    "grant": ("sealway.cli.grants:grant", "Who may use which service, and why."),
     "audit": ("sealway.cli.audit:audit", "Prove offline what a log holds."),
 }
 

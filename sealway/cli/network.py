@@ -33,7 +33,7 @@ FILE_BYTES_MAX: Final = 1024 * 1024  # a schema's text has a megabyte at most
 class NetworkInvalid(SdkError):
     """A network.toml that cannot be read as one; `detail` says where."""
 
-    code = "network-invalid"
+    code = "settings-invalid"
 
 
 @dataclass(frozen=True, slots=True)
