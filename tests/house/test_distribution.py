@@ -15,8 +15,10 @@ from tests.house.source import PACKAGES, ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 # httpx brings rich and click by itself.
-HEAVY = {"fastapi", "starlette", "sqlalchemy", "uvicorn", "aiohttp", "exchange", "registry",
-         "schemas", "adapters", "jsonschema_rs", "typer",}  # fmt: skip
+HEAVY = {
+    *("fastapi", "starlette", "sqlalchemy", "uvicorn", "aiohttp", "jsonschema_rs", "typer"),
+    *("exchange", "registry", "schemas", "adapters"),
+}
 
 
 @pytest.fixture(scope="module")
