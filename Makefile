@@ -14,6 +14,7 @@ help: ## this list
 	@echo
 	@echo "  T=tests/unit/signing or T='revoked and not expired': what test runs"
 	@echo "  N=100 SEED=7: how many kills faults makes, and from which seed"
+	@echo "  PYTHON=python3.12: which Python setup takes, when not the first that will do"
 
 setup: $(READY) ## the environment in .venv, from requirements.lock (the others do it by themselves)
 	@echo "setup: $$(grep -c '^[a-z].*==' requirements.lock) packages pinned, $$($(PY) --version)"

@@ -80,7 +80,7 @@ GOOD = {
             'class Repeats(Branch):\n    code = "one"\n'
         ),
     ),
-    "machine-traces": ("README.md", "cd sealway/work && ls ~/root/x /srv/sealway\n"),
+    "machine-traces": ("README.md", "cd sealway/work && ls /srv/sealway/homework\n"),
     "tests-assert": (
         "tests/unit/test_keys.py",
         "def test_signs():\n    with pytest.raises(ValueError):\n        sign()\n",
