@@ -18,7 +18,6 @@ from exchange.operation.settings.limits import Delivery, Limits, Table
 from signing.errors import SealwayError
 from signing.identifiers import parse_instance, parse_system_id
 
-
 _BUS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?", re.ASCII)
 
 
@@ -90,7 +89,7 @@ class HostedKey(Table):
 
 
 class Policy(Table):
-    """`[policy]`: what the bus allows; recorded in log 0 at the start when it has changed."""
+    """`[policy]`: what the bus allows; part of the `policy` records in log 0."""
 
     founder: bool = Field(
         default=True,
