@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from signing.encoding import b64url_encode, sha256
-from signing.errors import EnvelopeMalformed
+from signing.errors import AlgorithmNotAllowed, EnvelopeMalformed
 from signing.keys import PrivateKey, Thumbprint, Verifier, verifier_of
 
 CERTIFICATE_BYTES_MAX = 16_384  # qualified certificates are 2–4 kB; this bounds the directory
@@ -57,7 +58,11 @@ def parse_certificate(der: bytes) -> ParsedCertificate:
         certificate = x509.load_der_x509_certificate(der)
         key = certificate.public_key()
         subject = certificate.subject.rfc4514_string()
-    except ValueError as error:
+        not_before_ms = _ms(certificate.not_valid_before_utc)
+        not_after_ms = _ms(certificate.not_valid_after_utc)
+    except UnsupportedAlgorithm as error:
+        raise AlgorithmNotAllowed("The certificate's key is of an unknown kind.") from error
+    except (ValueError, x509.InvalidVersion) as error:
         raise CertificateInvalid("Expected one X.509 certificate in DER.") from error
     verifier = verifier_of(key)
     return ParsedCertificate(
@@ -65,8 +70,8 @@ def parse_certificate(der: bytes) -> ParsedCertificate:
         x5t=thumbprint(der),
         alg=verifier.alg,
         verifier=verifier,
-        not_before_ms=_ms(certificate.not_valid_before_utc),
-        not_after_ms=_ms(certificate.not_valid_after_utc),
+        not_before_ms=not_before_ms,
+        not_after_ms=not_after_ms,
         subject=subject,
     )
 
@@ -107,5 +112,5 @@ def pem_to_der(pem: bytes) -> bytes:
     """The first certificate of a PEM file, in DER. Raises CertificateInvalid."""
     try:
         return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise CertificateInvalid("Expected a certificate in PEM.") from error

@@ -19,21 +19,20 @@ Fingerprint = NewType("Fingerprint", str)
 
 SYSTEM_ID_BYTES_MAX = 255  # X-Road's limit; keeps keys and paths short
 
-_SEGMENT = r"(?!\.+(?:/|$))[A-Za-z0-9'()+,.=?-]+"
-_MEMBER = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT}){{2}}", re.ASCII)
-_SYSTEM = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT}){{3}}", re.ASCII)
-_INSTANCE = re.compile(_SEGMENT, re.ASCII)
-_SERVICE = re.compile(r"[a-z][a-z0-9-]{0,63}(?:\.v[0-9]{1,4})?", re.ASCII)
-_CODE = re.compile(r"[a-z0-9.-]{1,64}", re.ASCII)
-_FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
-_UUID7 = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
-)
+# Some dots, then something that is no dot, then anything: no segment is made of dots only.
+_SEGMENT = r"\.*+[A-Za-z0-9'()+,=?-][A-Za-z0-9'()+,.=?-]*+"
+_MEMBER = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT}){{2}}")
+_SYSTEM = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT}){{3}}")
+_INSTANCE = re.compile(_SEGMENT)
+_SERVICE = re.compile(r"[a-z][a-z0-9-]{0,63}(?:\.v[0-9]{1,4})?")
+_CODE = re.compile(r"[a-z0-9.-]{1,64}")
+_FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 def _parse(pattern: re.Pattern[str], text: str, what: str, like: str) -> str:
-    if len(text) > SYSTEM_ID_BYTES_MAX or not pattern.fullmatch(text):
+    if not pattern.fullmatch(text) or len(text) > SYSTEM_ID_BYTES_MAX:
         raise IdentifierInvalid(f"Expected {what} like {like}.")
     return text
 

@@ -8,7 +8,7 @@ Refuses to hold state: a ``KeyResolver`` (the directory) says which certificate 
 from dataclasses import dataclass
 from typing import NewType, Protocol
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import (
@@ -189,7 +189,7 @@ def load_private_key(pem: bytes) -> PrivateKey:
     """
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise AlgorithmNotAllowed("Expected an unencrypted private key in PEM.") from error
     verifier_of(key.public_key())
     assert isinstance(key, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey)

@@ -7,14 +7,21 @@ only for whoever composes a new one.
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NewType, get_args
 
 from signing import identifiers as names
-from signing.encoding import DIGEST_BYTES, b64url_decode, format_time, parse_time
-from signing.errors import EncodingInvalid, IdentifierInvalid, ManifestInvalid, UnsupportedVersion
+from signing.encoding import check_digest, format_time, parse_time
+from signing.errors import (
+    EncodingInvalid,
+    IdentifierInvalid,
+    ManifestInvalid,
+    MessageIdInvalid,
+    UnsupportedVersion,
+)
 from signing.identifiers import Code, Fingerprint, MessageId, ServiceCode, SystemId
-from signing.strict_json import parse_json
+from signing.strict_json import integer_spellings, parse_json
 
 Digest = NewType("Digest", str)
 Kind = Literal["request", "response", "interim", "rejection", "acknowledgement", "cancel", "event"]
@@ -25,8 +32,6 @@ MANIFEST_BYTES_MAX = 7_168  # an envelope's own limit, so never reached by the p
 MANIFEST_DEPTH_MAX = 8
 PARTS_MAX = 32
 PART_BYTES_MAX = 2**53 - 1
-BUS_CHARS_MAX = 255
-"""A bus's own name is a host name, which DNS bounds to 255 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +113,21 @@ def parse_manifest(data: bytes) -> Manifest:
     fields = parse_json(data, depth_max=MANIFEST_DEPTH_MAX, bytes_max=MANIFEST_BYTES_MAX)
     if type(fields) is not dict:
         raise ManifestInvalid("The manifest must be a JSON object.")
-    _check_version(fields)
+    _check_version(fields.get("v"))
     kind = fields.get("kind")
     if type(kind) is not str or kind not in KINDS:
         raise ManifestInvalid("The member 'kind' must be one of: " + ", ".join(sorted(KINDS)) + ".")
     _check_members(kind, fields)
     try:
-        return _manifest(kind, fields)
+        manifest = _read(fields)
     except (EncodingInvalid, IdentifierInvalid) as error:
         raise ManifestInvalid(error.detail) from error
+    _check_parts(kind, manifest.parts, data)
+    _check_critical(manifest)
+    return manifest
 
 
-def _check_version(fields: dict[str, Any]) -> None:
-    version = fields.get("v")
+def _check_version(version: object) -> None:
     if type(version) is not int:
         raise ManifestInvalid("The member 'v' must be an integer.")
     if version != 1:
@@ -129,9 +136,8 @@ def _check_version(fields: dict[str, Any]) -> None:
 
 def _check_members(kind: str, fields: dict[str, Any]) -> None:
     keys = fields.keys()
-    missing = _NEEDS[kind] - keys
-    if missing:
-        raise ManifestInvalid(f"A {kind} needs the member '{min(missing)}'.")
+    if not keys >= _NEEDS[kind]:
+        raise ManifestInvalid(f"A {kind} needs the member '{min(_NEEDS[kind] - keys)}'.")
     if not keys <= _ALLOWS[kind]:
         raise ManifestInvalid(f"A {kind} has no member {_shown(min(keys - _ALLOWS[kind]))}.")
 
@@ -140,140 +146,159 @@ def _shown(name: str) -> str:
     return repr(name[:40]) if name.isascii() and name.isprintable() else "of that name"
 
 
-def _manifest(kind: Any, fields: dict[str, Any]) -> Manifest:
-    get = fields.get
-    return Manifest(
-        bus=_bus(fields["bus"]),
-        id=names.parse_message_id(_text(fields, "id")),
-        kind=kind,
-        sender=names.parse_system_id(_text(fields, "from")),
-        created_ms=parse_time(_text(fields, "created")),
-        parts=_parts(kind, fields["parts"]),
-        to=names.parse_system_id(_text(fields, "to")) if "to" in fields else None,
-        service=names.parse_service_code(_text(fields, "service")) if "service" in fields else None,
-        expires_ms=parse_time(_text(fields, "expires")) if "expires" in fields else None,
-        purpose=names.parse_code(_text(fields, "purpose")) if "purpose" in fields else None,
-        about=_about(fields["about"]) if "about" in fields else None,
-        status=_coded(fields["status"], "status") if "status" in fields else None,
-        reason=_coded(fields["reason"], "reason") if "reason" in fields else None,
-        accepted=_flag(fields, "accepted") if "accepted" in fields else None,
-        topic=names.parse_code(_text(fields, "topic")) if "topic" in fields else None,
-        transaction=names.parse_uuid(_text(fields, "transaction"))
-        if "transaction" in fields
-        else None,
-        test=_test(fields) if "test" in fields else False,
-        traceparent=_traceparent(fields) if "traceparent" in fields else None,
-        ext=_ext(get("ext")) if "ext" in fields else (),
-        ext_crit=_ext_crit(fields) if "ext_crit" in fields else (),
-    )
+def _read(fields: dict[str, Any]) -> Manifest:
+    values: dict[str, Any] = {}
+    for name, value in fields.items():
+        attribute, kind, read = _MEMBERS[name]
+        if type(value) is not kind:
+            raise ManifestInvalid(f"The member '{name}' must be {_TYPE_NAMES[kind]}.")
+        values[attribute] = read(value)
+    return Manifest(**values)
 
 
-def _text(fields: dict[str, Any], name: str) -> str:
-    value = fields[name]
-    if type(value) is not str:
-        raise ManifestInvalid(f"The member '{name}' must be a string.")
-    return value
+def _check_parts(kind: str, parts: tuple[PartSpec, ...], data: bytes) -> None:
+    if not parts and kind in _NEEDS_PARTS:
+        raise ManifestInvalid(f"A {kind} needs at least one part.")
+    if len(parts) > 1 and len({spec.name for spec in parts}) != len(parts):
+        raise ManifestInvalid("Two parts have the same name.")
+    for spec in parts:
+        if not spec.size:
+            return _refuse_minus_zero(data)
 
 
-def _flag(fields: dict[str, Any], name: str) -> bool:
-    value = fields[name]
-    if type(value) is not bool:
-        raise ManifestInvalid(f"The member '{name}' must be true or false.")
-    return value
+def _refuse_minus_zero(data: bytes) -> None:
+    if any(part["size"] == "-0" for part in integer_spellings(data)["parts"]):
+        raise ManifestInvalid("A part's size must be an integer from 0 to 2^53-1.")
 
 
-def _test(fields: dict[str, Any]) -> bool:
-    if fields["test"] is not True:
-        raise ManifestInvalid("The member 'test' is true or absent.")
-    return True
-
-
-def _bus(value: Any) -> str:
-    if type(value) is not str or not 0 < len(value) <= BUS_CHARS_MAX or not value.isascii():
-        raise ManifestInvalid("The member 'bus' must be the bus's name.")
-    return value
-
-
-def _object(value: Any, members: frozenset[str], what: str) -> dict[str, Any]:
-    if type(value) is not dict or value.keys() != members:
-        raise ManifestInvalid(f"The member '{what}' must have exactly: {', '.join(members)}.")
-    return value
-
-
-def _about(value: Any) -> About:
-    fields = _object(value, _ABOUT, "about")
-    digest = _text(fields, "digest")
-    b64url_decode(digest, DIGEST_BYTES)
-    return About(names.parse_message_id(_text(fields, "id")), Digest(digest))
-
-
-_ABOUT = frozenset({"id", "digest"})
-_CODE = frozenset({"code"})
-
-
-def _coded(value: Any, what: str) -> Code:
-    return names.parse_code(_text(_object(value, _CODE, what), "code"))
-
-
-def _traceparent(fields: dict[str, Any]) -> str:
-    value = _text(fields, "traceparent")
-    if not _TRACEPARENT.fullmatch(value):
-        raise ManifestInvalid("The member 'traceparent' must follow W3C Trace Context.")
-    return value
-
-
-def _ext(value: Any) -> tuple[tuple[str, Any], ...]:
-    if type(value) is not dict:
-        raise ManifestInvalid("The member 'ext' must be an object.")
-    return tuple(sorted(value.items()))
-
-
-def _ext_crit(fields: dict[str, Any]) -> tuple[str, ...]:
-    value = fields["ext_crit"]
-    if type(value) is not list or not value or not all(type(name) is str for name in value):
-        raise ManifestInvalid("The member 'ext_crit' must be a list of names.")
-    if not set(value) <= set(fields.get("ext") or {}):
+def _check_critical(manifest: Manifest) -> None:
+    if not manifest.ext_crit:
+        return
+    if not set(manifest.ext_crit) <= {name for name, _ in manifest.ext}:
         raise ManifestInvalid("The member 'ext_crit' names what 'ext' does not hold.")
     raise UnsupportedVersion(
         "The envelope has an extension marked critical that this bus does not know."
     )
 
 
-def _parts(kind: str, value: Any) -> tuple[PartSpec, ...]:
-    if type(value) is not list or len(value) > PARTS_MAX:
+def _same(value: Any) -> Any:
+    return value
+
+
+def _test(value: bool) -> bool:
+    if not value:
+        raise ManifestInvalid("The member 'test' is true or absent.")
+    return True
+
+
+def _bus(value: str) -> str:
+    if not _BUS.fullmatch(value):
+        raise ManifestInvalid("The member 'bus' must be the bus's name.")
+    return value
+
+
+def _about(value: dict[str, Any]) -> About:
+    if value.keys() != _ABOUT or not all(type(member) is str for member in value.values()):
+        raise ManifestInvalid("The member 'about' must have exactly the strings id and digest.")
+    try:
+        about_id = names.parse_message_id(value["id"])
+    except MessageIdInvalid as error:
+        # The code message-id-invalid is for the message's own id, which the sender can renew.
+        raise ManifestInvalid("The id in 'about' must be a lower-case UUIDv7.") from error
+    return About(about_id, Digest(check_digest(value["digest"])))
+
+
+def _coded(value: dict[str, Any]) -> Code:
+    if value.keys() != _CODED or type(value["code"]) is not str:
+        raise ManifestInvalid("The members 'status' and 'reason' have exactly the string code.")
+    return names.parse_code(value["code"])
+
+
+def _traceparent(value: str) -> str:
+    if not _TRACEPARENT.fullmatch(value):
+        raise ManifestInvalid("The member 'traceparent' must follow W3C Trace Context.")
+    return value
+
+
+def _ext(value: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(value.items()))
+
+
+def _ext_crit(value: list[Any]) -> tuple[str, ...]:
+    if not value or not all(type(name) is str for name in value):
+        raise ManifestInvalid("The member 'ext_crit' must be a list of names.")
+    return tuple(value)
+
+
+def _parts(value: list[Any]) -> tuple[PartSpec, ...]:
+    if len(value) > PARTS_MAX:
         raise ManifestInvalid(f"The member 'parts' must be a list of at most {PARTS_MAX}.")
-    if not value and kind in _NEEDS_PARTS:
-        raise ManifestInvalid(f"A {kind} needs at least one part.")
-    specs = tuple(_part(item) for item in value)
-    if len({spec.name for spec in specs}) != len(specs):
-        raise ManifestInvalid("Two parts have the same name.")
-    return specs
-
-
-_PART_NEEDS = frozenset({"name", "type", "size", "commit"})
-_PART_ALLOWS = _PART_NEEDS | {"schema"}
+    return tuple(map(_part, value))
 
 
 def _part(value: Any) -> PartSpec:
-    if type(value) is not dict or not _PART_NEEDS <= value.keys() <= _PART_ALLOWS:
+    if type(value) is not dict or value.keys() not in (_PART_ALL, _PART_NEEDS):
         raise ManifestInvalid("A part has the members name, type, size, commit and maybe schema.")
-    name, media_type, size = _text(value, "name"), _text(value, "type"), value["size"]
+    size = value["size"]
+    if type(size) is not int or not 0 <= size <= PART_BYTES_MAX:
+        raise ManifestInvalid("A part's size must be an integer from 0 to 2^53-1.")
+    name, media_type, commit = value["name"], value["type"], value["commit"]
+    schema = value.get("schema", "")
+    if not type(name) is type(media_type) is type(commit) is type(schema) is str:
+        raise ManifestInvalid("A part's members name, type, commit and schema are strings.")
     if not _PART_NAME.fullmatch(name) or ".." in name:
         raise ManifestInvalid("A part's name must match [a-z0-9][a-z0-9._-]{0,63} without '..'.")
     if not _MEDIA_TYPE.fullmatch(media_type):
         raise ManifestInvalid("A part's type must be type/subtype without parameters.")
-    if type(size) is not int or not 0 <= size <= PART_BYTES_MAX:
-        raise ManifestInvalid("A part's size must be an integer from 0 to 2^53-1.")
-    commit = _text(value, "commit")
-    b64url_decode(commit, DIGEST_BYTES)
-    schema = names.parse_fingerprint(_text(value, "schema")) if "schema" in value else None
-    return PartSpec(name, media_type, size, commit, schema)
+    check_digest(commit)
+    named = names.parse_fingerprint(schema) if "schema" in value else None
+    return PartSpec(name, media_type, size, commit, named)
 
 
-_PART_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
-_TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,127}"
-_MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}", re.ASCII)
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_ABOUT = frozenset({"id", "digest"})
+_CODED = frozenset({"code"})
+_PART_NEEDS = {"name", "type", "size", "commit"}
+_PART_ALL = _PART_NEEDS | {"schema"}
+
+_BUS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")  # a host name, which DNS bounds to 255
+_PART_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_TOKEN = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"  # RFC 6838 section 4.2
+_MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}")
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
+
+_TYPE_NAMES = {
+    str: "a string",
+    int: "an integer",
+    bool: "true or false",
+    dict: "an object",
+    list: "a list",
+}
+_MEMBERS: dict[str, tuple[str, type, Callable[[Any], Any]]] = {
+    "v": ("v", int, _same),
+    "bus": ("bus", str, _bus),
+    "id": ("id", str, names.parse_message_id),
+    "kind": ("kind", str, _same),
+    "from": ("sender", str, names.parse_system_id),
+    "to": ("to", str, names.parse_system_id),
+    "service": ("service", str, names.parse_service_code),
+    "created": ("created_ms", str, parse_time),
+    "expires": ("expires_ms", str, parse_time),
+    "purpose": ("purpose", str, names.parse_code),
+    "about": ("about", dict, _about),
+    "status": ("status", dict, _coded),
+    "reason": ("reason", dict, _coded),
+    "accepted": ("accepted", bool, _same),
+    "topic": ("topic", str, names.parse_code),
+    "transaction": ("transaction", str, names.parse_uuid),
+    "test": ("test", bool, _test),
+    "traceparent": ("traceparent", str, _traceparent),
+    "ext": ("ext", dict, _ext),
+    "ext_crit": ("ext_crit", list, _ext_crit),
+    "parts": ("parts", list, _parts),
+}
+"""Member of the JSON → attribute, the one type it may have, and what reads its value."""
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

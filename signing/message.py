@@ -75,8 +75,11 @@ def check_parts(manifest: Manifest, parts: Parts) -> Parts:
 
     Raises:
         PartMissing: another number of parts.
-        CommitmentMismatch: another size or other bytes.
+        CommitmentMismatch: another size or other bytes, or a salt that has not 32 bytes.
     """
+    if len(parts.salt) != SALT_BYTES:
+        # HMAC pads its key with zeros: a salt cut short of them would commit to the same.
+        raise CommitmentMismatch(f"The salt must have {SALT_BYTES} bytes.")
     specs = manifest.parts
     if len(specs) != len(parts.data):
         raise PartMissing(

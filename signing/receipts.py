@@ -13,7 +13,7 @@ from signing.errors import EncodingInvalid, JsonInvalid, ProofInvalid
 from signing.log.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
 from signing.log.leaf import LEAF_SALT_BYTES, Leaf, commit_to, parse_leaf
 from signing.log.merkle import leaf_hash, verify_inclusion
-from signing.log.note import NoteVerifier
+from signing.log.note import NoteVerifier, note_text
 from signing.log.proof import LogProof, encode_proof, parse_proof
 from signing.manifest import Manifest
 from signing.strict_json import parse_json
@@ -64,11 +64,13 @@ def parse_receipt(text: str) -> Receipt:
         extra = parse_json(proof.extra, depth_max=1, bytes_max=4096)
         if type(extra) is not dict or extra.keys() != {"leaf", "salt"}:
             raise ProofInvalid("The receipt's extra data must have leaf and salt.")
-        leaf = b64url_decode(str(extra["leaf"]))
-        salt = b64url_decode(str(extra["salt"]), LEAF_SALT_BYTES)
+        if not all(type(value) is str for value in extra.values()):
+            raise ProofInvalid("The receipt's leaf and salt must be strings.")
+        leaf = b64url_decode(extra["leaf"])
+        salt = b64url_decode(extra["salt"], LEAF_SALT_BYTES)
     except (EncodingInvalid, JsonInvalid) as error:
         raise ProofInvalid("The receipt's leaf or salt is malformed.") from error
-    return Receipt(leaf, salt, proof, parse_checkpoint(proof.checkpoint).origin)
+    return Receipt(leaf, salt, proof, parse_checkpoint(note_text(proof.checkpoint)).origin)
 
 
 def verify_receipt(text: str, act: bytes, verifier: NoteVerifier) -> VerifiedReceipt:

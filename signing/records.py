@@ -11,16 +11,18 @@ from typing import Any
 
 import rfc8785
 
-from signing.encoding import b64url_encode, format_time, parse_time, sha256
-from signing.errors import EncodingInvalid, ManifestInvalid
+from signing.encoding import b64url_encode, check_digest, format_time, parse_time, sha256
+from signing.errors import EncodingInvalid, ManifestInvalid, UnsupportedVersion
 from signing.jws import RECORD, RECORD_BYTES_MAX, decode_jws, sign_jws, verify_jws
 from signing.keys import KeyResolver, KnownCertificate, Signer
+from signing.log.leaf import LOG_0_KINDS, TRAFFIC_KINDS
 from signing.strict_json import parse_json
 
 RECORD_DEPTH_MAX = 64
 
 _NEEDS = frozenset({"v", "k", "at", "actor", "role", "act", "about", "approvals"})
 _ALLOWS = _NEEDS | {"before", "after", "signed_change"}
+_TEXTS = ("k", "at", "actor", "role", "act", "before", "signed_change")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +75,26 @@ def sign_record(record: Record, signer: Signer) -> bytes:
 
 
 def parse_record(payload: bytes) -> Record:
-    """Read a record's JSON. Raises ManifestInvalid."""
+    """Read a record's JSON.
+
+    Raises:
+        JsonInvalid: not strict JSON.
+        UnsupportedVersion: another ``v``.
+        ManifestInvalid: a member that is missing, unknown or ill-formed.
+    """
     fields = parse_json(payload, depth_max=RECORD_DEPTH_MAX, bytes_max=RECORD_BYTES_MAX)
-    if type(fields) is not dict or not _NEEDS <= fields.keys() <= _ALLOWS or fields["v"] != 1:
+    if type(fields) is not dict or not _NEEDS <= fields.keys() <= _ALLOWS:
         raise ManifestInvalid("The record does not have the members of a v 1 record.")
+    if type(fields["v"]) is not int or fields["v"] != 1:
+        raise UnsupportedVersion("Only records of v 1 are read.")
     about = fields["about"]
-    texts = [fields[name] for name in ("k", "at", "actor", "role", "act")]
     if type(about) is not dict or about.keys() != {"noun", "key"}:
         raise ManifestInvalid("The record's 'about' must have noun and key.")
-    if not all(type(text) is str for text in (*texts, about["noun"], about["key"])):
-        raise ManifestInvalid("The record's members k, at, actor, role, act are strings.")
+    _check_types(fields, about)
     try:
         at_ms = parse_time(fields["at"])
+        if "before" in fields:
+            check_digest(fields["before"])
     except EncodingInvalid as error:
         raise ManifestInvalid(error.detail) from error
     return Record(
@@ -98,6 +108,20 @@ def parse_record(payload: bytes) -> Record:
         before=fields.get("before"),
         after=fields.get("after"),
     )
+
+
+def _check_types(fields: dict[str, Any], about: dict[str, Any]) -> None:
+    texts = [fields[name] for name in _TEXTS if name in fields]
+    if not all(type(text) is str for text in (*texts, about["noun"], about["key"])):
+        raise ManifestInvalid("A member of the record that should be a string is not.")
+    if fields["k"] not in LOG_0_KINDS and fields["k"] not in TRAFFIC_KINDS:
+        raise ManifestInvalid("The record is of an unknown kind.")
+    if type(fields["approvals"]) is not list or not _is_object(fields.get("after", {})):
+        raise ManifestInvalid("The record's approvals are a list, after an object or a list.")
+
+
+def _is_object(value: object) -> bool:
+    return type(value) is dict or type(value) is list
 
 
 def decode_record(raw: bytes) -> Record:

@@ -54,6 +54,8 @@ def sign_token(call: Call, issuer: str, signer: Signer, now_s: int) -> str:
 def verify_token(text: str, call: Call, resolver: KeyResolver, now_s: int) -> VerifiedToken:
     """Check a token for one call.
 
+    Says nothing about the certificate's validity: ask ``check_in_force`` after this.
+
     Raises:
         TokenInvalid: malformed, expired or too far ahead, for another bus, method or URL, or not
             signed by the system it names.

@@ -35,10 +35,10 @@ def parse_checkpoint(text: str) -> Checkpoint:
     """Read a note's text as a checkpoint; extension lines are allowed and ignored.
 
     Raises:
-        ProofInvalid: fewer than three lines, a size or root that is malformed.
+        ProofInvalid: fewer than three lines, an empty one, a size or root that is malformed.
     """
-    lines = text.split("\n")
-    if len(lines) < 4 or not lines[0] or not _SIZE.fullmatch(lines[1]):
+    *lines, end = text.split("\n")
+    if len(lines) < 3 or end or not all(lines) or not _SIZE.fullmatch(lines[1]):
         raise ProofInvalid("Expected a checkpoint: origin, size, root.")
     try:
         root = b64_decode(lines[2])

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, NewType
 
 from signing.encoding import b64url_decode, b64url_encode
-from signing.errors import EncodingInvalid, ProofInvalid
+from signing.errors import EncodingInvalid, JsonInvalid, ProofInvalid
+from signing.manifest import KINDS
 from signing.strict_json import parse_json
 
 LeafSalt = NewType("LeafSalt", bytes)
@@ -20,10 +21,7 @@ LEAF_BYTES_MAX = 1_000
 LEAF_SALT_BYTES = 32
 NONCE_BYTES = 16
 
-TRAFFIC_KINDS = frozenset(
-    "request response interim rejection acknowledgement cancel event refusal delivered expired "
-    "dead".split()
-)
+TRAFFIC_KINDS = KINDS | {"refusal", "delivered", "expired", "dead"}
 DIRECTORY_KINDS = frozenset({"registry", "trust", "policy"})
 LOG_0_KINDS = DIRECTORY_KINDS | {"shard", "heads", "read", "export", "erase", "replay"}
 BARE_KINDS = DIRECTORY_KINDS | {"shard", "heads"}
@@ -102,15 +100,17 @@ def parse_leaf(raw: bytes) -> Leaf:
     Raises:
         ProofInvalid: not a v 1 leaf, or members out of order.
     """
-    fields = parse_json(raw, depth_max=1, bytes_max=LEAF_BYTES_MAX)
+    try:
+        fields = parse_json(raw, depth_max=1, bytes_max=LEAF_BYTES_MAX)
+    except JsonInvalid as error:
+        raise ProofInvalid("The leaf is not strict JSON of at most 1,000 bytes.") from error
     if type(fields) is not dict:
         raise ProofInvalid("A leaf must be a JSON object.")
-    kind = fields.get("k")
-    allowed = _BARE if kind in BARE_KINDS else _ALL
-    if fields.get("v") != 1 or not _BARE <= fields.keys() <= allowed:
+    allowed = _BARE if fields.get("k") in BARE_KINDS else _ALL
+    if not _BARE <= fields.keys() <= allowed or type(fields["v"]) is not int or fields["v"] != 1:
         raise ProofInvalid("The leaf does not have the members of a v 1 leaf.")
     ordered = {name: fields[name] for name in _ORDER if name in fields}
-    if json.dumps(ordered, separators=(",", ":")).encode() != raw:
+    if b"\\" in raw or json.dumps(ordered, separators=(",", ":")).encode() != raw:
         raise ProofInvalid("The leaf is not in the one spelling.")
     _check_values(fields)
     return Leaf(

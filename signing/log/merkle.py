@@ -103,6 +103,7 @@ def verify_inclusion(
     """
     if not 0 <= index < size or len(proof) > PROOF_HASHES_MAX:
         raise ProofInvalid("The index lies outside the tree.")
+    _check_hashes(proof)
     fn, sn, computed = index, size - 1, hash_
     for sibling in proof:
         if sn == 0:
@@ -116,6 +117,12 @@ def verify_inclusion(
         fn, sn = fn >> 1, sn >> 1
     if sn != 0 or computed != root:
         raise ProofInvalid("The inclusion proof does not lead to the checkpoint's root.")
+
+
+def _check_hashes(proof: Sequence[bytes]) -> None:
+    # Hashes of other lengths could be cut anew into the same bytes.
+    if any(len(hash_) != HASH_BYTES for hash_ in proof):
+        raise ProofInvalid("A hash of the proof has not 32 bytes.")
 
 
 def consistency_proof(old: int, new: int, node_at: NodeAt) -> list[bytes]:
@@ -155,6 +162,7 @@ def verify_consistency(
         if proof or old_root != new_root:
             raise ProofInvalid("Two trees of one size have different roots.")
         return
+    _check_hashes(proof)
     path = list(proof)
     if old & (old - 1) == 0:
         path.insert(0, old_root)

@@ -4,6 +4,7 @@ A verifier key is ``name+hash+base64(0x01 ‖ public key)``. Log, witness and TS
 but notes.
 """
 
+import re
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -17,6 +18,8 @@ NOTE_BYTES_MAX = 16_384  # a checkpoint and a hundred cosignatures
 SIGNATURES_MAX = 100
 _ED25519 = b"\x01"
 _SPLIT = "\n\n"
+_NAME = re.compile(r"[^\s+]+")  # signed-note: no Unicode spaces, no plus
+_FORBIDDEN = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def parse_verifier_key(text: str) -> NoteVerifier:
         data = b64_decode(key64)
     except EncodingInvalid as error:
         raise ProofInvalid("Expected a verifier key like name+hash+base64.") from error
-    if not name or data[:1] != _ED25519 or len(data) != 33:
+    if not _NAME.fullmatch(name) or data[:1] != _ED25519 or len(data) != 33:
         raise ProofInvalid("Expected an Ed25519 verifier key like name+hash+base64.")
     verifier = NoteVerifier(name, data[1:])
     if verifier.key_hash.hex() != hash_hex:
@@ -80,19 +83,33 @@ class NoteSigner:
         return f"{text}\n— {self.verifier.name} {b64_encode(signature)}\n"
 
 
+def note_text(note: str) -> str:
+    """The text of a note whose signatures have not been looked at: what it claims.
+
+    Raises:
+        ProofInvalid: not a note.
+    """
+    return _split(note)[0]
+
+
+def _split(note: str) -> tuple[str, list[str]]:
+    if len(note) > NOTE_BYTES_MAX or _SPLIT not in note or not note.endswith("\n"):
+        raise ProofInvalid("Expected a signed note.")
+    if _FORBIDDEN.search(note):
+        raise ProofInvalid("A note has no control characters but the newline.")
+    head, _, tail = note.rpartition(_SPLIT)
+    return head + "\n", tail.split("\n")[:-1]
+
+
 def verify_note(note: str, verifier: NoteVerifier) -> str:
     """The text of a note that ``verifier`` signed; signatures of others are ignored.
 
     Raises:
         ProofInvalid: not a signed note, or not signed by this key.
     """
-    if len(note) > NOTE_BYTES_MAX or _SPLIT not in note or not note.endswith("\n"):
-        raise ProofInvalid("Expected a signed note.")
-    head, _, tail = note.rpartition(_SPLIT)
-    text = head + "\n"
-    lines = tail.splitlines()
+    text, lines = _split(note)
     if not lines or len(lines) > SIGNATURES_MAX:
-        raise ProofInvalid("The note has no signature.")
+        raise ProofInvalid("The note has no signature, or too many.")
     for line in lines:
         name, signature = _parse_signature(line)
         if name == verifier.name and signature[:4] == verifier.key_hash:
@@ -115,6 +132,6 @@ def _parse_signature(line: str) -> tuple[str, bytes]:
         data = b64_decode(encoded)
     except EncodingInvalid as error:
         raise ProofInvalid("A signature line of the note is malformed.") from error
-    if dash != "—" or not name or len(data) < 5:
+    if dash != "—" or not _NAME.fullmatch(name) or len(data) < 5:
         raise ProofInvalid("A signature line of the note is malformed.")
     return name, data

@@ -44,6 +44,8 @@ def parse_proof(text: str) -> LogProof:
     lines = head.split("\n")
     if lines.pop(0) != HEADER:
         raise ProofInvalid(f"Expected a proof that starts with {HEADER}.")
+    if "extra " in lines:
+        raise ProofInvalid("A proof without extra data has no extra line.")
     try:
         extra = b64_decode(lines.pop(0)[6:]) if lines and lines[0].startswith("extra ") else b""
         match = _INDEX.fullmatch(lines.pop(0)) if lines else None
