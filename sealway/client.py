@@ -13,13 +13,12 @@ from typing import Any, Final
 import httpx
 
 from sealway.answers import Answer, ExchangeState, Receipt
-from sealway.connection import Connection, SystemClock
+from sealway.connection import Connection, SleepingClock, SystemClock
 from sealway.conversation import Conversation, Wish
 from sealway.credentials import SystemCredentials, identity_of
 from sealway.errors import AnswerPending, Rejected
 from sealway.exchange_rules import check_pairing
 from sealway.profile import Profile, load_profile
-from sealway.steps import Clock
 from sealway.trust import Trust
 from signing.identifiers import parse_message_id
 from signing.message import Message
@@ -36,7 +35,7 @@ class Client:
         self,
         profile: Profile,
         *,
-        clock: Clock | None = None,
+        clock: SleepingClock | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         clock = clock or SystemClock()

@@ -27,8 +27,19 @@ class Credentials(Protocol):
         """The value of the `Authorization` header for one call."""
 
 
+class SleepingClock(Clock, Protocol):
+    """A clock that can also be waited on."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; a signal handler that raises ends it."""
+
+
 class SystemClock:
     """The machine's clocks."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so many seconds."""
+        time.sleep(seconds)
 
     def now_ms(self) -> int:
         """Milliseconds since 1970, UTC."""
@@ -47,7 +58,7 @@ class Connection:
         url: str,
         credentials: Credentials | None = None,
         *,
-        clock: Clock | None = None,
+        clock: SleepingClock | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url
@@ -70,7 +81,7 @@ class Connection:
                 step = steps.throw(error) if error is not None else steps.send(send)
                 send = error = None
                 if isinstance(step, Pause):
-                    self.pause(step.seconds)
+                    self.clock.sleep(step.seconds)
                     continue
                 try:
                     send = self.call(step)
@@ -81,10 +92,6 @@ class Connection:
             return result
         finally:
             steps.close()
-
-    def pause(self, seconds: float) -> None:
-        """Wait; a signal handler that raises ends it."""
-        time.sleep(seconds)
 
     def call(self, call: Call) -> Reply:
         """Make one call.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from sealway.connection import Connection, SystemClock
+from sealway.connection import Connection, SleepingClock, SystemClock
 from sealway.errors import ProfileInvalid
 from sealway.profile import Profile
 from sealway.steps import Clock
@@ -106,7 +106,7 @@ def read_certificate(data: bytes) -> ParsedCertificate:
 def connect(
     profile: Profile,
     *,
-    clock: Clock | None = None,
+    clock: SleepingClock | None = None,
     transport: httpx.BaseTransport | None = None,
 ) -> Connection:
     """A connection that calls as the profile's person, or else as its system.

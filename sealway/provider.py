@@ -18,7 +18,7 @@ from typing import Final
 
 import httpx
 
-from sealway.connection import Connection, SystemClock
+from sealway.connection import Connection, SleepingClock, SystemClock
 from sealway.conversation import Conversation
 from sealway.credentials import SystemCredentials, identity_of
 from sealway.errors import BusUnavailable, ProofFailed, Refused, SdkError
@@ -26,7 +26,7 @@ from sealway.exchange_rules import Delivered
 from sealway.profile import Profile, load_profile
 from sealway.requests import Handler, Reject, Request, part_of
 from sealway.serving import AnswerMemory, Leased, Serving
-from sealway.steps import FIRST_PAUSE_S, PAUSE_S_MAX, Clock
+from sealway.steps import FIRST_PAUSE_S, PAUSE_S_MAX
 from sealway.trust import Trust
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Provider:
         *,
         lease_s: int = LEASE_S,
         wait_s: int = WAIT_S,
-        clock: Clock | None = None,
+        clock: SleepingClock | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
