@@ -1,3 +1,170 @@
 """`sealway profile`: add, list, use."""
 
 from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sealway.cli.session import examples, json_option
+
+CANNOT_TELL = 2
+
+
+@click.group
+def profile() -> None:
+    """Which bus, whose key: add, list and choose."""
+
+
+@profile.command
+@click.argument("url")
+@click.option("--name", required=True, metavar="NAME")
+@click.option("--system", metavar="ID", help="The system it acts for.")
+@click.option("--key", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
+@click.option("--certificate", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
+@click.option("--token", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
+@click.option("--log-key", metavar="KEY", help="The verifier key of the bus's log 0.")
+@click.option("--force", is_flag=True, help="Write over a profile of that name.")
+@json_option
+@examples(
+    "sealway profile add http://localhost:8480 --name benefits \\",
+    "    --system sx/GOV/1001/benefits \\",
+    "    --key benefits.key.pem --certificate benefits.cert.pem \\",
+    "    --log-key 'sx.example/log/0+1f2e3d4c+AW…'",
+    "sealway profile add http://localhost:8480 --name founder --token .sealway/founder.token",
+)
+def add(
+    url: str,
+    name: str,
+    system: str | None,
+    key: str | None,
+    certificate: str | None,
+    token: str | None,
+    log_key: str | None,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Make a profile for the bus at URL: for a system (--system, --key, --certificate) or for a
+    person (--token).
+
+    All that the profile's proofs rest on is log 0's key: give it with --log-key, as your
+    operator told you by another way. Without it, the key that the bus shows is printed and you
+    are asked; where nobody can be asked, exit 2.
+    """
+    from sealway.cli.output import print_json, print_object
+    from sealway.credentials import identity_of
+    from sealway.profile import profile_from, profile_path
+    from sealway.trust import Trust
+
+    _check_sort(system, key, certificate, token)
+    path = profile_path(name)
+    if path.exists() and not force:
+        raise click.BadParameter(f"{path} exists already; --force writes over it")
+    told = _well_known(url.rstrip("/"))
+    if log_key is None and token is None:
+        log_key = _ask_for_key(told)
+        if log_key is None:
+            return CANNOT_TELL
+    members: dict[str, Any] = {"url": url.rstrip("/")}
+    members |= {"bus": str(told.get("bus", "")), "instance": str(told.get("instance", ""))}
+    files = {"key": key, "certificate": certificate, "token": token}
+    optional = {"log_key": log_key, "system": system}
+    members |= {member: value for member, value in optional.items() if value is not None}
+    members |= {
+        member: os.path.relpath(file, path.parent)
+        for member, file in files.items()
+        if file is not None
+    }
+    made = profile_from(name, members, path.parent)
+    if made.log_key is not None:
+        Trust.of(made)
+    if made.token is not None:
+        made.read_token()
+    else:
+        identity_of(made)
+    _write(path, members)
+    said = {"name": name, "file": str(path), **members}
+    (print_json if as_json else print_object)(said)
+    return 0
+
+
+def _check_sort(
+    system: str | None, key: str | None, certificate: str | None, token: str | None
+) -> None:
+    whole = all((system, key, certificate))
+    if bool(token) == whole or (token and any((system, key, certificate))):
+        raise click.UsageError("Give --system, --key and --certificate; or --token.")
+
+
+def _well_known(url: str) -> dict[str, Any]:
+    from sealway.connection import Connection
+    from sealway.steps import Call, object_of
+
+    connection = Connection(url)
+    try:
+        return object_of(connection.call(Call("GET", "/.well-known/sealway")))
+    finally:
+        connection.close()
+
+
+def _ask_for_key(told: dict[str, Any]) -> str | None:
+    from sealway.cli.output import clean, note
+
+    shown = [log.get("key") for log in told.get("logs", []) if log.get("n") == 0]
+    if not shown or not isinstance(shown[0], str):
+        note("The bus shows no key of log 0. Ask its operator, and give it with --log-key.")
+        return None
+    note(f"The bus shows this key of log 0:\n  {clean(shown[0])}")
+    if not sys.stdin.isatty():
+        note("Compare it with what the operator told you, and give it with --log-key.")
+        return None
+    if not click.confirm("Is it the one your operator told you?", err=True):
+        return None
+    return shown[0]
+
+
+def _write(path: Path, members: dict[str, Any]) -> None:
+    import tomlkit
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(tomlkit.dumps(members), "utf-8")
+
+
+@profile.command("list")
+@json_option
+@examples("sealway profile list")
+def list_(as_json: bool) -> int:
+    """The profiles there are; the one in force is marked."""
+    from sealway.cli.output import print_json, print_table
+    from sealway.errors import ProfileInvalid
+    from sealway.profile import current_name, load_profile, profile_names
+
+    current = current_name()
+    rows: list[dict[str, Any]] = []
+    for name in profile_names():
+        row: dict[str, Any] = {"name": name, "current": name == current}
+        try:
+            loaded = load_profile(name)
+            row |= {"url": loaded.url, "acts_as": loaded.system or "a person"}
+        except ProfileInvalid as error:
+            row["acts_as"] = f"cannot be used: {error.detail}"
+        rows.append(row)
+    if as_json:
+        print_json({"profiles": rows})
+    else:
+        print_table(("name", "current", "url", "acts_as"), rows)
+    return 0
+
+
+@profile.command
+@click.argument("name")
+@examples("sealway profile use benefits")
+def use(name: str) -> int:
+    """Make NAME the profile in force, where SEALWAY_PROFILE and --profile say nothing."""
+    from sealway.profile import choose
+
+    choose(name)
+    return 0

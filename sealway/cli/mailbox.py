@@ -1,0 +1,131 @@
+"""`sealway mailbox`: show, lease, confirm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sealway.cli.session import bus_options, connected, examples, fetch, post, profile_option
+
+if TYPE_CHECKING:
+    from sealway.serving import Leased
+
+_COLUMNS = ("service", "waiting", "leased", "oldest_age_s", "dead")
+
+
+@click.group
+def mailbox() -> None:
+    """Look into, lease from and confirm a mailbox."""
+
+
+@mailbox.command
+@bus_options
+@examples("sealway mailbox show --profile statistics")
+def show(profile_name: str | None, as_json: bool) -> int:
+    """What waits, service by service."""
+    from sealway.cli.output import print_json, print_table
+
+    with connected(profile_name) as bus:
+        found = fetch(bus, "/v1/mailbox")
+    if as_json:
+        print_json(found)
+    else:
+        print_table(_COLUMNS, found.get("services", []))
+    return 0
+
+
+@mailbox.command
+@click.option("--service", "services", multiple=True, metavar="CODE", help="Only these services.")
+@click.option("--max", "batch", type=click.IntRange(1, 100), default=1, show_default=True)
+@click.option("--wait", "wait_s", type=click.IntRange(0, 60), default=0, metavar="S")
+@click.option("--lease", "lease_s", type=click.IntRange(1), default=900, metavar="S")
+@bus_options
+@examples("sealway mailbox lease --service population --wait 10 --json | jq '.deliveries[0].json'")
+def lease(
+    services: tuple[str, ...],
+    batch: int,
+    wait_s: int,
+    lease_s: int,
+    profile_name: str | None,
+    as_json: bool,
+) -> int:
+    """Take what waits and print it, verified. Exit 1: nothing waited.
+
+    What is taken stays with you for --lease seconds; then it is handed out again, unless it was
+    answered or confirmed.
+    """
+    from sealway.cli.output import print_json, print_object
+    from sealway.connection import SystemClock
+    from sealway.conversation import Conversation
+    from sealway.credentials import connect, identity_of
+    from sealway.profile import load_profile
+    from sealway.serving import Serving
+    from sealway.trust import Trust
+
+    profile = load_profile(profile_name)
+    talk = Conversation(identity_of(profile), Trust.of(profile), SystemClock())
+    serving = Serving(talk, lease_s, wait_s, batch)
+    connection = connect(profile)
+    try:
+        held = connection.run(serving.lease(services))
+        shown = []
+        for leased in held:
+            delivered = connection.run(serving.open(leased))
+            if delivered is not None:
+                shown.append(_described(leased, delivered))
+    finally:
+        connection.close()
+    if as_json:
+        print_json({"deliveries": shown})
+    else:
+        for one in shown:
+            print_object(one)
+            print()
+    return 0 if shown else 1
+
+
+def _described(leased: Leased, delivered: Any) -> dict[str, Any]:
+    from sealway.requests import Request
+    from signing.encoding import b64url_encode, format_time
+
+    request = Request.of(delivered, leased.attempt)
+    described: dict[str, Any] = {
+        "lease": leased.lease,
+        "lease_until": format_time(leased.until_ms),
+        "id": request.id,
+        "digest": delivered.envelope.digest,
+        "from": request.sender,
+        "service": request.service,
+        "attempt": request.attempt,
+        "test": request.test,
+    }
+    if request.purpose is not None:
+        described["purpose"] = request.purpose
+    if request.type == "application/json":
+        described["json"] = request.json
+    else:
+        described["body"] = b64url_encode(request.body)
+    return described
+
+
+@mailbox.command
+@click.argument("leases", nargs=-1, required=True, metavar="LEASE...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, for machines.")
+@profile_option
+@examples("sealway mailbox confirm $lease")
+def confirm(leases: tuple[str, ...], profile_name: str | None, as_json: bool) -> int:
+    """End deliveries by their leases. Answering a request does so by itself.
+
+    Exit 1: one of them was lost to a later lease.
+    """
+    from sealway.cli.output import print_json, print_table
+
+    with connected(profile_name) as bus:
+        found = post(bus, "/v1/mailbox/confirm", {"leases": list(leases)})
+    results = found.get("results", [])
+    if as_json:
+        print_json(found)
+    else:
+        print_table(("lease", "state", "code"), results)
+    return 1 if any("code" in result for result in results) else 0

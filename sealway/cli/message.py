@@ -1,0 +1,84 @@
+"""`sealway message`: show, answer, receipt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sealway.cli.session import bus_options, client, connected, examples, fetch
+
+
+@click.group
+def message() -> None:
+    """State, answer and receipt of a message."""
+
+
+@message.command
+@click.argument("id")
+@bus_options
+@examples(
+    "sealway message show 01a201fb-aa7b-7cc0-98c4-dc0c0c07398f",
+    "sealway message show $id --json | jq -r .state",
+)
+def show(id: str, profile_name: str | None, as_json: bool) -> int:
+    """How an exchange stands, and its timeline, in the bus's words."""
+    from sealway.cli.output import print_json, print_object, print_table
+
+    with connected(profile_name) as bus:
+        found = fetch(bus, f"/v1/messages/{_checked(id)}")
+    if as_json:
+        print_json(found)
+        return 0
+    timeline = found.pop("timeline", [])
+    print_object(found)
+    if timeline:
+        print()
+        print_table(("at", "code", "attempt", "next_at"), timeline)
+    return 0
+
+
+@message.command
+@click.argument("id")
+@click.option("--wait", "wait_s", type=float, default=0.0, metavar="S", help="Wait up to S.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@bus_options
+@examples("sealway message answer $id --wait 30", "sealway message answer $id -o answer.json")
+def answer(
+    id: str, wait_s: float, output: Path | None, profile_name: str | None, as_json: bool
+) -> int:
+    """The answer to a request of yours, once it is verified. Exit 2: none yet."""
+    from sealway.cli.ask import show_answer
+
+    with client(profile_name) as bus:
+        found = bus.exchange(_checked(id)).answer(wait_s)
+        if output is not None:
+            output.write_bytes(found.body)
+        if output is None or as_json:
+            show_answer(found, as_json)
+    return 0
+
+
+@message.command
+@click.argument("id")
+@bus_options
+@examples("sealway message receipt $id > $id.tlog-proof")
+def receipt(id: str, profile_name: str | None, as_json: bool) -> int:
+    """The receipt of a message of yours, once it is verified: a C2SP tlog-proof."""
+    from sealway.cli.ask import receipt_json
+    from sealway.cli.output import note, print_json
+
+    with client(profile_name) as bus:
+        found = bus.exchange(_checked(id)).receipt
+    if as_json:
+        print_json({"id": id, **receipt_json(found)})
+    else:
+        print(found.text, end="")
+        note(f"verified: {found.log} #{found.index}")
+    return 0
+
+
+def _checked(message_id: str) -> str:
+    from signing.identifiers import parse_message_id
+
+    return parse_message_id(message_id)

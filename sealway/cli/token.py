@@ -1,0 +1,33 @@
+"""`sealway token`: a bearer token for one call."""
+
+from __future__ import annotations
+
+import click
+
+from sealway.cli.session import examples, profile_option
+
+
+@click.command
+@click.argument("method")
+@click.argument("url")
+@profile_option
+@examples(
+    "url=http://localhost:8480/v1/mailbox",
+    'curl -s $url -H "Authorization: Bearer $(sealway token GET $url)"',
+)
+def token(method: str, url: str, profile_name: str | None) -> int:
+    """Print a token for calling URL with METHOD, good for a minute and for that call alone.
+
+    URL must be the bus's own public one; a query is left out of the token.
+    """
+    from sealway.connection import SystemClock
+    from sealway.credentials import SystemCredentials, identity_of
+    from sealway.profile import load_profile
+
+    profile = load_profile(profile_name)
+    if not url.startswith(f"{profile.url}/"):
+        raise click.BadParameter(f"the URL must begin with {profile.url}/")
+    credentials = SystemCredentials(identity_of(profile), SystemClock())
+    value = credentials.authorization(method.upper(), url.partition("?")[0])
+    print(value.removeprefix("Bearer "))
+    return 0
