@@ -1,0 +1,256 @@
+"""The group's decision, pure: winners, duplicates, losers; their leaves; the rows to write.
+
+The same for every engine. Reads nothing but the facts it asked for, and writes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from exchange.ledger.entries import (
+    Duplicate,
+    Entry,
+    LeafDraft,
+    Lost,
+    MessageEntry,
+    Outcome,
+    Placed,
+    RecordEntry,
+    RefusalEntry,
+    Skipped,
+)
+from exchange.ledger.errors import (
+    AlreadyAnswered,
+    AnswerLate,
+    AnswerNotExpected,
+    ExchangeCancelled,
+    LedgerError,
+    MessageIdReused,
+    QuotaExceeded,
+)
+from exchange.ledger.tree import Growth, Tree, grow
+from exchange.storage.rows import (
+    ConfirmDelivery,
+    DeliveryState,
+    EndExchange,
+    ExchangeState,
+    GroupFacts,
+    GroupQuestions,
+    GroupWrite,
+    NewExchange,
+    ShardHead,
+)
+from signing.identifiers import ServiceCode, SystemId
+from signing.log.leaf import DIRECTORY_KINDS
+from signing.log.merkle import leaf_hash
+from signing.log.tiles import encode_entries
+
+REFUSALS_KEPT_MS = 90 * 86_400_000  # log.md: a refused envelope is kept 90 days
+
+
+def ask(entries: Sequence[Entry]) -> GroupQuestions:
+    """The facts that a decision over these entries needs."""
+    questions = GroupQuestions()
+    for entry in entries:
+        if isinstance(entry, MessageEntry):
+            questions.messages.append(entry.row.id)
+            if entry.ends is not None:
+                questions.exchanges.append(entry.ends.id)
+            if entry.opens is not None and entry.opens.boxed_max is not None:
+                questions.boxes.add((entry.opens.provider, entry.opens.service))
+        elif isinstance(entry, RecordEntry):
+            if entry.end is not None:
+                questions.exchanges.append(entry.end.id)
+            if entry.kill is not None:
+                questions.exchanges.append(entry.kill.id)
+            if entry.confirm is not None:
+                questions.deliveries.append(entry.confirm.id)
+    return questions
+
+
+@dataclass(slots=True)
+class Decision:
+    """What a group came to: outcomes in the order of its entries, rows, the grown tree."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    write: GroupWrite | None = None
+    growth: Growth | None = None
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Gathers leaves and rows of one group."""
+
+    head: ShardHead
+    now_ms: int
+    version: int
+    facts: GroupFacts
+    write: GroupWrite
+    leaves: list[bytes] = field(default_factory=list)
+    hashes: list[bytes] = field(default_factory=list)
+    boxed: dict[tuple[SystemId, ServiceCode], int] = field(default_factory=dict)
+
+    def place(self, leaf: LeafDraft, salt: bytes) -> Placed:
+        """Give a leaf the next index."""
+        if leaf.k in DIRECTORY_KINDS:
+            self.version += 1
+        raw = leaf.encode(self.now_ms, self.version)
+        hash_ = leaf_hash(raw)
+        index = self.head.size + len(self.leaves)
+        self.leaves.append(raw)
+        self.hashes.append(hash_)
+        return Placed(self.head.shard, index, raw, hash_, salt, self.now_ms)
+
+
+def decide(
+    entries: Sequence[Entry],
+    facts: GroupFacts,
+    head: ShardHead,
+    tree: Tree,
+    version: int,
+    now_ms: int,
+) -> Decision:
+    """Decide a group on top of ``head`` under directory ``version``.
+
+    No two entries have one id, and no two end one exchange: whoever forms groups sees to it.
+    """
+    at_ms = max(now_ms, head.last_ts_ms)
+    builder = _Builder(head, at_ms, version, facts, GroupWrite(head), boxed=dict(facts.boxed))
+    outcomes = [_one(builder, entry) for entry in entries]
+    if not builder.leaves:
+        return Decision(outcomes)
+    growth = grow(tree, builder.hashes)
+    write = builder.write
+    write.count = len(builder.leaves)
+    write.entries = encode_entries(builder.leaves)
+    write.tiles = growth.tiles
+    if builder.version != version:
+        write.directory_version = builder.version
+    write.head = replace(
+        head,
+        size=growth.tree.size,
+        root=growth.tree.root,
+        frontier=growth.tree.frontier,
+        last_ts_ms=at_ms,
+    )
+    return Decision(outcomes, write, growth)
+
+
+def _one(builder: _Builder, entry: Entry) -> Outcome:
+    if isinstance(entry, MessageEntry):
+        return _message(builder, entry)
+    if isinstance(entry, RefusalEntry):
+        return _refusal(builder, entry)
+    return _record(builder, entry)
+
+
+def _message(builder: _Builder, entry: MessageEntry) -> Outcome:
+    row = entry.row
+    known = builder.facts.messages.get(row.id)
+    if known is not None and known.digest == row.digest:
+        return Duplicate(known.shard, known.index)
+    error = _objection(builder, entry, known is not None)
+    if error is not None:
+        return Lost(error, _refusal(builder, _as_refusal(entry, error)))
+    placed = builder.place(entry.leaf, entry.leaf_salt)
+    builder.write.messages.append((row, placed.index, placed.leaf_hash, placed.at_ms))
+    if entry.opens is not None:
+        builder.write.exchanges.append((entry.opens, placed.at_ms))
+    if entry.ends is not None:
+        builder.write.ends.append(entry.ends)
+    return placed
+
+
+def _objection(builder: _Builder, entry: MessageEntry, known: bool) -> LedgerError | None:
+    if known:
+        return MessageIdReused("This id was accepted before for another message; use a fresh id.")
+    if entry.ends is not None:
+        return end_objection(builder.facts.exchanges.get(entry.ends.id))
+    if entry.opens is not None and entry.opens.boxed_max is not None:
+        return _box_objection(builder, entry.opens, entry.opens.boxed_max)
+    return None
+
+
+def _box_objection(builder: _Builder, opens: NewExchange, most: int) -> LedgerError | None:
+    box = (opens.provider, opens.service)
+    waiting = builder.boxed.get(box, 0)
+    if waiting >= most:
+        return quota_error(waiting, most)
+    builder.boxed[box] = waiting + 1
+    return None
+
+
+def quota_error(waiting: int, most: int) -> QuotaExceeded:
+    """The refusal for a full mailbox; it says how full."""
+    return QuotaExceeded(
+        f"The recipient's mailbox holds {waiting} waiting messages of at most {most}; try later.",
+        depth=waiting,
+    )
+
+
+def end_objection(state: ExchangeState | None) -> LedgerError | None:
+    """Why an exchange in this state takes no answer; None when it does (delivery.md, *States*)."""
+    if state is ExchangeState.OPEN:
+        return None
+    if state in (ExchangeState.ANSWERED, ExchangeState.REJECTED):
+        return AlreadyAnswered("The exchange already has its answer.")
+    if state is ExchangeState.EXPIRED:
+        return AnswerLate("The exchange expired before this answer came.")
+    if state is ExchangeState.CANCELLED:
+        return ExchangeCancelled("The consumer cancelled the exchange.")
+    return AnswerNotExpected("No open request matches this answer.")
+
+
+def _as_refusal(entry: MessageEntry, error: LedgerError) -> RefusalEntry:
+    row = entry.row
+    leaf = replace(entry.leaf, k="refusal", grant=None, ref=None)
+    return RefusalEntry(
+        leaf, entry.leaf_salt, row.id, error.code, row.envelope, row.leaf_salt, row.envelope_key
+    )
+
+
+def _refusal(builder: _Builder, entry: RefusalEntry) -> Placed:
+    placed = builder.place(entry.leaf, entry.leaf_salt)
+    until = builder.now_ms + REFUSALS_KEPT_MS
+    builder.write.refusals.append(
+        (
+            placed.index,
+            entry.id,
+            entry.code,
+            entry.envelope,
+            entry.wrapped_salt,
+            entry.key,
+            until,
+        )
+    )
+    return placed
+
+
+def _record(builder: _Builder, entry: RecordEntry) -> Outcome:
+    if not _applies(builder.facts, entry):
+        return Skipped()
+    placed = builder.place(entry.leaf, entry.leaf_salt)
+    write = builder.write
+    write.records.append((placed.index, entry.stored, entry.stored_salt, entry.key))
+    if entry.object is not None:
+        write.objects.append((entry.object, builder.version, placed.index))
+    if entry.opens_log is not None:
+        write.opened.append(entry.opens_log)
+    if entry.end is not None:
+        write.ends.append(entry.end)
+    if entry.kill is not None:
+        write.kills.append(entry.kill)
+    if entry.confirm is not None:
+        write.confirms.append(entry.confirm)
+    return placed
+
+
+def _applies(facts: GroupFacts, entry: RecordEntry) -> bool:
+    end: EndExchange | None = entry.end
+    confirm: ConfirmDelivery | None = entry.confirm
+    if end is not None and facts.exchanges.get(end.id) is not ExchangeState.OPEN:
+        return False
+    if entry.kill is not None and facts.exchanges.get(entry.kill.id) is not ExchangeState.OPEN:
+        return False
+    if confirm is None:
+        return True
+    return facts.deliveries.get(confirm.id) == (DeliveryState.LEASED, confirm.attempt)

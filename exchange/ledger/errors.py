@@ -1,0 +1,73 @@
+"""What the ledger refuses.
+
+SealwayError
+└── LedgerError
+    ├── LogUnavailable   nothing was recorded
+    ├── BusBacklogged    too much is waiting to be recorded
+    ├── LogBehind        the database is behind what was signed
+    ├── MarksDamaged     the signer's mark file can't be read
+    ├── MessageIdReused, AlreadyAnswered, AnswerLate, AnswerNotExpected, ExchangeCancelled
+    └── QuotaExceeded    the recipient's mailbox is full
+"""
+
+from signing.errors import SealwayError
+
+
+class LedgerError(SealwayError):
+    """The branch of the ledger."""
+
+    code = "log-unavailable"
+
+
+class LogUnavailable(LedgerError):
+    """The log can't be written; what was asked is surely not recorded."""
+
+
+class BusBacklogged(LedgerError):
+    """More waits to be recorded than the limit allows."""
+
+    code = "bus-backlogged"
+
+
+class LogBehind(LedgerError):
+    """The database is behind a checkpoint that was signed: a restored or lagging copy."""
+
+
+class MarksDamaged(LedgerError):
+    """The mark file is unreadable, so nothing may be signed."""
+
+
+class MessageIdReused(LedgerError):
+    """This id was accepted before, for another message."""
+
+    code = "message-id-reused"
+
+
+class AnswerNotExpected(LedgerError):
+    """No open request matches this answer; one code for every reason."""
+
+    code = "answer-not-expected"
+
+
+class AlreadyAnswered(LedgerError):
+    """The exchange has its answer."""
+
+    code = "already-answered"
+
+
+class AnswerLate(LedgerError):
+    """The exchange expired before this answer came."""
+
+    code = "answer-late"
+
+
+class ExchangeCancelled(LedgerError):
+    """The consumer cancelled the exchange."""
+
+    code = "exchange-cancelled"
+
+
+class QuotaExceeded(LedgerError):
+    """The recipient's mailbox holds as many messages as it may."""
+
+    code = "quota-exceeded"

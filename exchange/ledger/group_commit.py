@@ -1,0 +1,208 @@
+"""The group commit: what has queued while the last group committed is the next group.
+
+No timer. A group is at most 256 entries or 4 MiB (a larger message is a group by itself). Callers
+are shielded: a client that hangs up cancels nothing. Outcomes are released when signed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from exchange.ledger.decide import Decision
+from exchange.ledger.entries import Entry, MessageEntry, Outcome, RecordEntry
+from exchange.ledger.errors import BusBacklogged, LogUnavailable
+from exchange.ledger.log_writer import DirectoryChanged, LogWriter
+from signing.errors import SealwayError
+
+ENTRIES_MAX: Final = 256
+GROUP_BYTES_MAX: Final = 4 * 1024 * 1024
+WAITING_BYTES_MAX: Final = 64 * 1024 * 1024
+"""More than this waiting means the disk can't keep up: refuse rather than fill the memory."""
+
+Recheck = Callable[[], tuple[Entry, int]]
+"""Checks an entry again under the directory in force; answers it anew, and that version."""
+
+
+@dataclass(slots=True, eq=False)
+class Submission:
+    """An entry on its way into a group."""
+
+    entry: Entry
+    version: int
+    future: "asyncio.Future[Outcome]"
+    recheck: Recheck | None = None
+    payload: object = None
+    """What the relay gets along with the outcome."""
+
+
+OnCommitted = Callable[[Sequence[tuple[Submission, Outcome]]], None]
+
+
+class GroupCommitter:
+    """One log's queue and its one task; the only caller of that log's `LogWriter.commit`."""
+
+    def __init__(
+        self,
+        writer: LogWriter,
+        version: Callable[[], int],
+        on_committed: OnCommitted,
+        *,
+        entries_max: int = ENTRIES_MAX,
+        group_bytes_max: int = GROUP_BYTES_MAX,
+        waiting_bytes_max: int = WAITING_BYTES_MAX,
+    ) -> None:
+        self.writer = writer
+        self._version = version
+        self._on_committed = on_committed
+        self._entries_max = entries_max
+        self._group_bytes_max = group_bytes_max
+        self._waiting_bytes_max = waiting_bytes_max
+        self._queue: deque[Submission] = deque()
+        self._queued_bytes = 0
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start the committer's task."""
+        self._task = asyncio.create_task(self._run(), name="group-commit")
+
+    async def stop(self) -> None:
+        """Commit what is queued, then end; later submissions are refused."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    @property
+    def waiting(self) -> int:
+        """Entries waiting for a group."""
+        return len(self._queue)
+
+    def submit(
+        self,
+        entry: Entry,
+        version: int,
+        recheck: Recheck | None = None,
+        payload: object = None,
+    ) -> "asyncio.Future[Outcome]":
+        """Queue an entry whose checks used directory ``version``.
+
+        The future ends when the entry is committed and signed, and never because its waiter left.
+
+        Raises:
+            BusBacklogged: too many bytes wait already.
+            LogUnavailable: the log is frozen, or the bus is stopping.
+        """
+        if self._stopping:
+            raise LogUnavailable("The bus is stopping; send the same bytes again in a moment.")
+        if self.writer.failed is not None:
+            raise self.writer.failed
+        if self._queued_bytes and self._queued_bytes + entry.size_bytes > self._waiting_bytes_max:
+            raise BusBacklogged("More is waiting to be recorded than fits; try again later.")
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._queue.append(Submission(entry, version, future, recheck, payload))
+        self._queued_bytes += entry.size_bytes
+        self._wake.set()
+        return future
+
+    async def _run(self) -> None:
+        while True:
+            if not self._queue:
+                if self._stopping:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            group = self._next_group()
+            try:
+                await self._commit(group)
+            except SealwayError as error:
+                _fail(group, error)
+            except Exception as error:
+                _fail(group, LogUnavailable("The log failed unexpectedly.", cause=repr(error)))
+
+    def _next_group(self) -> list[Submission]:
+        """Take from the queue's front; what conflicts with the group waits for the next."""
+        group: list[Submission] = []
+        later: list[Submission] = []
+        taken: set[bytes] = set()
+        size = 0
+        while self._queue and len(group) < self._entries_max:
+            entry = self._queue[0].entry
+            if group and size + entry.size_bytes > self._group_bytes_max:
+                break
+            submission = self._queue.popleft()
+            keys = _keys(entry)
+            if taken.isdisjoint(keys):
+                taken.update(keys)
+                group.append(submission)
+                size += entry.size_bytes
+            else:
+                later.append(submission)
+        self._queue.extendleft(reversed(later))
+        self._queued_bytes -= size
+        return group
+
+    async def _commit(self, group: list[Submission]) -> None:
+        while group:
+            version = self._version()
+            group = [one for one in group if _is_current(one, version)]
+            if not group:
+                return
+            try:
+                decision = await self.writer.commit([one.entry for one in group], version)
+            except DirectoryChanged:
+                await asyncio.sleep(0)  # log 0's committer publishes the new version next
+                continue
+            self._committed(group, decision)
+            return
+
+    def _committed(self, group: list[Submission], decision: Decision) -> None:
+        pairs = list(zip(group, decision.outcomes, strict=True))
+        self._on_committed(pairs)
+        sealed = asyncio.ensure_future(self.writer.seal(self.writer.head.size))
+        sealed.add_done_callback(lambda done: _release(pairs, done))
+
+
+def _keys(entry: Entry) -> tuple[bytes, ...]:
+    if isinstance(entry, MessageEntry):
+        return (entry.row.id, entry.ends.id) if entry.ends else (entry.row.id,)
+    if isinstance(entry, RecordEntry):
+        about = entry.end or entry.kill or entry.confirm
+        return (about.id,) if about else ()
+    return ()
+
+
+def _is_current(submission: Submission, version: int) -> bool:
+    """Bring a submission up to the directory in force, or end it with its refusal."""
+    if submission.version == version or submission.recheck is None:
+        return True
+    try:
+        submission.entry, submission.version = submission.recheck()
+    except SealwayError as error:
+        _settle(submission, error)
+        return False
+    return True
+
+
+def _settle(submission: Submission, result: Outcome | SealwayError) -> None:
+    if submission.future.done():
+        return
+    if isinstance(result, SealwayError):
+        submission.future.set_exception(result)
+    else:
+        submission.future.set_result(result)
+
+
+def _fail(group: Sequence[Submission], error: SealwayError) -> None:
+    for submission in group:
+        _settle(submission, error)
+
+
+def _release(pairs: Sequence[tuple[Submission, Outcome]], sealed: "asyncio.Future[None]") -> None:
+    error = sealed.exception()
+    for submission, outcome in pairs:
+        _settle(submission, error if isinstance(error, SealwayError) else outcome)

@@ -1,0 +1,285 @@
+"""What crosses the storage port: rows to write, facts read, heads of logs.
+
+Plain frozen data. Ids are the 16 bytes of a message id; hashes 32 bytes; times ms since 1970.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from signing.identifiers import ServiceCode, SystemId
+
+
+class ExchangeState(StrEnum):
+    """``open`` and the four ends (delivery.md, *States*)."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class DeliveryState(StrEnum):
+    """A delivery on its way, and its ends."""
+
+    READY = "ready"
+    QUEUED = "queued"
+    LEASED = "leased"
+    IN_FLIGHT = "in-flight"
+    DONE = "done"
+    EXPIRED = "expired"
+    DEAD = "dead"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardHead:
+    """The committed state of one log."""
+
+    shard: int
+    origin: str
+    epoch: int
+    state: str
+    size: int
+    root: bytes
+    frontier: tuple[bytes, ...]
+    last_ts_ms: int
+    relayed_to: int
+    note: str | None = None
+    note_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message as stored, but for its place."""
+
+    id: bytes
+    sender: SystemId
+    digest: bytes
+    leaf_salt: bytes
+    envelope: bytes
+    envelope_key: bytes
+    content: bytes
+    content_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewExchange:
+    """An exchange to open, with its one delivery."""
+
+    id: bytes
+    provider: SystemId
+    service: ServiceCode
+    answer_by_ms: int
+    delivery_state: DeliveryState
+    due_at_ms: int
+    boxed_max: int | None = None
+    """The most that may wait in this mailbox; None for deliveries that are not mailboxed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndExchange:
+    """An exchange to end, if it is still open."""
+
+    id: bytes
+    state: ExchangeState
+    delivery_state: DeliveryState
+    answer: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KillDelivery:
+    """A delivery to give up, if it isn't over; its exchange stays open, shown as stuck."""
+
+    id: bytes
+    recipient: SystemId
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmDelivery:
+    """A mailbox delivery to end, if ``attempt`` is still its lease."""
+
+    id: bytes
+    recipient: SystemId
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRow:
+    """A directory object as a record's ``after`` leaves it."""
+
+    noun: str
+    key: str
+    object: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One line of a timeline."""
+
+    id: bytes
+    at_ms: int
+    code: str
+    attempt: int | None = None
+    next_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is known of an id that was accepted before."""
+
+    digest: bytes
+    shard: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFacts:
+    """What a group's decision rests on, read inside the transaction that will write it."""
+
+    messages: Mapping[bytes, Stored]
+    exchanges: Mapping[bytes, ExchangeState]
+    deliveries: Mapping[bytes, tuple[DeliveryState, int]]
+    """State and attempt of the delivery of a request, by the request's id."""
+    boxed: Mapping[tuple[SystemId, ServiceCode], int]
+
+
+@dataclass(slots=True)
+class GroupQuestions:
+    """Which facts a decision needs."""
+
+    messages: list[bytes] = field(default_factory=list)
+    exchanges: list[bytes] = field(default_factory=list)
+    deliveries: list[bytes] = field(default_factory=list)
+    boxes: set[tuple[SystemId, ServiceCode]] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class GroupWrite:
+    """Everything one group writes: one log's leaves, and the rows that stand for them.
+
+    ``messages`` and ``records`` and ``refusals`` carry their index; all else is keyed by id.
+    """
+
+    head: ShardHead
+    count: int = 0
+    entries: bytes = b""
+    tiles: list[tuple[int, int, bytes]] = field(default_factory=list)
+    messages: list[tuple[MessageRow, int, bytes, int]] = field(default_factory=list)
+    """Row, index, leaf hash, accepted at."""
+    exchanges: list[tuple[NewExchange, int]] = field(default_factory=list)
+    """Row, accepted at."""
+    ends: list[EndExchange] = field(default_factory=list)
+    kills: list[KillDelivery] = field(default_factory=list)
+    confirms: list[ConfirmDelivery] = field(default_factory=list)
+    records: list[tuple[int, bytes, bytes, bytes | None]] = field(default_factory=list)
+    """Index, bytes, leaf salt, wrapped key."""
+    refusals: list[tuple[int, bytes, str, bytes, bytes, bytes | None, int]] = field(
+        default_factory=list
+    )
+    """Index, id, code, envelope, leaf salt, wrapped key, kept until."""
+    objects: list[tuple[ObjectRow, int, int]] = field(default_factory=list)
+    """Row, directory version, index in log 0."""
+    opened: list[ShardHead] = field(default_factory=list)
+    """Logs that this group opens."""
+    directory_version: int | None = None
+    """The directory's version after this group, when it changes it."""
+
+
+Decide = Callable[[GroupFacts], GroupWrite | None]
+"""The ledger's pure decision; None writes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """A group on its way to the store: what must still be so, what to ask, how to decide."""
+
+    shard: int
+    epoch: int
+    size: int
+    root: bytes
+    directory_version: int
+    questions: GroupQuestions
+    decide: Decide
+
+
+class CommitResult(StrEnum):
+    """How the store answered a plan."""
+
+    COMMITTED = "committed"
+    SHARD_LOST = "shard-lost"
+    DIRECTORY_CHANGED = "directory-changed"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message row as read back."""
+
+    id: bytes
+    sender: SystemId
+    digest: bytes
+    shard: int
+    index: int
+    leaf_hash: bytes
+    leaf_salt: bytes
+    envelope: bytes
+    envelope_key: bytes | None
+    content: bytes | None
+    content_key: bytes | None
+    accepted_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExchange:
+    """An exchange row as read back."""
+
+    id: bytes
+    state: ExchangeState
+    provider: SystemId
+    service: ServiceCode
+    answer_by_ms: int
+    answer: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDelivery:
+    """A delivery row as read back."""
+
+    id: bytes
+    recipient: SystemId
+    state: DeliveryState
+    service: ServiceCode
+    due_at_ms: int
+    owner: str | None
+    lease_until_ms: int | None
+    attempt: int
+    misbehaved: int
+    cause: str | None
+    accepted_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxDepth:
+    """One service's mailbox, counted."""
+
+    service: ServiceCode
+    waiting: int
+    leased: int
+    dead: int
+    oldest_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """A delivery to give back to its row: when it is due again, what is known of the attempt."""
+
+    id: bytes
+    recipient: SystemId
+    due_at_ms: int
+    attempt: int
+    misbehaved: int
+    owner: str | None = None
+    lease_until_ms: int | None = None
+    step: StepRow | None = None

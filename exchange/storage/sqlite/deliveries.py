@@ -1,0 +1,114 @@
+"""Deliveries on SQLite: parking, sweeping, mailbox leases, dead letters.
+
+Runs on the writer thread; each function is one transaction's work.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from exchange.storage.rows import DeliveryState, Park, StepRow, StoredDelivery
+from exchange.storage.sqlite.group import SystemNumbers
+from signing.identifiers import ServiceCode, SystemId
+
+COLUMNS = (
+    "id, recipient, state, service, due_at, owner, lease_until, attempt, misbehaved, cause,"
+    " accepted_at"
+)
+
+
+def parse_delivery(
+    connection: sqlite3.Connection, row: Sequence[object], numbers: SystemNumbers
+) -> StoredDelivery:
+    """A delivery from `COLUMNS`."""
+    values = list(row)
+    values[1] = numbers.system(connection, int(str(values[1])))
+    values[2] = DeliveryState(str(values[2]))
+    return StoredDelivery(*values)  # type: ignore[arg-type]
+
+
+def park(connection: sqlite3.Connection, parks: Sequence[Park], numbers: SystemNumbers) -> None:
+    """Give deliveries back to their rows, each with its due time; those that ended stay ended."""
+    for one in parks:
+        state = DeliveryState.IN_FLIGHT if one.owner else DeliveryState.QUEUED
+        connection.execute(
+            "UPDATE delivery SET state = ?, due_at = ?, attempt = ?, misbehaved = ?, owner = ?,"
+            " lease_until = ? WHERE id = ? AND recipient = ? AND state IN ('queued', 'in-flight')",
+            (
+                state,
+                one.due_at_ms,
+                one.attempt,
+                one.misbehaved,
+                one.owner,
+                one.lease_until_ms,
+                one.id,
+                numbers.number(connection, one.recipient),
+            ),
+        )
+        if one.step is not None:
+            add_step(connection, one.step)
+
+
+def add_step(connection: sqlite3.Connection, step: StepRow) -> None:
+    """One line of a timeline."""
+    connection.execute(
+        "INSERT INTO step(id, at, code, attempt, next_at) VALUES (?, ?, ?, ?, ?)",
+        (step.id, step.at_ms, step.code, step.attempt, step.next_at_ms),
+    )
+
+
+def claim_due(
+    connection: sqlite3.Connection,
+    owner: str,
+    now_ms: int,
+    lease_until_ms: int,
+    count_max: int,
+    numbers: SystemNumbers,
+) -> list[StoredDelivery]:
+    """Take deliveries whose time has come: due, or in flight under a lease that ran out."""
+    rows = connection.execute(
+        "UPDATE delivery SET state = 'in-flight', owner = ?, lease_until = ?, due_at = ?"
+        " WHERE (id, recipient) IN (SELECT id, recipient FROM delivery INDEXED BY delivery_due"
+        " WHERE state IN ('queued', 'in-flight') AND due_at <= ?"
+        " AND (lease_until IS NULL OR lease_until <= ?) ORDER BY due_at LIMIT ?)"
+        f" RETURNING {COLUMNS}",
+        (owner, lease_until_ms, lease_until_ms, now_ms, now_ms, count_max),
+    ).fetchall()
+    return [parse_delivery(connection, row, numbers) for row in rows]
+
+
+def lease_mailbox(
+    connection: sqlite3.Connection,
+    recipient: SystemId,
+    services: Sequence[ServiceCode],
+    now_ms: int,
+    lease_until_ms: int,
+    count_max: int,
+    numbers: SystemNumbers,
+) -> list[StoredDelivery]:
+    """Lease the oldest free deliveries of a mailbox; each lease is one more attempt."""
+    number = numbers.find(connection, recipient)
+    if number is None:
+        return []
+    only = f" AND service IN ({','.join('?' * len(services))})" if services else ""
+    rows = connection.execute(
+        "UPDATE delivery SET state = 'leased', lease_until = ?, attempt = attempt + 1"
+        " WHERE (id, recipient) IN (SELECT id, recipient FROM delivery INDEXED BY delivery_boxed"
+        f" WHERE recipient = ?{only} AND state IN ('ready', 'leased')"
+        " AND (lease_until IS NULL OR lease_until <= ?) ORDER BY accepted_at, id LIMIT ?)"
+        f" RETURNING {COLUMNS}",
+        (lease_until_ms, number, *services, now_ms, count_max),
+    ).fetchall()
+    found = [parse_delivery(connection, row, numbers) for row in rows]
+    return sorted(found, key=lambda one: (one.accepted_at_ms, one.id))
+
+
+def due_to_expire(connection: sqlite3.Connection, before_ms: int, count_max: int) -> list[bytes]:
+    """Open exchanges whose ``answer_by`` is before a moment, the oldest first."""
+    return [
+        row[0]
+        for row in connection.execute(
+            "SELECT id FROM exchange INDEXED BY exchange_open WHERE state = 'open'"
+            " AND answer_by < ? ORDER BY answer_by LIMIT ?",
+            (before_ms, count_max),
+        )
+    ]

@@ -1,0 +1,311 @@
+"""The group commit's statements on SQLite: read facts, let the ledger decide, write its rows.
+
+Runs on the writer thread inside one ``BEGIN IMMEDIATE … COMMIT``. Few statements with many rows
+each: every statement is a hand-over of the interpreter lock.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from exchange.storage.rows import (
+    CommitResult,
+    DeliveryState,
+    ExchangeState,
+    GroupFacts,
+    GroupPlan,
+    GroupQuestions,
+    GroupWrite,
+    ShardHead,
+    Stored,
+)
+from signing.identifiers import ServiceCode, SystemId
+from signing.log.merkle import HASH_BYTES
+
+ROWS_A_STATEMENT = 64  # bounds the number of distinct prepared statements
+
+
+class SystemNumbers:
+    """Small integers for system identifiers, cached both ways; they never change."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._systems: dict[int, SystemId] = {}
+
+    def number(self, connection: sqlite3.Connection, system: SystemId) -> int:
+        """The number of a system, given one inside this transaction when it has none."""
+        if (known := self._numbers.get(system)) is not None:
+            return known
+        connection.execute("INSERT OR IGNORE INTO system_number(system) VALUES (?)", (system,))
+        (number,) = connection.execute(
+            "SELECT n FROM system_number WHERE system = ?", (system,)
+        ).fetchone()
+        # Cached only once it is surely committed: a rolled-back number would be given twice.
+        return int(number)
+
+    def learn(self, connection: sqlite3.Connection) -> None:
+        """Cache what is committed."""
+        for number, system in connection.execute("SELECT n, system FROM system_number"):
+            self._numbers[system] = number
+            self._systems[number] = SystemId(system)
+
+    def system(self, connection: sqlite3.Connection, number: int) -> SystemId:
+        """The system of a number."""
+        if number not in self._systems:
+            self.learn(connection)
+        return self._systems[number]
+
+    def find(self, connection: sqlite3.Connection, system: SystemId) -> int | None:
+        """The number of a system, or None; writes nothing."""
+        if system not in self._numbers:
+            self.learn(connection)
+        return self._numbers.get(system)
+
+
+def commit_group(
+    connection: sqlite3.Connection, plan: GroupPlan, numbers: SystemNumbers
+) -> tuple[CommitResult, GroupWrite | None]:
+    """Swap the log's head and write the group's rows, or say why not and write nothing."""
+    row = connection.execute(
+        "SELECT l.epoch, l.size, l.root, l.state, d.version FROM log_shard l, directory d"
+        " WHERE l.shard = ?",
+        (plan.shard,),
+    ).fetchone()
+    if row is None or (*row[:3], row[3]) != (plan.epoch, plan.size, plan.root, "open"):
+        return CommitResult.SHARD_LOST, None
+    if row[4] != plan.directory_version:
+        return CommitResult.DIRECTORY_CHANGED, None
+    write = plan.decide(read_facts(connection, plan.questions, numbers))
+    if write is not None:
+        write_group(connection, write, numbers)
+    return CommitResult.COMMITTED, write
+
+
+def read_facts(
+    connection: sqlite3.Connection, questions: GroupQuestions, numbers: SystemNumbers
+) -> GroupFacts:
+    """Answer a decision's questions from inside its transaction."""
+    messages = {
+        id_: Stored(digest, shard, idx)
+        for id_, digest, shard, idx in _select_in(
+            connection, "SELECT id, digest, shard, idx FROM message WHERE id", questions.messages
+        )
+    }
+    exchanges = {
+        id_: ExchangeState(state)
+        for id_, state in _select_in(
+            connection, "SELECT id, state FROM exchange WHERE id", questions.exchanges
+        )
+    }
+    deliveries = {
+        id_: (DeliveryState(state), attempt)
+        for id_, state, attempt in _select_in(
+            connection, "SELECT id, state, attempt FROM delivery WHERE id", questions.deliveries
+        )
+    }
+    boxed = _boxed(connection, questions, numbers) if questions.boxes else {}
+    return GroupFacts(messages, exchanges, deliveries, boxed)
+
+
+def _boxed(
+    connection: sqlite3.Connection, questions: GroupQuestions, numbers: SystemNumbers
+) -> Mapping[tuple[SystemId, ServiceCode], int]:
+    counts: dict[tuple[SystemId, ServiceCode], int] = {}
+    for system, service in questions.boxes:
+        (count,) = connection.execute(
+            "SELECT count(*) FROM delivery INDEXED BY delivery_boxed WHERE recipient = ?"
+            " AND service = ? AND state IN ('ready', 'leased')",
+            (numbers.number(connection, system), service),
+        ).fetchone()
+        counts[system, service] = count
+    return counts
+
+
+def _select_in(
+    connection: sqlite3.Connection, statement: str, ids: list[bytes]
+) -> Iterable[tuple[Any, ...]]:
+    for start in range(0, len(ids), ROWS_A_STATEMENT):
+        some = ids[start : start + ROWS_A_STATEMENT]
+        marks = ",".join("?" * len(some))
+        yield from connection.execute(f"{statement} IN ({marks})", some)
+
+
+def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]]) -> None:
+    for start in range(0, len(rows), ROWS_A_STATEMENT):
+        some = rows[start : start + ROWS_A_STATEMENT]
+        one = f"({','.join('?' * len(some[0]))})"
+        values = [value for row in some for value in row]
+        connection.execute(f"INSERT INTO {into} VALUES {','.join([one] * len(some))}", values)
+
+
+def write_group(connection: sqlite3.Connection, write: GroupWrite, numbers: SystemNumbers) -> None:
+    """Write every row of a decided group; a unique violation aborts the whole."""
+    _write_log(connection, write)
+    _write_messages(connection, write, numbers)
+    _write_ends(connection, write, numbers)
+    shard = write.head.shard
+    if write.records:
+        _insert(connection, "record", [(shard, *row) for row in write.records])
+    if write.refusals:
+        _insert(connection, "refusal", [(shard, *row) for row in write.refusals])
+    if write.directory_version is not None:
+        connection.execute("UPDATE directory SET version = ?", (write.directory_version,))
+    for row, version, index in write.objects:
+        connection.execute(
+            "INSERT OR REPLACE INTO directory_object(noun, key, version, idx, object)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (row.noun, row.key, version, index, row.object),
+        )
+        if row.noun == "system":
+            numbers.number(connection, SystemId(row.key))
+    for head in write.opened:
+        insert_head(connection, head)
+
+
+def _write_log(connection: sqlite3.Connection, write: GroupWrite) -> None:
+    head = write.head
+    if not write.count:
+        return
+    connection.execute(
+        "UPDATE log_shard SET size = ?, root = ?, frontier = ?, last_ts = ?, relayed_to = ?,"
+        " note = ?, note_size = ? WHERE shard = ?",
+        (
+            head.size,
+            head.root,
+            b"".join(head.frontier),
+            head.last_ts_ms,
+            head.relayed_to,
+            head.note,
+            head.note_size,
+            head.shard,
+        ),
+    )
+    connection.execute(
+        "INSERT INTO log_group VALUES (?, ?, ?, ?)",
+        (head.shard, head.size - write.count, write.count, write.entries),
+    )
+    if write.tiles:
+        _insert(connection, "log_tile", [(head.shard, *tile) for tile in write.tiles])
+
+
+def _write_messages(
+    connection: sqlite3.Connection, write: GroupWrite, numbers: SystemNumbers
+) -> None:
+    shard = write.head.shard
+    if write.messages:
+        rows = [
+            (
+                row.id,
+                numbers.number(connection, row.sender),
+                row.digest,
+                shard,
+                index,
+                leaf_hash,
+                row.leaf_salt,
+                row.envelope,
+                row.envelope_key,
+                row.content,
+                row.content_key,
+                accepted_at,
+            )
+            for row, index, leaf_hash, accepted_at in write.messages
+        ]
+        _insert(connection, "message", rows)
+    if not write.exchanges:
+        return
+    exchanges: list[tuple[object, ...]] = []
+    deliveries: list[tuple[object, ...]] = []
+    for new, accepted_at in write.exchanges:
+        provider = numbers.number(connection, new.provider)
+        exchanges.append((new.id, "open", 1, provider, new.service, new.answer_by_ms, None, None))
+        deliveries.append(
+            (
+                new.id,
+                provider,
+                new.delivery_state,
+                new.service,
+                new.due_at_ms,
+                None,
+                None,
+                0,
+                0,
+                None,
+                accepted_at,
+            )
+        )
+    _insert(connection, "exchange", exchanges)
+    _insert(connection, "delivery", deliveries)
+
+
+def _write_ends(connection: sqlite3.Connection, write: GroupWrite, numbers: SystemNumbers) -> None:
+    for end in write.ends:
+        changed = connection.execute(
+            "UPDATE exchange SET state = ?, version = version + 1, answer = ?"
+            " WHERE id = ? AND state = 'open'",
+            (end.state, end.answer, end.id),
+        ).rowcount
+        if changed != 1:
+            raise sqlite3.IntegrityError("an exchange was not open when its end was written")
+        connection.execute(
+            "UPDATE delivery SET state = ?, owner = NULL, lease_until = NULL"
+            " WHERE id = ? AND state IN ('ready', 'queued', 'leased', 'in-flight', 'dead')",
+            (end.delivery_state, end.id),
+        )
+    for done in write.confirms:
+        connection.execute(
+            "UPDATE delivery SET state = 'done', owner = NULL, lease_until = NULL"
+            " WHERE id = ? AND recipient = ?",
+            (done.id, numbers.number(connection, done.recipient)),
+        )
+    for kill in write.kills:
+        connection.execute(
+            "UPDATE delivery SET state = 'dead', cause = ?, owner = NULL, lease_until = NULL"
+            " WHERE id = ? AND recipient = ?"
+            " AND state IN ('ready', 'queued', 'leased', 'in-flight')",
+            (kill.cause, kill.id, numbers.number(connection, kill.recipient)),
+        )
+
+
+def insert_head(connection: sqlite3.Connection, head: ShardHead) -> None:
+    """Write the row of a log that is opened."""
+    connection.execute(
+        "INSERT INTO log_shard VALUES (?, ?, NULL, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            head.shard,
+            head.origin,
+            head.epoch,
+            head.state,
+            head.size,
+            head.root,
+            b"".join(head.frontier),
+            head.last_ts_ms,
+            head.relayed_to,
+            head.note,
+            head.note_size,
+        ),
+    )
+
+
+HEAD_COLUMNS = (
+    "shard, origin, epoch, state, size, root, frontier, last_ts, relayed_to, note, note_size"
+)
+
+
+def parse_head(row: tuple[object, ...]) -> ShardHead:
+    """A head from its columns, in the order of `HEAD_COLUMNS`."""
+    shard, origin, epoch, state, size, root, frontier, last_ts, relayed_to, note, note_size = row
+    assert isinstance(frontier, bytes)
+    hashes = tuple(frontier[at : at + HASH_BYTES] for at in range(0, len(frontier), HASH_BYTES))
+    return ShardHead(
+        shard,  # type: ignore[arg-type]
+        origin,  # type: ignore[arg-type]
+        epoch,  # type: ignore[arg-type]
+        state,  # type: ignore[arg-type]
+        size,  # type: ignore[arg-type]
+        root,  # type: ignore[arg-type]
+        hashes,
+        last_ts,  # type: ignore[arg-type]
+        relayed_to,  # type: ignore[arg-type]
+        note,  # type: ignore[arg-type]
+        note_size or 0,  # type: ignore[arg-type]
+    )

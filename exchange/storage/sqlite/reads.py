@@ -1,0 +1,236 @@
+"""Reads on SQLite: each call takes a reading connection from a small pool and gives it back.
+
+Nothing here is on the path of an accepted message that is answered at once.
+"""
+
+import asyncio
+import queue
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from exchange.storage.rows import (
+    ExchangeState,
+    MailboxDepth,
+    ShardHead,
+    StepRow,
+    StoredDelivery,
+    StoredExchange,
+    StoredMessage,
+)
+from exchange.storage.sqlite.connection import StorageUnavailable, connect
+from exchange.storage.sqlite.deliveries import COLUMNS, parse_delivery
+from exchange.storage.sqlite.group import HEAD_COLUMNS, SystemNumbers, parse_head
+from signing.identifiers import ServiceCode, SystemId
+
+READERS: Final = 3  # two cores and one to spare; SQLite readers never block each other
+T = TypeVar("T")
+
+_MESSAGE = (
+    "id, sender, digest, shard, idx, leaf_hash, leaf_salt, envelope, envelope_key, content,"
+    " content_key, accepted_at"
+)
+
+
+class Readers:
+    """A pool of reading connections, each used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="sealway-reader")
+        self._free: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        self._numbers = SystemNumbers()
+
+    def start(self) -> None:
+        """Open the connections."""
+        for _ in range(READERS):
+            self._free.put(connect(self._path, read_only=True))
+
+    async def stop(self) -> None:
+        """Finish running reads and close."""
+        await asyncio.to_thread(self._pool.shutdown)
+        while not self._free.empty():
+            self._free.get().close()
+
+    async def _run(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, read)
+
+    def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._free.get()
+        try:
+            return read(connection)
+        except sqlite3.Error as error:
+            raise StorageUnavailable(
+                "The database can't be read at the moment; ask again.", cause=repr(error)
+            ) from error
+        finally:
+            self._free.put(connection)
+
+    async def message(self, id_: bytes) -> StoredMessage | None:
+        """A message by id, still sealed."""
+
+        def read(connection: sqlite3.Connection) -> StoredMessage | None:
+            row = connection.execute(
+                f"SELECT {_MESSAGE} FROM message WHERE id = ?", (id_,)
+            ).fetchone()
+            if row is None:
+                return None
+            return StoredMessage(row[0], self._numbers.system(connection, row[1]), *row[2:])
+
+        return await self._run(read)
+
+    async def exchange(self, id_: bytes) -> StoredExchange | None:
+        """An exchange by its request's id."""
+
+        def read(connection: sqlite3.Connection) -> StoredExchange | None:
+            row = connection.execute(
+                "SELECT id, state, provider, service, answer_by, answer FROM exchange WHERE id = ?",
+                (id_,),
+            ).fetchone()
+            if row is None:
+                return None
+            provider = self._numbers.system(connection, row[2])
+            return StoredExchange(row[0], ExchangeState(row[1]), provider, *row[3:])
+
+        return await self._run(read)
+
+    async def deliveries(self, id_: bytes) -> list[StoredDelivery]:
+        """The deliveries of a message."""
+
+        def read(connection: sqlite3.Connection) -> list[StoredDelivery]:
+            rows = connection.execute(f"SELECT {COLUMNS} FROM delivery WHERE id = ?", (id_,))
+            return [parse_delivery(connection, row, self._numbers) for row in rows.fetchall()]
+
+        return await self._run(read)
+
+    async def steps(self, id_: bytes) -> list[StepRow]:
+        """The timeline of a message, the oldest first."""
+
+        def read(connection: sqlite3.Connection) -> list[StepRow]:
+            rows = connection.execute(
+                "SELECT id, at, code, attempt, next_at FROM step WHERE id = ? ORDER BY n", (id_,)
+            )
+            return [StepRow(*row) for row in rows]
+
+        return await self._run(read)
+
+    async def mailbox_depths(self, system: SystemId) -> list[MailboxDepth]:
+        """A system's mailbox, by service."""
+
+        def read(connection: sqlite3.Connection) -> list[MailboxDepth]:
+            rows = connection.execute(
+                "SELECT service, sum(state = 'ready'), sum(state = 'leased'), sum(state = 'dead'),"
+                " min(CASE WHEN state IN ('ready', 'leased') THEN accepted_at END)"
+                " FROM delivery WHERE recipient = ? AND state IN ('ready', 'leased', 'dead')"
+                " GROUP BY service ORDER BY service",
+                (self._numbers.find(connection, system),),
+            )
+            return [MailboxDepth(*row) for row in rows]
+
+        return await self._run(read)
+
+    async def boxed(self, system: SystemId, service: ServiceCode) -> int:
+        """How many deliveries wait in one mailbox."""
+
+        def read(connection: sqlite3.Connection) -> int:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM delivery INDEXED BY delivery_boxed WHERE recipient = ?"
+                " AND service = ? AND state IN ('ready', 'leased')",
+                (self._numbers.find(connection, system), service),
+            ).fetchone()
+            return int(count)
+
+        return await self._run(read)
+
+    async def dead(self, count_max: int) -> list[StoredDelivery]:
+        """Dead letters, the oldest first."""
+
+        def read(connection: sqlite3.Connection) -> list[StoredDelivery]:
+            rows = connection.execute(
+                f"SELECT {COLUMNS} FROM delivery INDEXED BY delivery_dead WHERE state = 'dead'"
+                " ORDER BY accepted_at LIMIT ?",
+                (count_max,),
+            )
+            return [parse_delivery(connection, row, self._numbers) for row in rows.fetchall()]
+
+        return await self._run(read)
+
+    async def record(self, shard: int, index: int) -> tuple[bytes, bytes, bytes | None] | None:
+        """A record's bytes, leaf salt and wrapped key."""
+
+        def read(connection: sqlite3.Connection) -> tuple[bytes, bytes, bytes | None] | None:
+            row: tuple[bytes, bytes, bytes | None] | None = connection.execute(
+                "SELECT bytes, leaf_salt, key FROM record WHERE shard = ? AND idx = ?",
+                (shard, index),
+            ).fetchone()
+            return row
+
+        return await self._run(read)
+
+    async def object_place(self, noun: str, key: str) -> tuple[int, int] | None:
+        """The directory version and log 0 index of the change that made an object as it is."""
+
+        def read(connection: sqlite3.Connection) -> tuple[int, int] | None:
+            row: tuple[int, int] | None = connection.execute(
+                "SELECT version, idx FROM directory_object WHERE noun = ? AND key = ?",
+                (noun, key),
+            ).fetchone()
+            return row
+
+        return await self._run(read)
+
+    async def entries(self, shard: int, first: int, last: int) -> list[tuple[int, bytes]]:
+        """The groups that hold leaves ``first`` to ``last``: first index and entry bundle."""
+
+        def read(connection: sqlite3.Connection) -> list[tuple[int, bytes]]:
+            return connection.execute(
+                "SELECT first_index, entries FROM log_group WHERE shard = ? AND first_index <= ?"
+                " AND first_index >= coalesce((SELECT max(first_index) FROM log_group"
+                " WHERE shard = ? AND first_index <= ?), 0) ORDER BY first_index",
+                (shard, last, shard, first),
+            ).fetchall()
+
+        return await self._run(read)
+
+    async def tile(self, shard: int, level: int, number: int) -> bytes | None:
+        """A full tile's hashes."""
+
+        def read(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute(
+                "SELECT hashes FROM log_tile WHERE shard = ? AND level = ? AND number = ?",
+                (shard, level, number),
+            ).fetchone()
+            return row and bytes(row[0])
+
+        return await self._run(read)
+
+    async def heads(self) -> list[ShardHead]:
+        """Every log's committed head."""
+
+        def read(connection: sqlite3.Connection) -> list[ShardHead]:
+            rows: Sequence[tuple[object, ...]] = connection.execute(
+                f"SELECT {HEAD_COLUMNS} FROM log_shard ORDER BY shard"
+            ).fetchall()
+            return [parse_head(row) for row in rows]
+
+        return await self._run(read)
+
+    async def objects(self) -> list[tuple[str, str, int, str]]:
+        """Every directory object: noun, key, version, JSON."""
+
+        def read(connection: sqlite3.Connection) -> list[tuple[str, str, int, str]]:
+            return connection.execute(
+                "SELECT noun, key, version, object FROM directory_object ORDER BY version"
+            ).fetchall()
+
+        return await self._run(read)
+
+    async def directory_version(self) -> int:
+        """The committed directory version."""
+
+        def read(connection: sqlite3.Connection) -> int:
+            return int(connection.execute("SELECT version FROM directory").fetchone()[0])
+
+        return await self._run(read)

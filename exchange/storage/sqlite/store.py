@@ -1,0 +1,219 @@
+"""The store on SQLite: opens the file, owns its lock, its writer and its readers."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from exchange.storage.rows import (
+    CommitResult,
+    GroupPlan,
+    GroupWrite,
+    Park,
+    ShardHead,
+    StepRow,
+    StoredDelivery,
+)
+from exchange.storage.sqlite import deliveries
+from exchange.storage.sqlite.connection import (
+    FileLock,
+    StorageError,
+    WriterThread,
+    connect,
+)
+from exchange.storage.sqlite.group import SystemNumbers, commit_group, insert_head
+from exchange.storage.sqlite.reads import Readers
+from signing.identifiers import ServiceCode, SystemId
+
+FILE_NAME: Final = "sealway.db"
+SCHEMA_VERSION: Final = 1
+
+
+class StorageForeign(StorageError):
+    """The file is another bus's, or of a schema this version doesn't read."""
+
+
+class SqliteStore:
+    """The one-process store. `open` first, `close` last; every method needs the event loop.
+
+    Writes are serial, each durable when it returns (`synchronous=FULL`); reads see the last
+    committed state.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        self._lock = FileLock(folder / "sealway.lock")
+        self._writer = WriterThread(self.path)
+        self._numbers = SystemNumbers()
+        self.reads = Readers(self.path)
+
+    async def open(self, bus: str, instance: str) -> bool:
+        """Take the lock and open, making the tables when the file is new.
+
+        Returns True when the file is new.
+
+        Raises:
+            StorageInUse: another process serves it.
+            StorageForeign: it belongs to another bus, or has another schema.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock.take()
+        try:
+            new = self._prepare(bus, instance)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._writer.start()
+        self.reads.start()
+        return new
+
+    def _prepare(self, bus: str, instance: str) -> bool:
+        connection = connect(self.path)
+        try:
+            found = connection.execute(
+                "SELECT count(*) FROM sqlite_master WHERE name = 'bus'"
+            ).fetchone()[0]
+            if not found:
+                _create(connection, bus, instance)
+            self._check_owner(connection, bus, instance)
+            self._numbers.learn(connection)
+            return not found
+        finally:
+            connection.close()
+
+    def _check_owner(self, connection: sqlite3.Connection, bus: str, instance: str) -> None:
+        row = connection.execute("SELECT schema_version, bus, instance FROM bus").fetchone()
+        if row[1:] != (bus, instance):
+            raise StorageForeign(
+                f"{self.path} belongs to bus {row[1]} (instance {row[2]}); the settings say {bus}."
+            )
+        if row[0] != SCHEMA_VERSION:
+            raise StorageForeign(
+                f"{self.path} has schema {row[0]}; this version reads {SCHEMA_VERSION}."
+            )
+
+    async def close(self) -> None:
+        """Finish what was asked and close; harmless to call twice."""
+        await self._writer.stop()
+        await self.reads.stop()
+        self._lock.release()
+
+    @property
+    def transactions(self) -> int:
+        """Transactions committed since the start."""
+        return self._writer.transactions
+
+    async def durability(self) -> dict[str, str]:
+        """The writing connection's durability settings, read back from the engine."""
+
+        def read(connection: sqlite3.Connection) -> dict[str, str]:
+            (level,) = connection.execute("PRAGMA synchronous").fetchone()
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            names = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
+            return {"synchronous": names[level], "journal_mode": mode}
+
+        return await self._writer.run(read)
+
+    async def commit(self, plan: GroupPlan) -> tuple[CommitResult, GroupWrite | None]:
+        """Commit one group, durably, or say why its assumptions no longer hold.
+
+        Raises:
+            StorageUnavailable: nothing was written.
+        """
+        result = await self._writer.run(
+            lambda connection: commit_group(connection, plan, self._numbers)
+        )
+        self._learn_later(result[1])
+        return result
+
+    def _learn_later(self, write: GroupWrite | None) -> None:
+        if write is not None and any(row.noun == "system" for row, _, _ in write.objects):
+            self._numbers = SystemNumbers()
+
+    async def open_log(self, head: ShardHead) -> None:
+        """Write the first head of a log that no group opens: log 0's own."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            insert_head(connection, head)
+
+        await self._writer.run(write)
+
+    async def set_epoch(self, shard: int, epoch: int, state: str) -> None:
+        """Raise a log's epoch, or freeze it."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE log_shard SET epoch = ?, state = ? WHERE shard = ?", (epoch, state, shard)
+            )
+
+        await self._writer.run(write)
+
+    async def save_note(self, shard: int, note: str, size: int) -> None:
+        """Keep a log's last signed checkpoint when no further group will carry it."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE log_shard SET note = ?, note_size = ? WHERE shard = ?", (note, size, shard)
+            )
+
+        await self._writer.run(write)
+
+    async def park(self, parks: Sequence[Park]) -> None:
+        """Give deliveries back to their rows, in one transaction."""
+        await self._writer.run(lambda c: deliveries.park(c, parks, self._numbers))
+
+    async def add_steps(self, steps: Sequence[StepRow]) -> None:
+        """Write lines of timelines, in one transaction."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            for step in steps:
+                deliveries.add_step(connection, step)
+
+        await self._writer.run(write)
+
+    async def claim_due(
+        self, owner: str, now_ms: int, lease_until_ms: int, count_max: int
+    ) -> list[StoredDelivery]:
+        """Take due deliveries under a lease, durably."""
+        return await self._writer.run(
+            lambda c: deliveries.claim_due(
+                c, owner, now_ms, lease_until_ms, count_max, self._numbers
+            )
+        )
+
+    async def lease_mailbox(
+        self,
+        recipient: SystemId,
+        services: Sequence[ServiceCode],
+        now_ms: int,
+        lease_until_ms: int,
+        count_max: int,
+    ) -> list[StoredDelivery]:
+        """Lease the oldest free deliveries of a mailbox."""
+        return await self._writer.run(
+            lambda c: deliveries.lease_mailbox(
+                c, recipient, services, now_ms, lease_until_ms, count_max, self._numbers
+            )
+        )
+
+    async def due_to_expire(self, before_ms: int, count_max: int) -> list[bytes]:
+        """Open exchanges that should expire."""
+        return await self._writer.run(lambda c: deliveries.due_to_expire(c, before_ms, count_max))
+
+
+def _create(connection: sqlite3.Connection, bus: str, instance: str) -> None:
+    """Make the tables, all or none."""
+    from sqlalchemy.dialects import sqlite
+    from sqlalchemy.schema import CreateIndex, CreateTable
+
+    from exchange.storage.tables import metadata
+
+    dialect = sqlite.dialect()
+    connection.execute("BEGIN IMMEDIATE")
+    for table in metadata.sorted_tables:
+        connection.execute(str(CreateTable(table).compile(dialect=dialect)))
+        for index in sorted(table.indexes, key=lambda one: str(one.name)):
+            connection.execute(str(CreateIndex(index).compile(dialect=dialect)))
+    connection.execute("INSERT INTO bus VALUES (1, ?, ?, ?)", (SCHEMA_VERSION, bus, instance))
+    connection.execute("INSERT INTO directory VALUES (1, 0)")
+    connection.execute("COMMIT")

@@ -1,0 +1,194 @@
+"""The tables of one bus, once, for every engine (delivery.md, *Tables*).
+
+Owns names, types and indexes. No foreign keys: rows of one message are written in one group and
+leave with one partition. Times are integers, milliseconds since 1970 UTC.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+bus = Table(
+    "bus",
+    metadata,
+    Column("one", Integer, primary_key=True, comment="always 1"),
+    Column("schema_version", Integer, nullable=False),
+    Column("bus", Text, nullable=False),
+    Column("instance", Text, nullable=False),
+)
+
+directory = Table(
+    "directory",
+    metadata,
+    Column("one", Integer, primary_key=True, comment="always 1"),
+    Column("version", BigInteger, nullable=False, comment="registry, trust and policy leaves"),
+)
+
+directory_object = Table(
+    "directory_object",
+    metadata,
+    Column("noun", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("version", BigInteger, nullable=False, comment="of the change that made it so"),
+    Column("idx", BigInteger, nullable=False, comment="that change's leaf in log 0"),
+    Column("object", Text, nullable=False, comment="the record's `after`, as JSON"),
+    PrimaryKeyConstraint("noun", "key"),
+)
+
+system_number = Table(
+    "system_number",
+    metadata,
+    Column("n", Integer, primary_key=True),
+    Column("system", Text, nullable=False, unique=True),
+)
+
+log_shard = Table(
+    "log_shard",
+    metadata,
+    Column("shard", Integer, primary_key=True),
+    Column("origin", Text, nullable=False),
+    Column("owner", Text),
+    Column("epoch", BigInteger, nullable=False),
+    Column("lease_until", BigInteger),
+    Column("state", Text, nullable=False, comment="open, frozen or closed"),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("last_ts", BigInteger, nullable=False, comment="the last leaf's ts, never passed back"),
+    Column("relayed_to", BigInteger, nullable=False),
+    Column("note", Text, comment="the last signed checkpoint that a group carried here"),
+    Column("note_size", BigInteger),
+)
+
+log_group = Table(
+    "log_group",
+    metadata,
+    Column("shard", Integer, nullable=False),
+    Column("first_index", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("entries", LargeBinary, nullable=False, comment="u16be length, leaf, for each"),
+    PrimaryKeyConstraint("shard", "first_index"),
+)
+
+log_tile = Table(
+    "log_tile",
+    metadata,
+    Column("shard", Integer, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hashes", LargeBinary, nullable=False, comment="256 hashes: full tiles only"),
+    PrimaryKeyConstraint("shard", "level", "number"),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("sender", Integer, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("idx", BigInteger, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    Column("leaf_salt", LargeBinary, nullable=False, comment="wrapped under the envelope's key"),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("envelope_key", LargeBinary, comment="absent once erased"),
+    Column("content", LargeBinary),
+    Column("content_key", LargeBinary, comment="absent once erased"),
+    Column("accepted_at", BigInteger, nullable=False),
+)
+
+record = Table(
+    "record",
+    metadata,
+    Column("shard", Integer, nullable=False),
+    Column("idx", BigInteger, nullable=False),
+    Column("bytes", LargeBinary, nullable=False),
+    Column("leaf_salt", LargeBinary, nullable=False),
+    Column("key", LargeBinary, comment="absent for records that are not encrypted"),
+    PrimaryKeyConstraint("shard", "idx"),
+)
+
+refusal = Table(
+    "refusal",
+    metadata,
+    Column("shard", Integer, nullable=False),
+    Column("idx", BigInteger, nullable=False),
+    Column("id", LargeBinary, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("leaf_salt", LargeBinary, nullable=False),
+    Column("key", LargeBinary),
+    Column("until", BigInteger, nullable=False),
+    PrimaryKeyConstraint("shard", "idx"),
+)
+
+step = Table(
+    "step",
+    metadata,
+    Column("n", Integer, primary_key=True),
+    Column("id", LargeBinary, nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("attempt", Integer),
+    Column("next_at", BigInteger),
+)
+
+exchange = Table(
+    "exchange",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("provider", Integer, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("answer_by", BigInteger, nullable=False),
+    Column("wait_slot", Integer),
+    Column("answer", LargeBinary),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", LargeBinary, nullable=False),
+    Column("recipient", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("owner", Text),
+    Column("lease_until", BigInteger),
+    Column("attempt", Integer, nullable=False),
+    Column("misbehaved", Integer, nullable=False, comment="attempts the provider answered wrongly"),
+    Column("cause", Text, comment="why it is dead"),
+    Column("accepted_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("id", "recipient"),
+)
+
+_WAITING = text("state IN ('queued', 'in-flight')")
+_BOXED = text("state IN ('ready', 'leased')")
+_OPEN = text("state = 'open'")
+_DEAD = text("state = 'dead'")
+
+Index("delivery_due", delivery.c.due_at, sqlite_where=_WAITING, postgresql_where=_WAITING)
+Index(
+    "delivery_boxed",
+    delivery.c.recipient,
+    delivery.c.service,
+    delivery.c.accepted_at,
+    sqlite_where=_BOXED,
+    postgresql_where=_BOXED,
+)
+Index("delivery_dead", delivery.c.accepted_at, sqlite_where=_DEAD, postgresql_where=_DEAD)
+Index("exchange_open", exchange.c.answer_by, sqlite_where=_OPEN, postgresql_where=_OPEN)
