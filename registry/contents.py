@@ -1,0 +1,96 @@
+"""What a directory holds, with the indexes that make every look-up one or two dictionary reads.
+
+Owns no rule. Mutable while a new version is being made, by ``put`` alone; a ``Directory`` keeps
+its own and never changes it. ``copy`` costs one pass over the dictionaries: once a set of changes.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from registry.certificates import BusKey, Certificate
+from registry.grants import Grant
+from registry.members import Member
+from registry.nouns import Noun, State
+from registry.objects import DirectoryObject
+from registry.policy import Policy
+from registry.schema_versions import SchemaVersion
+from registry.services import Service
+from registry.systems import System
+from signing.identifiers import fold
+from signing.keys import KnownCertificate
+
+GrantPlace = tuple[str, str, str]  # consumer, system, service
+
+
+@dataclass(slots=True)
+class Contents:
+    """Objects by key, one dictionary a noun, and the indexes over them."""
+
+    members: dict[str, Member] = field(default_factory=dict)
+    systems: dict[str, System] = field(default_factory=dict)
+    certificates: dict[str, Certificate] = field(default_factory=dict)
+    schemas: dict[str, SchemaVersion] = field(default_factory=dict)
+    services: dict[str, Service] = field(default_factory=dict)
+    grants: dict[str, Grant] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    bus_keys: dict[str, BusKey] = field(default_factory=dict)
+
+    folded: dict[str, str] = field(default_factory=dict)
+    """Case-folded member and system identifiers → as registered."""
+    known: dict[str, KnownCertificate] = field(default_factory=dict)
+    """Thumbprint → whose it is, ready to verify."""
+    subjects: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Subject → fingerprints, version 1 first."""
+    active_grants: dict[GrantPlace, tuple[Grant, ...]] = field(default_factory=dict)
+    """Active grants between two systems for one service, in order of their ids."""
+    schema_id_last: int = 0
+
+    def copy(self) -> "Contents":
+        """The same, to be changed apart from this one."""
+        copies: dict[str, Any] = {name: dict(getattr(self, name)) for name in _DICTIONARIES}
+        return Contents(**copies, schema_id_last=self.schema_id_last)
+
+    def of(self, noun: Noun) -> dict[str, DirectoryObject]:
+        """All objects of one noun, by key."""
+        return getattr(self, _ATTRIBUTES[noun])  # type: ignore[no-any-return]
+
+    def put(self, obj: DirectoryObject) -> None:
+        """Set one object; whoever calls has checked the rules."""
+        self.of(obj.NOUN)[obj.key] = obj
+        if isinstance(obj, Member | System):
+            self.folded[fold(obj.id)] = obj.id
+        elif isinstance(obj, Certificate):
+            self.known[obj.key] = obj.known
+        elif isinstance(obj, SchemaVersion):
+            self._put_schema(obj)
+        elif isinstance(obj, Grant):
+            self._put_grant(obj)
+
+    def _put_schema(self, schema: SchemaVersion) -> None:
+        versions = self.subjects.get(schema.subject, ())
+        if schema.fingerprint not in versions:
+            self.subjects[schema.subject] = (*versions, schema.fingerprint)
+        self.schema_id_last = max(self.schema_id_last, schema.id)
+
+    def _put_grant(self, grant: Grant) -> None:
+        place = (grant.consumer, grant.system, grant.service)
+        others = [one for one in self.active_grants.get(place, ()) if one.id != grant.id]
+        if grant.state is State.ACTIVE:
+            others.append(grant)
+        if others:
+            self.active_grants[place] = tuple(sorted(others, key=lambda one: one.id))
+        else:
+            self.active_grants.pop(place, None)
+
+
+_ATTRIBUTES: dict[Noun, str] = {
+    Noun.MEMBER: "members",
+    Noun.SYSTEM: "systems",
+    Noun.CERTIFICATE: "certificates",
+    Noun.SCHEMA: "schemas",
+    Noun.SERVICE: "services",
+    Noun.GRANT: "grants",
+    Noun.POLICY: "policies",
+    Noun.BUS_KEY: "bus_keys",
+}
+_DICTIONARIES = (*_ATTRIBUTES.values(), "folded", "known", "subjects", "active_grants")
