@@ -17,20 +17,19 @@ _HEAD = """\
 Every code that the bus answers, shows in a timeline or exits with, what it means and what to do.
 Made from `exchange/api/problems.toml` by `python -m exchange.api.problem_docs`; don't edit it here.
 
-A refusal is an RFC 9457 document (`application/problem+json`) whose `code` is one of these and whose
-`type` is the bus's own page about it, `<public_url>/problems/<code>`. `retryable` means that the
-same bytes may be sent again: a message is never accepted twice.
+A refusal is an RFC 9457 document (`application/problem+json`). Its `code` is one of these, its
+`type` the bus's own page about it, `<public_url>/problems/<code>`. `retryable` means that the same
+bytes may be sent again: a message is never accepted twice.
 """
 
 
 def problems_markdown() -> str:
     """The whole page."""
     sections = (
-        ("Refusals, over HTTP", "In the order of their status.", PROBLEMS.values()),
+        ("Refusals, over HTTP", "What a call is answered with.", PROBLEMS.values()),
         (
             "Attempts",
-            "In a message's timeline and in `last_attempt`: one try to reach a provider. The "
-            "exchange lives on.",
+            "In a timeline and in `last_attempt`: one try to reach a provider, no end of it.",
             ATTEMPTS.values(),
         ),
         (

@@ -71,8 +71,9 @@ def load_log_signer(keys: Path, bus: str, log: str) -> NoteSigner:
         SettingsInvalid: the file can't be read or holds no Ed25519 key.
     """
     path = keys / log_key_name(log)
+    pem = _read(path)
     try:
-        key = load_private_key(_read(path))
+        key = load_private_key(pem)
     except SealwayError as error:
         raise _unusable(path, "an Ed25519 private key in PEM") from error
     if not isinstance(key, ed25519.Ed25519PrivateKey):
@@ -86,12 +87,13 @@ def load_signer(key: Path, certificate: Path) -> tuple[LocalSigner, ParsedCertif
     Raises:
         SettingsInvalid: a file can't be read, or the two don't belong together.
     """
+    key_pem, certificate_pem = _read(key), _read(certificate)
     try:
-        private = load_private_key(_read(key))
+        private = load_private_key(key_pem)
     except SealwayError as error:
         raise _unusable(key, "a P-256 or Ed25519 private key in PEM") from error
     try:
-        parsed = parse_certificate(pem_to_der(_read(certificate)))
+        parsed = parse_certificate(pem_to_der(certificate_pem))
     except SealwayError as error:
         raise _unusable(certificate, "a certificate in PEM") from error
     signer = LocalSigner(private, parsed.x5t)
