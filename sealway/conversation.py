@@ -19,6 +19,7 @@ from sealway.exchange_rules import (
     check_answer,
     check_delivery,
     check_receipt,
+    check_signed,
     encode_json,
     open_delivery,
     receipt_origin,
@@ -39,7 +40,8 @@ from sealway.steps import (
 )
 from sealway.trust import Trust
 from signing.compose import PartIn, compose
-from signing.envelope import verify_envelope
+from signing.envelope import VerifiedEnvelope, decode_envelope, verify_envelope
+from signing.errors import SealwayError
 from signing.identifiers import (
     MessageId,
     new_message_id,
@@ -51,7 +53,7 @@ from signing.identifiers import (
 )
 from signing.keys import KnownCertificate, Thumbprint
 from signing.manifest import Manifest
-from signing.message import DELIVERY_TYPE, FRAME_TYPE, RECEIPT_TYPE, Message, encode_frame
+from signing.message import DELIVERY_TYPE, FRAME_TYPE, RECEIPT_TYPE, Message, Parts, encode_frame
 from signing.receipts import VerifiedReceipt
 
 WAIT_S_MAX: Final = 30.0  # the bus's own cap on `Prefer: wait`
@@ -209,9 +211,27 @@ class Conversation:
         Raises:
             Refused: the bus has none for us. ProofFailed: it does not hold.
         """
-        path = f"/v1/messages/{message.envelope.manifest.id}/receipt"
+        text = yield from self.receipt_text(message.envelope.manifest.id)
+        return (yield from self._own_receipt(text, message))
+
+    def receipt_text(self, message_id: MessageId) -> Steps[str]:
+        """A receipt as the bus gives it, unverified. Raises Refused when it has none for us."""
+        path = f"/v1/messages/{message_id}/receipt"
         reply = yield from once(Call("GET", path, {"accept": RECEIPT_TYPE}))
-        return (yield from self._own_receipt(_receipt_text(reply), message))
+        return _receipt_text(reply)
+
+    def signed(self, raw: bytes, parts: Parts) -> Steps[VerifiedEnvelope]:
+        """What a system signed, under its proven certificate; without a receipt so far.
+
+        Raises:
+            ProofFailed: it does not hold. Refused, BusUnavailable: the certificate can't be had.
+        """
+        try:
+            x5t = decode_envelope(raw).x5t
+        except SealwayError as error:
+            raise ProofFailed(f"The envelope is malformed: {error.detail}") from error
+        certificate = yield from self.trust.certificate(x5t)
+        return check_signed(raw, parts, certificate, self.identity.bus)
 
     def recall(self, message_id: str) -> Steps[tuple[Message, VerifiedReceipt]]:
         """A message of our own as the bus keeps it, proven to be what we signed.

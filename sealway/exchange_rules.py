@@ -82,6 +82,26 @@ def open_delivery(data: bytes) -> Arrived:
     return Arrived(receipt, envelope, parts, x5t, origin)
 
 
+def check_signed(
+    raw: bytes, parts: Parts, certificate: ProvenCertificate, bus: str
+) -> VerifiedEnvelope:
+    """What a system signed, with the parts it committed to; not yet that the bus took it.
+
+    Raises:
+        ProofFailed: another signer than the sender named, another bus, other parts.
+    """
+    try:
+        envelope = verify_envelope(raw, certificate)
+        check_parts(envelope.manifest, parts)
+    except SealwayError as error:
+        raise ProofFailed(f"The message is not proven: {error.detail}") from error
+    if envelope.manifest.bus != bus:
+        raise ProofFailed("The message was signed for another bus.")
+    if envelope.manifest.sender != envelope.certificate.system:
+        raise ProofFailed("The message was signed by another system than the one it names.")
+    return envelope
+
+
 def check_delivery(
     arrived: Arrived, certificate: ProvenCertificate, log_key: NoteVerifier, bus: str
 ) -> Delivered:
@@ -93,17 +113,12 @@ def check_delivery(
     Raises:
         ProofFailed: any of it does not hold.
     """
+    envelope = check_signed(arrived.envelope, arrived.parts, certificate, bus)
     try:
-        envelope = verify_envelope(arrived.envelope, certificate)
-        check_parts(envelope.manifest, arrived.parts)
         receipt = verify_message_receipt(arrived.receipt, envelope, log_key)
         check_in_force(envelope.certificate, receipt.leaf.ts_ms)
     except SealwayError as error:
         raise ProofFailed(f"The delivery is not proven: {error.detail}") from error
-    if envelope.manifest.bus != bus:
-        raise ProofFailed("The message was signed for another bus.")
-    if envelope.manifest.sender != envelope.certificate.system:
-        raise ProofFailed("The message was signed by another system than the one it names.")
     since = certificate.revoked_at_version
     if since is not None and receipt.leaf.reg >= since:
         raise ProofFailed("The message was signed under a certificate revoked before.")
