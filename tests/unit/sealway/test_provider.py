@@ -1,0 +1,301 @@
+"""Answering: what a handler gets, what its results become, and what survives trouble."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import signal
+import threading
+from typing import Any
+
+import httpx
+import pytest
+
+from sealway import Client, Provider, Refused, Reject, Rejected, Request
+from sealway.profile import load_profile
+from sealway.requests import part_of
+from sealway.serving import ANSWERS_MAX, AnswerMemory
+from signing.errors import IdentifierInvalid
+from tests.support.fake_bus import FakeBus, FakeSystem
+
+REGISTRY = "sx/GOV/2002/civil-registry"
+CANARY = "canary-38001085718"
+
+
+def send(client: Client, **options: Any) -> Any:
+    content = {"person_code": CANARY}
+    return client.send(REGISTRY, "person-status", content, purpose="child-benefit", **options)
+
+
+def test_a_handler_gets_the_verified_question(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    seen: list[Request] = []
+
+    @provider.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        seen.append(request)
+        return {"status": "alive"}
+
+    exchange = send(client)
+    assert provider.serve_once() == 1
+    (request,) = seen
+    assert request.id == exchange.id
+    assert request.json == {"person_code": CANARY}
+    assert (request.sender, request.service) == ("sx/GOV/1001/benefits", "person-status")
+    assert (request.purpose, request.test, request.attempt) == ("child-benefit", False, 1)
+    assert request.receipt == exchange.receipt
+    assert exchange.answer().json == {"status": "alive"}
+
+
+def test_a_reject_becomes_a_signed_rejection(client: Client, provider: Provider) -> None:
+    provider.service("person-status")(lambda _: Reject("no-data", "No such person."))
+    exchange = send(client)
+    provider.serve_once()
+    with pytest.raises(Rejected) as caught:
+        exchange.answer()
+    assert (caught.value.code, caught.value.text) == ("no-data", "No such person.")
+
+
+def test_a_reject_may_have_no_words(client: Client, provider: Provider) -> None:
+    provider.service("person-status")(lambda _: Reject("access-denied"))
+    exchange = send(client)
+    provider.serve_once()
+    with pytest.raises(Rejected) as caught:
+        exchange.answer()
+    assert (caught.value.code, caught.value.text) == ("access-denied", "")
+
+
+def test_a_reject_says_at_once_when_it_cannot_be_sent() -> None:
+    with pytest.raises(IdentifierInvalid):
+        Reject("No Data")
+    with pytest.raises(ValueError, match="at most 4000"):
+        Reject("no-data", "x" * 4001)
+
+
+@pytest.mark.parametrize(
+    ("said", "body"),
+    [({"a": 1}, b'{"a":1}'), ([1], b"[1]"), (b"raw", b"raw"), ({"ä": "é"}, '{"ä":"é"}'.encode())],
+)
+def test_results_become_parts(said: Any, body: bytes) -> None:
+    assert (part_of(said).data, part_of(said).type) == (body, "application/json")
+
+
+@pytest.mark.parametrize("said", [None, 7, "text", float("nan"), object()])
+def test_other_results_are_mistakes(said: Any) -> None:
+    with pytest.raises(TypeError):
+        part_of(said)
+
+
+def test_a_handler_that_raises_leaves_the_question_for_later(
+    client: Client, provider: Provider, bus: FakeBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = iter([ValueError(CANARY), {"status": "alive"}])
+
+    @provider.service("person-status")
+    def person_status(request: Request) -> Any:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        assert request.attempt == 2
+        return answer
+
+    exchange = send(client)
+    with caplog.at_level(logging.DEBUG):
+        provider.serve_once()
+        assert provider.serve_once() == 0
+        bus.clock.pass_s(61)
+        provider.serve_once()
+    assert exchange.answer().json == {"status": "alive"}
+    assert "provider.handler_failed" in caplog.text
+    assert "ValueError" in caplog.text
+    assert CANARY not in caplog.text
+
+
+def test_nothing_of_the_content_is_logged(
+    client: Client, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.service("person-status")(lambda request: request.json)
+    with caplog.at_level(logging.DEBUG, logger="sealway"):
+        exchange = send(client)
+        provider.serve_once()
+    assert exchange.answer().json == {"person_code": CANARY}
+    assert "provider.answered" in caplog.text
+    assert CANARY not in caplog.text
+
+
+def test_a_repeat_is_answered_with_the_same_bytes_without_the_handler(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    calls: list[str] = []
+    provider.service("person-status")(lambda request: calls.append(request.id) or {"n": 1})
+    send(client)
+
+    def lost_on_the_way(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("lost")
+
+    whole = bus.post_message
+    bus.post_message = lost_on_the_way  # type: ignore[method-assign]
+    provider.serve_once()
+    bus.post_message = whole  # type: ignore[method-assign]
+    bus.clock.pass_s(61)
+    provider.serve_once()
+    posted = [call.content for call in bus.calls if call.url.path == "/v1/messages"][1:]
+    assert len(calls) == 1
+    assert len(posted) > 1
+    assert len(set(posted)) == 1
+    assert next(iter(bus.kept.values())).state == "answered"
+
+
+def test_an_unproven_question_never_reaches_a_handler(
+    client: Client, provider: Provider, bus: FakeBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[Request] = []
+    provider.service("person-status")(calls.append)
+    send(client)
+    bus.tamper = lambda what, value: value[:-2] + b"x}" if what == "frame" else value
+    provider.serve_once()
+    assert calls == []
+    assert "provider.delivery_unproven" in caplog.text
+
+
+def test_an_expired_question_never_reaches_a_handler(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    calls: list[Request] = []
+    provider.service("person-status")(calls.append)
+    send(client, expires_s=5)
+    bus.clock.pass_s(6)
+    assert provider.serve_once() == 1
+    assert calls == []
+
+
+def test_a_question_to_somebody_else_never_reaches_a_handler(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    calls: list[Request] = []
+    provider.service("person-status")(calls.append)
+    bus.add_system("sx/GOV/4004/statistics")
+    client.send("sx/GOV/4004/statistics", "person-status", {})
+    (kept,) = bus.kept.values()
+    bus.post_lease = lambda request: httpx.Response(  # type: ignore[method-assign]
+        200, json={"deliveries": [bus.lease_of(kept.message.envelope.manifest.id, kept)]}
+    )
+    kept.leased_until_ms = bus.clock.ms + 1000
+    provider.serve_once()
+    assert calls == []
+
+
+def test_a_late_answer_is_not_the_end(
+    client: Client, provider: Provider, bus: FakeBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.service("person-status")(lambda _: {"status": "alive"})
+    exchange = send(client)
+    bus.refuse["person-status"] = {"status": 409, "code": "answer-late"}
+    provider.serve_once()
+    assert "answer-late" in caplog.text
+    assert exchange.state().is_open
+
+
+def test_run_goes_on_when_the_bus_is_away(
+    client: Client, provider: Provider, bus: FakeBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.service("person-status")(lambda _: {"status": "alive"})
+    exchange = send(client)
+    bus.down = [httpx.ConnectError("refused"), 503]
+    provider.run(until=lambda: next(iter(bus.kept.values())).state == "answered")
+    assert exchange.answer().json == {"status": "alive"}
+    assert "provider.bus_unavailable" in caplog.text
+
+
+def test_run_ends_when_the_bus_will_not_have_us(
+    provider: Provider, bus: FakeBus, registry: FakeSystem
+) -> None:
+    provider.service("person-status")(lambda _: {})
+    bus.post_lease = lambda request: bus.problem(  # type: ignore[method-assign]
+        403, "sender-suspended"
+    )
+    with pytest.raises(Refused, match="sender-suspended"):
+        provider.run()
+
+
+def test_stop_ends_run_from_another_thread(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    provider.service("person-status")(lambda _: {"status": "alive"})
+    thread = threading.Thread(target=provider.run)
+    thread.start()
+    provider.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_sigterm_lets_the_question_in_hand_be_answered_first(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    @provider.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {"status": "alive"}
+
+    before = signal.getsignal(signal.SIGTERM)
+    exchange = send(client)
+    provider.run()
+    assert exchange.answer().json == {"status": "alive"}
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_sigterm_breaks_an_idle_wait(provider: Provider, bus: FakeBus) -> None:
+    provider.service("person-status")(lambda _: {})
+    waits: list[int] = []
+
+    def wait(request: httpx.Request) -> httpx.Response:
+        waits.append(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return httpx.Response(200, json={"deliveries": []})
+
+    bus.post_lease = wait  # type: ignore[method-assign]
+    provider.run()
+    assert waits == [1]
+
+
+def test_a_big_delivery_is_fetched_by_its_link(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    provider.service("person-status")(lambda request: request.json)
+    exchange = send(client)
+    whole = bus.lease_of
+
+    def by_link(message_id: str, kept: Any) -> dict[str, Any]:
+        lease = whole(message_id, kept)
+        del lease["delivery"]
+        return lease | {"href": f"/v1/messages/{message_id}/delivery"}
+
+    bus.lease_of = by_link  # type: ignore[method-assign]
+    provider.serve_once()
+    assert exchange.answer().json == {"person_code": CANARY}
+
+
+def test_memory_of_answers_is_bounded() -> None:
+    memory = AnswerMemory()
+    for number in range(ANSWERS_MAX + 10):
+        memory.put(str(number), b"frame")
+    assert memory.get("9") is None
+    assert memory.get("10") == b"frame"
+
+
+def test_a_handler_may_pass_on_anything_with_body_and_type(registry: FakeSystem) -> None:
+    @dataclasses.dataclass
+    class Picture:
+        body: bytes = b"\x89PNG"
+        type: str = "image/png"
+
+    part = part_of(Picture())
+    assert (part.data, part.type) == (b"\x89PNG", "image/png")
+
+
+def test_a_provider_needs_a_systems_profile(bus: FakeBus, registry: FakeSystem) -> None:
+    made = Provider(load_profile("civil-registry"), transport=bus.transport)
+    with made, pytest.raises(AssertionError, match="register a handler"):
+        made.run()
