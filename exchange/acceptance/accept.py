@@ -1,0 +1,227 @@
+"""The first door: what a system signed.
+
+Takes an envelope through the checks in their order, and the message into the ledger. The question
+whether a message was accepted before is asked when something speaks against it, or by the commit
+itself: the answer is the same and the hot path reads nothing.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from exchange.acceptance.arrival import Arrival, Terms
+from exchange.acceptance.checks import ON_MESSAGE, ON_SENDER
+from exchange.acceptance.checks.payload import check_commitments, check_payload
+from exchange.acceptance.checks.quota import check_quota
+from exchange.acceptance.checks.rate import Rates
+from exchange.acceptance.directory import DirectoryInForce
+from exchange.acceptance.refusals import Refusals
+from exchange.acceptance.requests import AnsweredRequest, Requests
+from exchange.acceptance.sealing import answer_by_ms, message_entry
+from exchange.acceptance.stored import OpenedMessages
+from exchange.ledger.entries import Duplicate, Entry, Lost, Outcome, Placed
+from exchange.ledger.errors import MessageIdReused
+from exchange.ledger.group_commit import GroupCommitter, Submission
+from exchange.ledger.log_writer import Clock
+from exchange.storage.port import Reads
+from exchange.storage.rows import ExchangeState
+from schemas.catalogue import Validators
+from signing.at_rest import EpochKeys
+from signing.encoding import b64url_decode
+from signing.envelope import VerifiedEnvelope, verify_envelope
+from signing.errors import SealwayError
+from signing.identifiers import message_id_bytes
+from signing.manifest import ANSWERS
+from signing.message import Parts
+
+TROUBLE: Final = frozenset({"log-unavailable", "bus-backlogged", "outcome-unknown", "internal"})
+"""Codes that say nothing about the message: no refusal is logged for them."""
+
+
+class Refused(Exception):
+    """A message with a valid signature was not accepted; ``place`` is its refusal's leaf."""
+
+    def __init__(self, error: SealwayError, place: Placed | None) -> None:
+        super().__init__(error.detail)
+        self.error = error
+        self.place = place
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A message the bus is responsible for; ``again``: it already was."""
+
+    envelope: VerifiedEnvelope
+    place: Placed
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the relay gets of an accepted message, still in memory."""
+
+    arrival: Arrival
+    parts: Parts
+    answer_by_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What acceptance works with."""
+
+    committer: GroupCommitter
+    directory: DirectoryInForce
+    requests: Requests
+    opened: OpenedMessages
+    reads: Reads
+    refusals: Refusals
+    validators: Validators
+    epochs: EpochKeys
+    terms: Terms
+    clock: Clock
+
+
+class Acceptance:
+    """Takes responsibility for messages, or refuses them."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._w = workshop
+        self._rates = Rates(workshop.terms.rate_per_s_max)
+
+    async def arrive(self, raw: bytes) -> Arrival | Accepted:
+        """Check an envelope as far as it goes without its parts.
+
+        Answers the earlier acceptance when this very message was accepted before.
+
+        Raises:
+            SealwayError: not provably anybody's message; nothing is logged.
+            Refused: a valid signature, and a refusal that is logged.
+        """
+        directory = self._w.directory.current
+        return await self._arrive(verify_envelope(raw, directory))
+
+    async def accept(self, envelope: VerifiedEnvelope, parts: Parts) -> Accepted:
+        """Take responsibility for one message, or refuse it.
+
+        The message, its leaf and its delivery commit together; the bus is touched later, by the
+        relay. A crash can repeat a delivery and cannot lose one. Sending the same message again
+        answers its first acceptance.
+
+        Raises:
+            Refused: with the error of the check that refused it.
+            SealwayError: the log can't be written now; send the same bytes again.
+        """
+        arrival = await self._arrive(envelope)
+        return arrival if isinstance(arrival, Accepted) else await self.take(arrival, parts)
+
+    async def _arrive(self, envelope: VerifiedEnvelope) -> Arrival | Accepted:
+        w = self._w
+        arrival = Arrival(envelope, w.directory.current, w.clock(), w.terms)
+        try:
+            for check in ON_SENDER:
+                check(arrival)
+            self._rates.check(envelope.manifest.sender, arrival.now_ms)
+        except SealwayError as error:
+            raise await self._refused(arrival, error) from error
+        try:
+            await self._find_request(arrival)
+            for check in ON_MESSAGE:
+                check(arrival)
+            await check_quota(arrival, w.reads)
+        except SealwayError as error:
+            return await self._known_or_refused(arrival, error)
+        return arrival
+
+    async def _find_request(self, arrival: Arrival) -> None:
+        about = arrival.envelope.manifest.about
+        if about is not None:
+            arrival.request = await self._w.requests.find(about.id)
+
+    async def take(self, arrival: Arrival, parts: Parts) -> Accepted:
+        """Accept an arrival with its parts; raises as `accept` does."""
+        w = self._w
+        try:
+            check_commitments(arrival, parts)
+            check_payload(arrival, parts, w.validators)
+            entry = message_entry(arrival, parts, w.epochs)
+            until = answer_by_ms(arrival, arrival.right) if arrival.right else 0
+            outcome = await asyncio.shield(
+                w.committer.submit(
+                    entry,
+                    arrival.directory.version,
+                    lambda: self._recheck(arrival, parts),
+                    Taken(arrival, parts, until),
+                )
+            )
+        except SealwayError as error:
+            if error.code in TROUBLE:
+                raise
+            return await self._known_or_refused(arrival, error)
+        return await self._concluded(arrival, outcome)
+
+    def _recheck(self, arrival: Arrival, parts: Parts) -> tuple[Entry, int]:
+        """Check again under the directory in force now, all but time, rate and commitments."""
+        arrival.directory = self._w.directory.current
+        for check in (*ON_SENDER, *ON_MESSAGE):
+            check(arrival)
+        check_payload(arrival, parts, self._w.validators)
+        return message_entry(arrival, parts, self._w.epochs), arrival.directory.version
+
+    async def _concluded(self, arrival: Arrival, outcome: Outcome) -> Accepted:
+        if isinstance(outcome, Placed):
+            return Accepted(arrival.envelope, outcome)
+        if isinstance(outcome, Lost):
+            raise Refused(outcome.error, outcome.refusal) from outcome.error
+        assert isinstance(outcome, Duplicate)
+        before = await self._accepted_before(arrival.envelope)
+        assert before is not None, "the commit found it"
+        return before
+
+    async def _known_or_refused(self, arrival: Arrival, error: SealwayError) -> Accepted:
+        """The earlier acceptance if there was one: then nothing else about the message matters."""
+        if error.code in TROUBLE:
+            raise error
+        try:
+            before = await self._accepted_before(arrival.envelope)
+        except MessageIdReused as reused:
+            raise await self._refused(arrival, reused) from reused
+        if before is not None:
+            return before
+        raise await self._refused(arrival, error) from error
+
+    async def _accepted_before(self, envelope: VerifiedEnvelope) -> Accepted | None:
+        id_ = message_id_bytes(envelope.manifest.id)
+        stored = await self._w.reads.message(id_)
+        if stored is None:
+            return None
+        if stored.digest != b64url_decode(envelope.digest):
+            raise MessageIdReused(
+                "This id was accepted before for another message; use a fresh id."
+            )
+        return Accepted(envelope, await self._w.opened.place(stored), again=True)
+
+    async def _refused(self, arrival: Arrival, error: SealwayError) -> Refused:
+        return Refused(error, await self._w.refusals.log(arrival, error))
+
+    def committed(self, pairs: "list[tuple[Submission, Outcome]]") -> None:
+        """Learn from a group that has just committed, before the relay sees it."""
+        for submission, outcome in pairs:
+            taken = submission.payload
+            if isinstance(taken, Taken) and isinstance(outcome, Placed):
+                self._learn(taken, outcome)
+
+    def _learn(self, taken: Taken, place: Placed) -> None:
+        envelope = taken.arrival.envelope
+        manifest = envelope.manifest
+        if manifest.kind == "request":
+            self._w.requests.add(
+                AnsweredRequest(
+                    manifest,
+                    envelope.digest,
+                    place.leaf_hash,
+                    taken.answer_by_ms,
+                    ExchangeState.OPEN,
+                )
+            )
+        elif manifest.kind in ANSWERS and manifest.about is not None:
+            self._w.requests.drop(manifest.about.id)

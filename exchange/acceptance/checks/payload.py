@@ -1,0 +1,74 @@
+"""Are the parts the ones promised, and do they satisfy the service's schemas?"""
+
+from exchange.acceptance.arrival import Arrival
+from registry.directory import Directory
+from registry.nouns import State
+from registry.schema_versions import SchemaVersion
+from schemas.catalogue import Validator, Validators
+from schemas.errors import PayloadError, PayloadInvalid, SchemaUnknown
+from signing.errors import JsonInvalid
+from signing.manifest import Manifest
+from signing.message import Parts, check_parts
+from signing.strict_json import parse_json
+
+TEXT_CHARS_MAX = 4_000  # wire.md: explanations
+_CONTEXT_BYTES_MAX = 65_536
+
+
+def check_commitments(arrival: Arrival, parts: Parts) -> None:
+    """Raises PartMissing, CommitmentMismatch."""
+    check_parts(arrival.envelope.manifest, parts)
+
+
+def check_payload(arrival: Arrival, parts: Parts, validators: Validators) -> None:
+    """Raises PayloadInvalid with every error, SchemaUnknown."""
+    manifest = arrival.envelope.manifest
+    if manifest.kind == "rejection":
+        for data in parts.data:
+            _check_context(data)
+        return
+    validator_of(arrival, validators).check(parts.data[0])
+
+
+def validator_of(arrival: Arrival, validators: Validators) -> Validator:
+    """The validator for the body of a request or response. Raises SchemaUnknown."""
+    service = arrival.service
+    if service is None:
+        raise SchemaUnknown("The service is no longer registered.")
+    manifest = arrival.envelope.manifest
+    answering = manifest.kind == "response"
+    fingerprint = service.response_schema if answering else service.request_schema
+    active = _schema(arrival.directory, fingerprint)
+    schema = _named(arrival.directory, manifest, active)
+    return validators.get(schema.fingerprint, schema.text)
+
+
+def _schema(directory: Directory, fingerprint: str) -> SchemaVersion:
+    schema = directory.schema(fingerprint)
+    if schema is None:
+        raise SchemaUnknown("The service's schema is not registered.")
+    return schema
+
+
+def _named(directory: Directory, manifest: Manifest, active: SchemaVersion) -> SchemaVersion:
+    """The schema that the part names, if it is another version of the service's own."""
+    named = manifest.parts[0].schema
+    if named is None or named == active.fingerprint:
+        return active
+    schema = directory.schema(named)
+    if schema is None or schema.subject != active.subject or schema.state is not State.ACTIVE:
+        raise SchemaUnknown(
+            "The part names a schema that isn't an active version of the service's."
+        )
+    return schema
+
+
+def _check_context(data: bytes) -> None:
+    try:
+        value = parse_json(data, depth_max=2, bytes_max=_CONTEXT_BYTES_MAX)
+    except JsonInvalid as error:
+        raise PayloadInvalid((PayloadError("", "json", error.detail),)) from error
+    text = value.get("text") if isinstance(value, dict) else None
+    if not isinstance(text, str) or len(text) > TEXT_CHARS_MAX:
+        message = f'A rejection\'s context is {{"text": …}} of at most {TEXT_CHARS_MAX} characters.'
+        raise PayloadInvalid((PayloadError("/text", "type", message),))

@@ -1,0 +1,128 @@
+"""From a checked message to an entry of the ledger: sealed bytes, leaf, what it opens or ends."""
+
+import os
+
+from exchange.acceptance.arrival import Arrival
+from exchange.ledger.entries import LeafDraft, MessageEntry, RefusalEntry
+from exchange.storage.rows import (
+    DeliveryState,
+    EndExchange,
+    ExchangeState,
+    MessageRow,
+    NewExchange,
+)
+from registry.access import Right
+from signing.at_rest import EpochKeys, seal_content, seal_envelope
+from signing.encoding import b64url_decode, b64url_encode
+from signing.envelope import VerifiedEnvelope
+from signing.identifiers import message_id_bytes
+from signing.log.leaf import LEAF_SALT_BYTES, commit_to
+from signing.message import Parts
+
+_ENDS = {
+    "response": ExchangeState.ANSWERED,
+    "rejection": ExchangeState.REJECTED,
+}
+
+
+def answer_by_ms(arrival: Arrival, right: Right) -> int:
+    """Until when an answer is accepted: the service's deadline, or ``expires`` if sooner."""
+    deadline = arrival.now_ms + right.service.deadline_s * 1000
+    expires = arrival.envelope.manifest.expires_ms
+    return deadline if expires is None else min(deadline, expires)
+
+
+def message_entry(arrival: Arrival, parts: Parts, epochs: EpochKeys) -> MessageEntry:
+    """The entry of a message that passed every check."""
+    envelope = arrival.envelope
+    manifest = envelope.manifest
+    id_ = message_id_bytes(manifest.id)
+    salt = os.urandom(LEAF_SALT_BYTES)
+    sealed = seal_envelope(envelope.raw, id_, salt, epochs)
+    content = seal_content(parts, id_, epochs)
+    row = MessageRow(
+        id_,
+        manifest.sender,
+        b64url_decode(envelope.digest),
+        sealed.leaf_salt,
+        sealed.data,
+        sealed.key,
+        content.data,
+        content.key,
+    )
+    return MessageEntry(
+        leaf_of(arrival, salt), salt, row, opened(arrival, id_), ended(arrival, id_)
+    )
+
+
+def leaf_of(arrival: Arrival, salt: bytes) -> LeafDraft:
+    """The leaf of an accepted message."""
+    manifest, request = arrival.envelope.manifest, arrival.request
+    return LeafDraft(
+        manifest.kind,
+        commit_to(salt, arrival.envelope.raw),
+        manifest.sender,
+        manifest.to,
+        manifest.service,
+        arrival.right.grant.id if arrival.right else None,
+        manifest.test,
+        b64url_encode(request.leaf_hash) if request else None,
+    )
+
+
+def opened(arrival: Arrival, id_: bytes) -> NewExchange | None:
+    """The exchange that a request opens, with its delivery."""
+    right = arrival.right
+    if right is None:
+        return None
+    boxed = right.delivery.kind == "mailbox"
+    due_at_ms = arrival.now_ms + (0 if boxed else arrival.terms.grace_ms)
+    return NewExchange(
+        id_,
+        right.service.system,
+        right.service.code,
+        answer_by_ms(arrival, right),
+        DeliveryState.READY if boxed else DeliveryState.QUEUED,
+        due_at_ms,
+        mailbox_max(arrival) if boxed else None,
+    )
+
+
+def mailbox_max(arrival: Arrival) -> int:
+    """How many requests may wait in the recipient's mailbox for one service."""
+    to = arrival.envelope.manifest.to
+    system = arrival.directory.system(to) if to else None
+    return arrival.terms.mailbox_max if system is None else system.mailbox_max
+
+
+def ended(arrival: Arrival, id_: bytes) -> EndExchange | None:
+    """The exchange that an answer ends."""
+    about = arrival.envelope.manifest.about
+    if about is None:
+        return None
+    state = _ENDS[arrival.envelope.manifest.kind]
+    return EndExchange(message_id_bytes(about.id), state, DeliveryState.DONE, id_)
+
+
+def refusal_entry(arrival: Arrival, code: str, epochs: EpochKeys) -> RefusalEntry:
+    """The entry of a refused message; its leaf names recipient and service only if registered."""
+    return refusal_of(arrival.envelope, arrival.service is not None, code, epochs)
+
+
+def refusal_of(
+    envelope: VerifiedEnvelope, known: bool, code: str, epochs: EpochKeys
+) -> RefusalEntry:
+    """A refusal's entry; ``known``: the service it names is registered."""
+    manifest = envelope.manifest
+    id_ = message_id_bytes(manifest.id)
+    salt = os.urandom(LEAF_SALT_BYTES)
+    sealed = seal_envelope(envelope.raw, id_, salt, epochs)
+    leaf = LeafDraft(
+        "refusal",
+        commit_to(salt, envelope.raw),
+        envelope.certificate.system,
+        manifest.to if known else None,
+        manifest.service if known else None,
+        test=manifest.test,
+    )
+    return RefusalEntry(leaf, salt, id_, code, sealed.data, sealed.leaf_salt, sealed.key)

@@ -1,0 +1,112 @@
+"""The storage port: what the ledger, acceptance and delivery ask of an engine.
+
+Implemented by `sqlite.SqliteStore`; the contract suite in `tests/conformance/storage` is what an
+engine must pass. Ids are the 16 bytes of a message id; times ms since 1970.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from exchange.storage.rows import (
+    CommitResult,
+    GroupPlan,
+    GroupWrite,
+    MailboxDepth,
+    Park,
+    ShardHead,
+    StepRow,
+    StoredDelivery,
+    StoredExchange,
+    StoredMessage,
+)
+from signing.identifiers import ServiceCode, SystemId
+
+
+class Reads(Protocol):
+    """Reads of the last committed state. Each raises StorageUnavailable."""
+
+    async def message(self, id_: bytes) -> StoredMessage | None:
+        """A message by id, still sealed."""
+
+    async def exchange(self, id_: bytes) -> StoredExchange | None:
+        """An exchange by its request's id."""
+
+    async def deliveries(self, id_: bytes) -> list[StoredDelivery]:
+        """The deliveries of a message."""
+
+    async def steps(self, id_: bytes) -> list[StepRow]:
+        """The timeline of a message, the oldest first."""
+
+    async def mailbox_depths(self, system: SystemId) -> list[MailboxDepth]:
+        """A system's mailbox, by service."""
+
+    async def boxed(self, system: SystemId, service: ServiceCode) -> int:
+        """How many deliveries wait in one mailbox."""
+
+    async def dead(self, count_max: int) -> list[StoredDelivery]:
+        """Dead letters, the oldest first."""
+
+    async def record(self, shard: int, index: int) -> tuple[bytes, bytes, bytes | None] | None:
+        """A record's bytes, leaf salt and wrapped key."""
+
+    async def object_place(self, noun: str, key: str) -> tuple[int, int] | None:
+        """Directory version and log 0 index of the change that made an object as it is."""
+
+    async def entries(self, shard: int, first: int, last: int) -> list[tuple[int, bytes]]:
+        """The groups that hold leaves ``first`` to ``last``: first index and entry bundle."""
+
+    async def tile(self, shard: int, level: int, number: int) -> bytes | None:
+        """A full tile's hashes."""
+
+    async def heads(self) -> list[ShardHead]:
+        """Every log's committed head."""
+
+    async def objects(self) -> list[tuple[str, str, int, str]]:
+        """Every directory object: noun, key, version, JSON; by version."""
+
+    async def directory_version(self) -> int:
+        """The committed directory version."""
+
+
+class Store(Protocol):
+    """Writes, each durable when it returns. Each raises StorageUnavailable: nothing written."""
+
+    @property
+    def reads(self) -> Reads:
+        """The reading side."""
+
+    async def commit(self, plan: GroupPlan) -> tuple[CommitResult, GroupWrite | None]:
+        """Commit one group, or say why its assumptions no longer hold."""
+
+    async def save_note(self, shard: int, note: str, size: int) -> None:
+        """Keep a log's last signed checkpoint when no further group will carry it."""
+
+    async def open_log(self, head: ShardHead) -> None:
+        """Write the first head of a log that no group opens: log 0's own."""
+
+    async def set_epoch(self, shard: int, epoch: int, state: str) -> None:
+        """Raise a log's epoch, or freeze it."""
+
+    async def park(self, parks: Sequence[Park]) -> None:
+        """Give deliveries back to their rows, in one transaction."""
+
+    async def add_steps(self, steps: Sequence[StepRow]) -> None:
+        """Write lines of timelines, in one transaction."""
+
+    async def claim_due(
+        self, owner: str, now_ms: int, lease_until_ms: int, count_max: int
+    ) -> list[StoredDelivery]:
+        """Take due deliveries under a lease."""
+
+    async def lease_mailbox(
+        self,
+        recipient: SystemId,
+        services: Sequence[ServiceCode],
+        now_ms: int,
+        lease_until_ms: int,
+        count_max: int,
+    ) -> list[StoredDelivery]:
+        """Lease the oldest free deliveries of a mailbox; each lease is one more attempt."""
+
+    async def due_to_expire(self, before_ms: int, count_max: int) -> list[bytes]:
+        """Open exchanges whose ``answer_by`` is before a moment, the oldest first."""
