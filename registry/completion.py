@@ -33,7 +33,7 @@ def complete(
     """
     if noun is Noun.BUS_KEY:
         raise ChangeInvalid("A bus key is added by the bus itself, never by a change.")
-    filled = _filled(contents, noun, dict(given), now_ms)
+    filled = _filled(contents, noun, key, dict(given))
     where = _key(noun, filled) if key is None else key
     previous = None if where is None else contents.of(noun).get(where)
     kept = {} if previous is None else previous.to_object()
@@ -64,10 +64,10 @@ def _key(noun: Noun, members: Members) -> str | None:
     return "/".join(map(str, parts)) if all(type(part) is str for part in parts) else None
 
 
-def _filled(contents: Contents, noun: Noun, members: Members, now_ms: int) -> Members:
+def _filled(contents: Contents, noun: Noun, key: str | None, members: Members) -> Members:
     if noun is Noun.CERTIFICATE and "certificate" in members:
         return {**derived_members(read_der(members["certificate"])), **members}
-    if noun is Noun.SCHEMA and "text" in members:
+    if noun is Noun.SCHEMA and "text" in members and key not in contents.schemas:
         return _numbered(contents, members)
     if noun is Noun.SERVICE:
         return {name: _fingerprint(contents, name, value) for name, value in members.items()}
