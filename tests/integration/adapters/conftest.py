@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
+import uvloop
 
 Reply = bytes | None | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -100,3 +101,13 @@ def unused_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The transport is tried on both loops that it runs on; all else on the plain one."""
+    plain = {"asyncio": asyncio.new_event_loop}
+    if item.path.name == "test_plain_http.py":
+        return {**plain, "uvloop": uvloop.new_event_loop}
+    return plain
