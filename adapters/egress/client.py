@@ -17,7 +17,7 @@ from adapters.egress.origin import Origin, is_target, split_url
 from adapters.egress.plain_http import PlainPool
 from adapters.egress.resolver import Lookup, Resolver, look_up
 from adapters.egress.response import EgressResponse
-from adapters.egress.tls_http import TlsClient
+from adapters.egress.tls_http import TlsClient, tls_context
 from adapters.errors import ProviderMisbehaved
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
@@ -56,12 +56,12 @@ class Egress:
         """``hosts`` are rules as in ``allow_list``; ``ca_file`` replaces the system's authorities.
 
         Raises:
-            AdapterSettingsInvalid: a rule that can't be read.
+            AdapterSettingsInvalid: a rule or a ``ca_file`` that can't be read.
         """
         self.limits = limits or EgressLimits()
         self._allowed = AllowList(hosts)
         self._resolver = Resolver(self._allowed, self.limits.resolve_ttl_s, lookup)
-        self._ca_file = ca_file
+        self._tls_context = None if ca_file is None else tls_context(ca_file)
         self._pools: dict[tuple[str, int], PlainPool] = {}
         self._tls: TlsClient | None = None
 
@@ -165,7 +165,8 @@ class Egress:
 
     def _tls_client(self) -> TlsClient:
         if self._tls is None:
-            self._tls = TlsClient(self._resolver, self.limits, self._ca_file)
+            context = self._tls_context or tls_context(None)
+            self._tls = TlsClient(self._resolver, self.limits, context)
         return self._tls
 
     async def close(self) -> None:

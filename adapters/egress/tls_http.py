@@ -70,13 +70,13 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
 class TlsClient:
     """One session for every ``https`` origin."""
 
-    def __init__(self, resolver: Resolver, limits: EgressLimits, ca_file: Path | None) -> None:
+    def __init__(self, resolver: Resolver, limits: EgressLimits, context: ssl.SSLContext) -> None:
         self._limits = limits
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=_CheckedAddresses(resolver),
                 use_dns_cache=False,
-                ssl=tls_context(ca_file),
+                ssl=context,
                 limit=0,
                 limit_per_host=limits.connections_per_host_max,
                 keepalive_timeout=limits.keepalive_s,
