@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sealway.answers import Answer as Answer
+    from sealway.answers import ExchangeState as ExchangeState
     from sealway.answers import Receipt as Receipt
     from sealway.client import Client as Client
     from sealway.client import Exchange as Exchange
@@ -32,6 +33,7 @@ _HOMES = {
     "BusUnavailable": "sealway.errors",
     "Client": "sealway.client",
     "Exchange": "sealway.client",
+    "ExchangeState": "sealway.answers",
     "Profile": "sealway.profile",
     "ProfileInvalid": "sealway.errors",
     "ProofFailed": "sealway.errors",

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealway.cli.session import examples, json_option, profile_option
+from sealway.cli.session import (
+    clock,
+    connected_as,
+    conversation,
+    examples,
+    json_option,
+    profile_option,
+)
 
 if TYPE_CHECKING:
     from sealway.cli.forms import Found
@@ -63,7 +70,6 @@ def sign(
     from dataclasses import replace
 
     from sealway.cli.forms import read_file
-    from sealway.connection import SystemClock
     from sealway.credentials import identity_of
     from sealway.profile import load_profile
     from signing import identifiers as names
@@ -73,7 +79,7 @@ def sign(
 
     if (file is None and reject is None) or (reject is not None and about is None):
         raise click.UsageError("Give FILE; only a rejection (--about, --reject) goes without.")
-    identity, now_ms = identity_of(load_profile(profile_name)), SystemClock().now_ms()
+    identity, now_ms = identity_of(load_profile(profile_name)), clock().now_ms()
     draft = Manifest(
         bus=identity.bus,
         id=names.new_message_id(now_ms),
@@ -134,21 +140,14 @@ def verify(file: Path, headers: Path | None, as_json: bool, profile_name: str | 
     """
     from sealway.cli.forms import find_bare, find_message, read_file, read_headers
     from sealway.cli.output import note, print_json, print_object
-    from sealway.connection import SystemClock
-    from sealway.conversation import Conversation
-    from sealway.credentials import connect, identity_of
     from sealway.profile import load_profile
-    from sealway.trust import Trust
 
     data = read_file(file)
     found = find_bare(data) if headers is None else find_message(read_headers(headers), data)
     profile = load_profile(profile_name)
-    talk = Conversation(identity_of(profile), Trust.of(profile), SystemClock())
-    connection = connect(profile)
-    try:
+    talk = conversation(profile)
+    with connected_as(profile) as connection:
         delivered = connection.run(_proven(found, talk))
-    finally:
-        connection.close()
     if delivered is None:
         note("The signature and the parts hold; the bus has no receipt for you.")
         return 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sealway.cli.session import examples, json_option
+from sealway.cli.session import clock, examples, json_option
 
 DAY_MS = 86_400_000
 DAYS_MAX = 3650  # ten years; a key outlives neither its algorithm nor its owner's memory
@@ -35,12 +35,11 @@ def new(name: Path, system: str, alg: str, days: int, as_json: bool) -> int:
     Files that exist are never written over.
     """
     from sealway.cli.output import print_json, print_object
-    from sealway.connection import SystemClock
     from signing.certificates import der_to_pem, issue_self_signed, parse_certificate
     from signing.identifiers import parse_system_id
     from signing.keys import generate_key, private_key_pem
 
-    now_ms = SystemClock().now_ms()
+    now_ms = clock().now_ms()
     made = generate_key(alg)
     der = issue_self_signed(made, parse_system_id(system), now_ms - 60_000, now_ms + days * DAY_MS)
     key_file = name.with_name(f"{name.name}.key.pem")

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealway.cli.session import bus_options, connected, examples, fetch, post, profile_option
+from sealway.cli.session import (
+    bus_options,
+    connected,
+    connected_as,
+    conversation,
+    examples,
+    fetch,
+    post,
+    profile_option,
+)
 
 if TYPE_CHECKING:
     from sealway.serving import Leased
@@ -56,26 +65,18 @@ def lease(
     answered or confirmed.
     """
     from sealway.cli.output import print_json, print_object
-    from sealway.connection import SystemClock
-    from sealway.conversation import Conversation
-    from sealway.credentials import connect, identity_of
     from sealway.profile import load_profile
     from sealway.serving import Serving
-    from sealway.trust import Trust
 
     profile = load_profile(profile_name)
-    talk = Conversation(identity_of(profile), Trust.of(profile), SystemClock())
-    serving = Serving(talk, lease_s, wait_s, batch)
-    connection = connect(profile)
-    try:
+    serving = Serving(conversation(profile), lease_s, wait_s, batch)
+    with connected_as(profile) as connection:
         held = connection.run(serving.lease(services))
         shown = []
         for leased in held:
             delivered = connection.run(serving.open(leased))
             if delivered is not None:
                 shown.append(_described(leased, delivered))
-    finally:
-        connection.close()
     if as_json:
         print_json({"deliveries": shown})
     else:

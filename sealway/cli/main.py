@@ -37,11 +37,14 @@ def sealway() -> None:
     """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; `arguments` are those after the program's name. Returns the exit code."""
+def main(arguments: Sequence[str] | None = None, outside: object = None) -> int:
+    """Run one verb; `arguments` are those after the program's name. Returns the exit code.
+
+    `outside` (`sealway.cli.session.Outside`) puts another clock and transport in place.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        result = sealway.main(args=words, prog_name="sealway", standalone_mode=False)
+        result = sealway.main(args=words, prog_name="sealway", standalone_mode=False, obj=outside)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return YES if not words else USAGE

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from sealway.cli.session import examples, json_option
+from sealway.cli.session import examples, json_option, outside
 
 CANNOT_TELL = 2
 
@@ -74,10 +74,11 @@ def add(
     optional = {"log_key": log_key, "system": system}
     members |= {member: value for member, value in optional.items() if value is not None}
     members |= {
-        member: os.path.relpath(file, path.parent)
+        member: _from(path.parent, Path(file).absolute())
         for member, file in files.items()
         if file is not None
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     made = profile_from(name, members, path.parent)
     if made.log_key is not None:
         Trust.of(made)
@@ -89,6 +90,12 @@ def add(
     said = {"name": name, "file": str(path), **members}
     (print_json if as_json else print_object)(said)
     return 0
+
+
+def _from(folder: Path, file: Path) -> str:
+    """Relative when both lie in one home, which may move; otherwise absolute."""
+    below = file.is_relative_to(folder.parent)
+    return os.path.relpath(file, folder) if below else str(file)
 
 
 def _check_sort(
@@ -103,7 +110,7 @@ def _well_known(url: str) -> dict[str, Any]:
     from sealway.connection import Connection
     from sealway.steps import Call, object_of
 
-    connection = Connection(url)
+    connection = Connection(url, transport=outside().transport)
     try:
         return object_of(connection.call(Call("GET", "/.well-known/sealway")))
     finally:
@@ -129,7 +136,6 @@ def _ask_for_key(told: dict[str, Any]) -> str | None:
 def _write(path: Path, members: dict[str, Any]) -> None:
     import tomlkit
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(tomlkit.dumps(members), "utf-8")
 
 

@@ -1,20 +1,45 @@
-"""What verbs share: the options `--profile` and `--json`, and a connection for the one called."""
+"""What verbs share: the options `--profile` and `--json`, and a way to the bus."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import click
 
 if TYPE_CHECKING:
+    import httpx
+
     from sealway.client import Client
-    from sealway.connection import Connection
+    from sealway.connection import Connection, SleepingClock
+    from sealway.conversation import Conversation
+    from sealway.profile import Profile
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a verb reaches the world through, where it is not the machine's own."""
+
+    clock: SleepingClock | None = None
+    transport: httpx.BaseTransport | None = None
+
+
+def outside() -> Outside:
+    """What the command line was started with."""
+    return click.get_current_context().find_object(Outside) or Outside()
+
+
+def clock() -> SleepingClock:
+    """The clock in force."""
+    from sealway.connection import SystemClock
+
+    return outside().clock or SystemClock()
 
 
 def profile_option(function: F) -> F:
@@ -42,10 +67,18 @@ def bus_options(function: F) -> F:
 @contextmanager
 def connected(profile_name: str | None) -> Iterator[Connection]:
     """A connection as the chosen profile, a system's or a person's."""
-    from sealway.credentials import connect
     from sealway.profile import load_profile
 
-    connection = connect(load_profile(profile_name))
+    with connected_as(load_profile(profile_name)) as connection:
+        yield connection
+
+
+@contextmanager
+def connected_as(profile: Profile) -> Iterator[Connection]:
+    """A connection as a profile that is loaded already."""
+    from sealway.credentials import connect
+
+    connection = connect(profile, clock=clock(), transport=outside().transport)
     try:
         yield connection
     finally:
@@ -56,9 +89,20 @@ def connected(profile_name: str | None) -> Iterator[Connection]:
 def client(profile_name: str | None) -> Iterator[Client]:
     """The SDK's client as the chosen system."""
     from sealway.client import Client
+    from sealway.profile import load_profile
 
-    with Client.from_profile(profile_name) as bus:
+    profile = load_profile(profile_name)
+    with Client(profile, clock=clock(), transport=outside().transport) as bus:
         yield bus
+
+
+def conversation(profile: Profile) -> Conversation:
+    """The rules of talking, for a verb that drives them itself."""
+    from sealway.conversation import Conversation
+    from sealway.credentials import identity_of
+    from sealway.trust import Trust
+
+    return Conversation(identity_of(profile), Trust.of(profile), clock())
 
 
 def fetch(connection: Connection, path: str) -> dict[str, Any]:

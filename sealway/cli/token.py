@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sealway.cli.session import examples, profile_option
+from sealway.cli.session import clock, examples, profile_option
 
 
 @click.command
@@ -20,14 +20,13 @@ def token(method: str, url: str, profile_name: str | None) -> int:
 
     URL must be the bus's own public one; a query is left out of the token.
     """
-    from sealway.connection import SystemClock
     from sealway.credentials import SystemCredentials, identity_of
     from sealway.profile import load_profile
 
     profile = load_profile(profile_name)
     if not url.startswith(f"{profile.url}/"):
         raise click.BadParameter(f"the URL must begin with {profile.url}/")
-    credentials = SystemCredentials(identity_of(profile), SystemClock())
+    credentials = SystemCredentials(identity_of(profile), clock())
     value = credentials.authorization(method.upper(), url.partition("?")[0])
     print(value.removeprefix("Bearer "))
     return 0

@@ -28,14 +28,18 @@ def lie(bus: FakeBus, what: str, change: Callable[[Any], Any]) -> None:
 
 def refuses(client: Client, bus: FakeBus, words: str) -> None:
     """The provider is told the truth and answers; the lie is told to the consumer."""
+    with pytest.raises(ProofFailed, match=words):
+        collect(client, bus)
+
+
+def collect(client: Client, bus: FakeBus) -> Any:
     lies = bus.tamper
     bus.tamper = lambda where, value: lies(where, value) if where == "leaf" else value
-    with pytest.raises(ProofFailed, match=words):
-        exchange = client.send(REGISTRY, "person-status", {"person_code": "1"})
-        assert bus.answer_later is not None
-        bus.answer_later()
-        bus.tamper = lies
-        exchange.answer()
+    exchange = client.send(REGISTRY, "person-status", {"person_code": "1"})
+    assert bus.answer_later is not None
+    bus.answer_later()
+    bus.tamper = lies
+    return exchange.answer()
 
 
 def flip(data: bytes, at: int = -2) -> bytes:

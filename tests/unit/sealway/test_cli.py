@@ -1,0 +1,303 @@
+"""The command line: what is printed where, and the exit code of every outcome."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sealway import Provider, Reject
+from sealway.cli.main import main
+from sealway.cli.session import Outside
+from tests.support.fake_bus import URL, FakeBus, FakeSystem
+
+REGISTRY = "sx/GOV/2002/civil-registry"
+QUESTION = (REGISTRY, "person-status", '{"person_code":"1"}')
+Answering = Callable[[Callable[[Any], Any]], None]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(bus: FakeBus, home: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """Run a verb against the fake bus: exit code, standard output, standard error."""
+
+    def call(*words: str, json_out: bool = False) -> tuple[int, str, str]:
+        capsysbinary.readouterr()
+        code = main(words, Outside(bus.clock, bus.transport))
+        out, err = capsysbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    return call
+
+
+@pytest.fixture
+def ask(run: Run, benefits: FakeSystem) -> Callable[..., tuple[int, str, str]]:
+    return lambda *more: run("ask", *QUESTION, "--profile", "benefits", *more)
+
+
+def test_ask_prints_the_answer_and_beside_it_who_vouches(ask: Run, answering: Answering) -> None:
+    answering(lambda _: {"status": "alive"})
+    code, out, err = ask("--purpose", "child-benefit")
+    assert (code, out) == (0, '{"status":"alive"}')
+    assert f"signed by {REGISTRY}, sx.example/log/1 #1" in err
+
+
+def test_ask_gives_machines_one_document(ask: Run, answering: Answering) -> None:
+    answering(lambda _: {"status": "alive"})
+    code, out, err = ask("--json")
+    said = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (said["json"], said["signer"]) == ({"status": "alive"}, REGISTRY)
+    assert said["receipt"]["text"].startswith("c2sp.org/tlog-proof@v1\n")
+
+
+def test_the_body_comes_from_a_file_or_standard_input(
+    run: Run, benefits: FakeSystem, answering: Answering, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    answering(lambda request: request)
+    (tmp_path / "q.json").write_text('{"from":"file"}')
+    assert run("ask", *QUESTION[:2], "@q.json", "--profile", "benefits")[1] == '{"from":"file"}'
+    stdin = io.TextIOWrapper(io.BytesIO(b'{"from":"stdin"}'))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert run("ask", *QUESTION[:2], "--profile", "benefits")[1] == '{"from":"stdin"}'
+    assert run("ask", *QUESTION[:2], "@none.json", "--profile", "benefits")[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "words"),
+    [
+        ("rejected", 1, "rejected: no-data: No such person."),
+        ("refused", 1, "refused: not-allowed: Refused: not-allowed.\n  Do the right thing."),
+        ("pending", 2, "pending: No answer came in time"),
+        ("unproven", 1, "not proven: "),
+        ("away", 4, "bus not reachable: http://bus.test cannot be reached."),
+    ],
+)
+def test_each_outcome_has_its_exit_code(
+    ask: Run, bus: FakeBus, answering: Answering, registry: FakeSystem, said: str, code: int,
+    words: str,
+) -> None:  # fmt: skip
+    answering(lambda _: Reject("no-data", "No such person."))
+    if said == "refused":
+        bus.refuse["person-status"] = {"status": 403, "code": "not-allowed"}
+    if said == "pending":
+        bus.answer_later = None
+    if said == "unproven":
+        bus.answer_later = None
+        bus.tamper = lambda what, value: "nonsense" if what == "receipt" else value
+    if said == "away":
+        bus.down = [httpx.ConnectError("refused")] * 1000
+    got, out, err = ask()
+    assert (got, out) == (code, "")
+    assert words in err
+    bus.down = [httpx.ConnectError("refused")] * 1000 if said == "away" else []
+    got, out, err = ask("--json")
+    assert (got, err) == (code, "")
+    assert json.loads(out)["code"]
+
+
+def test_nobody_asks_as_a_person_or_as_nobody(run: Run, home: Path) -> None:
+    code, _, err = run("ask", *QUESTION)
+    assert (code, "No profile is chosen" in err) == (3, True)
+    assert run("ask", "sx/GOV/2002/civil-registry")[0] == 3
+    assert run("ask", *QUESTION, "--nonsense")[0] == 3
+
+
+def test_sends_now_and_collects_later(
+    run: Run, benefits: FakeSystem, provider: Provider, tmp_path: Path
+) -> None:
+    code, out, err = run("send", *QUESTION, "--profile", "benefits")
+    message_id = out.strip()
+    assert (code, "accepted, sx.example/log/1 #0" in err) == (0, True)
+    assert run("message", "answer", message_id, "--profile", "benefits")[0] == 2
+    provider.service("person-status")(lambda _: {"status": "alive"})
+    provider.serve_once()
+    got = run("message", "answer", message_id, "-o", "a.json", "--profile", "benefits")
+    assert got[0] == 0
+    assert (tmp_path / "a.json").read_text() == '{"status":"alive"}'
+    shown = run("message", "show", message_id, "--profile", "benefits", "--json")
+    assert json.loads(shown[1])["state"] == "answered"
+    assert "accepted" in run("message", "show", message_id, "--profile", "benefits")[1]
+    receipt = run("message", "receipt", message_id, "--profile", "benefits")
+    assert receipt[1].startswith("c2sp.org/tlog-proof@v1\n")
+
+
+def test_a_message_id_is_checked_before_it_is_sent(run: Run, benefits: FakeSystem) -> None:
+    assert run("message", "show", "../certificates", "--profile", "benefits")[0] == 3
+
+
+def test_a_mailbox_is_looked_into_leased_and_confirmed(
+    run: Run, benefits: FakeSystem, registry: FakeSystem
+) -> None:
+    run("send", *QUESTION, "--profile", "benefits", "--purpose", "child-benefit")
+    as_registry = ("--profile", "civil-registry")
+    assert run("mailbox", "show", *as_registry)[1].startswith("person-status\t1\t0")
+    words = ("mailbox", "lease", "--service", "person-status", *as_registry)
+    code, out, _ = run(*words, "--json")
+    (held,) = json.loads(out)["deliveries"]
+    assert (code, held["json"], held["purpose"]) == (0, {"person_code": "1"}, "child-benefit")
+    assert run(*words)[0] == 1
+    assert run("mailbox", "confirm", held["lease"], *as_registry)[0] == 0
+
+
+def test_curl_users_sign_send_and_verify(
+    run: Run, bus: FakeBus, benefits: FakeSystem, answering: Answering, tmp_path: Path
+) -> None:
+    answering(lambda _: {"status": "alive"})
+    (tmp_path / "q.json").write_text('{"person_code":"1"}')
+    signed = run(
+        "envelope", "sign", "--to", REGISTRY, "--service", "person-status", "--frame", "q.frame",
+        "q.json", "--profile", "benefits",
+    )  # fmt: skip
+    assert signed[0] == 0
+    reply = httpx.Client(transport=bus.transport).post(
+        f"{URL}/v1/messages",
+        content=(tmp_path / "q.frame").read_bytes(),
+        headers={"prefer": "wait=10"},
+    )
+    (tmp_path / "a.delivery").write_bytes(reply.content)
+    code, out, _ = run("envelope", "verify", "a.delivery", "--profile", "benefits", "--json")
+    said = json.loads(out)
+    assert (code, said["verdict"], said["signer"]) == (0, "proven", REGISTRY)
+    changed = reply.content[:-3] + b"x" + reply.content[-2:]
+    (tmp_path / "a.delivery").write_bytes(changed)
+    assert run("envelope", "verify", "a.delivery", "--profile", "benefits")[0] == 1
+
+
+def test_signing_prints_the_headers_of_the_short_form(
+    run: Run, benefits: FakeSystem, tmp_path: Path
+) -> None:
+    (tmp_path / "q.json").write_text('{"person_code":"1"}')
+    words = ("--to", REGISTRY, "--service", "person-status", "--profile", "benefits")
+    code, out, _ = run("envelope", "sign", *words, "q.json")
+    names = [line.partition(": ")[0] for line in out.splitlines()]
+    assert (code, names) == (0, ["Sealway-Envelope", "Sealway-Salt", "Content-Type"])
+    (tmp_path / "q.headers").write_text(out)
+    shown = run("envelope", "show", "q.headers", "--json")
+    assert json.loads(shown[1])["manifest"]["to"] == REGISTRY
+    assert "not verified" in shown[2]
+    words = ("envelope", "verify", "--headers", "q.headers", "q.json", "--profile", "benefits")
+    assert run(*words)[0] == 2
+
+
+def test_a_reply_of_curl_is_verified_from_its_headers(
+    run: Run, bus: FakeBus, benefits: FakeSystem, answering: Answering, tmp_path: Path
+) -> None:
+    answering(lambda _: {"status": "alive"})
+    run("ask", *QUESTION, "--profile", "benefits")
+    answer = list(bus.kept.values())[1].message
+    from signing.encoding import b64url_encode
+
+    (tmp_path / "a.headers").write_bytes(
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
+        b"sealway-envelope: " + answer.envelope.raw + b"\r\n"
+        b"sealway-salt: " + b64url_encode(answer.parts.salt).encode() + b"\r\n"
+        b"content-type: application/json\r\n\r\n"
+    )
+    (tmp_path / "a.json").write_bytes(answer.parts.data[0])
+    words = ("envelope", "verify", "--headers", "a.headers", "a.json", "--profile", "benefits")
+    code, out, _ = run(*words)
+    assert (code, "proven" in out, "#" in out or "sx.example/log/1" in out) == (0, True, True)
+    (tmp_path / "a.json").write_bytes(b'{"status":"dead!"}')
+    assert run(*words)[0] == 1
+
+
+def test_a_profile_pins_the_key_it_is_given(
+    run: Run, bus: FakeBus, home: Path, tmp_path: Path
+) -> None:
+    assert run("key", "new", "keys/benefits", "--system", "sx/GOV/1001/benefits")[0] == 0
+    key_file = tmp_path / "keys" / "benefits.key.pem"
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert run("key", "new", "keys/benefits", "--system", "sx/GOV/1001/benefits")[0] == 3
+    words = (
+        "profile", "add", URL, "--name", "benefits", "--system", "sx/GOV/1001/benefits",
+        "--key", "keys/benefits.key.pem", "--certificate", "keys/benefits.cert.pem",
+    )  # fmt: skip
+    code, _, err = run(*words)
+    assert (code, bus.log_0.verifier_key in err) == (2, True)
+    assert run(*words, "--log-key", bus.shard.verifier_key)[0] == 3
+    assert run(*words, "--log-key", bus.log_0.verifier_key)[0] == 0
+    assert run(*words, "--log-key", bus.log_0.verifier_key)[0] == 3
+    assert run("profile", "use", "benefits")[0] == 0
+    assert run("profile", "list")[1] == f"benefits\tyes\t{URL}\tsx/GOV/1001/benefits\n"
+    assert run("profile", "use", "nobody")[0] == 3
+
+
+def test_keys_are_shown_without_their_secret(run: Run, tmp_path: Path) -> None:
+    run("key", "new", "k", "--system", "sx/GOV/1001/benefits", "--alg", "Ed25519")
+    secret = (tmp_path / "k.key.pem").read_text().splitlines()[1]
+    code, out, _ = run("key", "show", "k.key.pem", "--json")
+    assert (code, json.loads(out)) == (0, {"sort": "private key", "alg": "Ed25519"})
+    assert secret not in out
+    shown = json.loads(run("key", "show", "k.cert.pem", "--json")[1])
+    assert (shown["alg"], len(shown["x5t"])) == ("Ed25519", 43)
+
+
+def test_a_token_is_for_one_call(run: Run, bus: FakeBus, benefits: FakeSystem) -> None:
+    code, out, _ = run("token", "get", f"{URL}/v1/mailbox?x=1", "--profile", "benefits")
+    assert code == 0
+    request = httpx.Request("GET", f"{URL}/v1/mailbox", headers={"authorization": out.strip()})
+    assert bus.caller(request) == benefits.id
+    assert run("token", "GET", "http://elsewhere.test/v1", "--profile", "benefits")[0] == 3
+
+
+@pytest.fixture
+def founder(home: Path, bus: FakeBus) -> None:
+    (home / "profiles").mkdir(parents=True, exist_ok=True)
+    (home / "founder.token").write_text("founders-token\n")
+    (home / "profiles" / "founder.toml").write_text(
+        f'url = "{URL}"\nbus = "sx.example"\ninstance = "sx"\ntoken = "../founder.token"\n'
+    )
+
+
+def test_apply_says_what_changed_and_changes_nothing_twice(
+    run: Run, founder: None, tmp_path: Path
+) -> None:
+    (tmp_path / "network.toml").write_text(
+        '[[member]]\nid = "sx/GOV/1001"\nname = "Benefits"\n'
+        '[[member]]\nid = "sx/GOV/2002"\nname = "Registry"\n'
+    )
+    code, out, _ = run("apply", "network.toml")
+    assert code == 0
+    assert out.endswith("2 changed, 0 unchanged, directory version 7\n")
+    assert "0 changed, 2 unchanged" in run("apply", "network.toml")[1]
+    assert json.loads(run("apply", "network.toml", "--json")[1])["unchanged"] == 2
+    assert run("apply", "none.toml")[0] == 3
+
+
+def test_what_the_wire_says_cannot_drive_the_terminal(run: Run, founder: None) -> None:
+    code, out, _ = run("member", "list")
+    assert (code, out) == (0, "sx/GOV/1001\tBenefits[31m Agency\tactive\n")
+
+
+def test_a_verb_whose_extra_is_missing_says_which(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sealway.cli.lazy._found", dict)
+    code, _, err = run("serve")
+    assert (code, "pip install 'sealway[server]'" in err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "ask", "send", "message show", "message answer", "message receipt", "mailbox show",
+        "mailbox lease", "mailbox confirm", "dead list", "dead show", "envelope sign",
+        "envelope verify", "envelope show", "profile add", "profile list", "profile use",
+        "key new", "key show", "token", "apply", "member list", "member show", "system list",
+        "certificate show", "service list", "schema list", "grant show",
+    ],
+)  # fmt: skip
+def test_every_verb_shows_an_example(run: Run, verb: str) -> None:
+    code, out, _ = run(*verb.split(), "--help")
+    assert code == 0
+    assert f"Example:\n    {'id=$(' if verb == 'send' else ''}" in out
+    assert f"sealway {verb}" in out
