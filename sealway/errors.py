@@ -55,6 +55,13 @@ class Refused(SdkError):
     def __str__(self) -> str:
         return f"{self.code}: {self.detail}"
 
+    @property
+    def errors(self) -> tuple[dict[str, Any], ...]:
+        """What is wrong with the content, if that is why: pointers and messages, values masked."""
+        errors = self.problem.get("errors")
+        listed = errors if isinstance(errors, list) else []
+        return tuple(error for error in listed if isinstance(error, dict))
+
 
 class Rejected(SdkError):
     """The provider answered no: verified like every answer.

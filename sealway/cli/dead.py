@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sealway.cli.session import bus_options, connected, examples, fetch
+from sealway.cli.session import bus_options, connected, examples, fetch, fetch_all
 
 _COLUMNS = ("id", "recipient", "service", "cause", "attempt", "at")
 
@@ -22,7 +22,7 @@ def list_(profile_name: str | None, as_json: bool) -> int:
     from sealway.cli.output import print_json, print_table
 
     with connected(profile_name) as bus:
-        found = fetch(bus, "/v1/dead")
+        found = fetch_all(bus, "/v1/dead")
     if as_json:
         print_json(found)
     else:

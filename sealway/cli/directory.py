@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from sealway.cli.session import bus_options, connected, examples, fetch, key_path
+from sealway.cli.session import bus_options, connected, examples, fetch, fetch_all, key_path
 
 
 def noun_group(noun: str, what: str, columns: Sequence[str], key: str) -> click.Group:
@@ -24,7 +24,7 @@ def _list(noun: str, columns: Sequence[str]) -> click.Command:
         from sealway.cli.output import print_json, print_table
 
         with connected(profile_name) as bus:
-            found = fetch(bus, f"/v1/{noun}s")
+            found = fetch_all(bus, f"/v1/{noun}s")
         if as_json:
             print_json(found)
         else:

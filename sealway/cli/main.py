@@ -80,7 +80,7 @@ def _failed(error: Exception, *, as_json: bool) -> int:
         remedy = getattr(error, "remedy", "")
         if remedy:
             note(f"  {remedy}")
-        for item in getattr(error, "problem", {}).get("errors", []):
+        for item in getattr(error, "errors", ()):
             note(f"  {item.get('pointer', '')}: {item.get('message', '')}")
     return code
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,9 +126,35 @@ def post(
     return object_of(connection.call(Call("POST", path, headers, body, timeout_s)))
 
 
+def fetch_all(connection: Connection, path: str) -> dict[str, Any]:
+    """A whole list: `items` of every page, with the other members of the first.
+
+    Pages are followed by `Link: <…>; rel="next"`, on this bus only.
+    """
+    from sealway.steps import Call, object_of
+
+    whole: dict[str, Any] | None = None
+    following: str | None = path
+    while following is not None:
+        reply = connection.call(Call("GET", following))
+        page = object_of(reply)
+        if whole is None:
+            whole = {"items": [], **page}
+        else:
+            whole["items"] += page.get("items", [])
+        following = _next_path(reply.headers.get("link", ""))
+    assert whole is not None
+    return whole
+
+
+def _next_path(link: str) -> str | None:
+    match = re.search(r'<(?:https?://[^/>]+)?(/v1/[^>]+)>;\s*rel="next"', link)
+    return match[1] if match else None
+
+
 def key_path(key: str) -> str:
     """A key as path segments; system identifiers keep their slashes."""
-    return quote(key, safe="/'()+,.=?-:".replace("?", ""))
+    return quote(key, safe="/'()+,.=-:")
 
 
 def examples(*lines: str) -> Callable[[F], F]:
