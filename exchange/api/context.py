@@ -1,0 +1,64 @@
+"""What the API works with: one object that wiring makes and every route takes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from exchange.acceptance.accept import Acceptance
+from exchange.acceptance.changes import DirectoryLog
+from exchange.acceptance.directory import DirectoryInForce
+from exchange.acceptance.stored import OpenedMessages
+from exchange.delivery.mailbox import Mailbox
+from exchange.delivery.waiting import Waiting
+from exchange.ledger.log_writer import Clock, LogWriter
+from exchange.ledger.receipts import Receipts
+from exchange.storage.port import Reads
+from signing.identifiers import SystemId
+
+
+class FounderToken(Protocol):
+    """The one token that `init` made."""
+
+    def admits(self, token: str, now_ms: int) -> bool:
+        """Whether this is the token, in constant time, and still good."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLimits:
+    """The numbers that the API enforces; bytes and seconds."""
+
+    body_bytes_max: int
+    envelope_bytes_max: int
+    part_bytes_max: int
+    body_s_max: float
+    wait_s_max: float
+    mailbox_wait_s_max: float
+    deliveries_max: int
+    lease_s: int
+    lease_s_max: int
+    long_polls_per_system: int
+    changes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One bus, as its routes see it."""
+
+    bus: str
+    instance: str
+    public_url: str
+    limits: ApiLimits
+    acceptance: Acceptance
+    directory: DirectoryInForce
+    directory_log: DirectoryLog
+    reads: Reads
+    opened: OpenedMessages
+    receipts: Receipts
+    writers: dict[int, LogWriter]
+    waiting: Waiting
+    mailbox: Mailbox
+    founder: FounderToken | None
+    clock: Clock
+    why_not_ready: Callable[[], str | None]
+    """A sentence when the bus can't accept now, None when it can."""
+    long_polls: dict[SystemId, int] = field(default_factory=dict)

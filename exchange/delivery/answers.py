@@ -1,0 +1,70 @@
+"""Answers under hosted keys: from what an adapter returned to a signed, verified message."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from adapters.base import Answer, Reject
+from exchange.delivery.jobs import Job
+from registry.directory import Directory
+from signing.compose import Composed, PartIn, answer_draft, compose
+from signing.envelope import VerifiedEnvelope, verify_envelope
+from signing.errors import IdentifierInvalid, SealwayError
+from signing.identifiers import Code, Fingerprint, SystemId, parse_code
+from signing.keys import Signer
+
+FAILURE: Final = Code("failure")
+
+
+class KeyNotHosted(SealwayError):
+    """No key to answer under: `[hosted]` in the settings doesn't name the system."""
+
+    code = "provider-unreachable"
+
+
+class HostedKeys:
+    """The keys of systems whose answers are signed in this process."""
+
+    def __init__(self, signers: Mapping[SystemId, Signer]) -> None:
+        self._signers = signers
+
+    def signer(self, system: SystemId) -> Signer:
+        """The system's signer. Raises KeyNotHosted."""
+        signer = self._signers.get(system)
+        if signer is None:
+            raise KeyNotHosted("No key for this system is hosted here.", system=system)
+        return signer
+
+
+def compose_answer(
+    job: Job,
+    result: Answer | Reject,
+    signer: Signer,
+    now_ms: int,
+    schema: Fingerprint | None,
+) -> Composed:
+    """Sign what an adapter returned; ``schema`` is the response schema it was checked against."""
+    if isinstance(result, Reject):
+        draft = answer_draft(job.manifest, job.digest, "rejection", now_ms, reason=_code(result))
+        return compose(draft, _context(result), signer)
+    draft = answer_draft(job.manifest, job.digest, "response", now_ms)
+    return compose(draft, [PartIn(result.body, "body", result.type, schema)], signer)
+
+
+def _code(reject: Reject) -> Code:
+    try:
+        return parse_code(reject.code)
+    except IdentifierInvalid:
+        return FAILURE
+
+
+def _context(reject: Reject) -> list[PartIn]:
+    if not reject.text:
+        return []
+    text = json.dumps({"text": reject.text}, ensure_ascii=False).encode()
+    return [PartIn(text, "context")]
+
+
+def verified(composed: Composed, directory: Directory) -> VerifiedEnvelope:
+    """Our own envelope, verified like anybody's. Raises SealwayError."""
+    return verify_envelope(composed.envelope, directory)

@@ -1,0 +1,114 @@
+"""Waiting: for the end of an exchange, or for something in a mailbox.
+
+A waiter registers, reads the state once, then wakes on a signal, on the poll that looks for lost
+signals, and at its end.
+"""
+
+import asyncio
+from collections import defaultdict
+from typing import Final
+
+from exchange.acceptance.accept import Taken
+from exchange.bus.port import MessageBus, Signal, SignalKind, Topic
+from exchange.ledger.entries import Placed
+from exchange.storage.port import Reads
+from exchange.storage.rows import ExchangeState
+from signing.identifiers import MessageId, SystemId, message_id_bytes
+
+POLL_S: Final = 1.0  # signals may be lost; a state is never older than this to a waiter
+
+Answer = tuple[Taken, Placed]
+_Waiter = asyncio.Future[Answer | None]
+
+
+class Waiting:
+    """Who waits in this process, and the task that wakes them."""
+
+    def __init__(self, bus: MessageBus, reads: Reads) -> None:
+        self._bus = bus
+        self._reads = reads
+        self._exchanges: dict[MessageId, list[_Waiter]] = {}
+        self._mailboxes: dict[SystemId, list[asyncio.Future[None]]] = defaultdict(list)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Subscribe and start polling; before the relay starts."""
+        subscription = await self._bus.subscribe(Topic.SIGNAL, "waiting")
+
+        async def listen() -> None:
+            async for batch in subscription:
+                for carried in batch:
+                    body = carried.record.body
+                    if isinstance(body, Signal):
+                        self._wake(body)
+                    subscription.done(carried)
+
+        self._tasks = [
+            asyncio.create_task(listen(), name="signals"),
+            asyncio.create_task(self._poll(), name="wait-poll"),
+        ]
+
+    async def stop(self) -> None:
+        """End both tasks and let every waiter go."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for id_ in list(self._exchanges):
+            self.wake_exchange(id_, None)
+        for system in list(self._mailboxes):
+            self._wake_mailbox(system)
+
+    def _wake(self, signal: Signal) -> None:
+        if signal.kind is SignalKind.ANSWERED and signal.message_id is not None:
+            payload = signal.payload
+            answer = payload if isinstance(payload, tuple) else None
+            self.wake_exchange(signal.message_id, answer)
+        elif signal.kind is SignalKind.MAILBOX and signal.recipient is not None:
+            self._wake_mailbox(signal.recipient)
+
+    def wake_exchange(self, id_: MessageId, answer: Answer | None) -> None:
+        """Let everybody who waits for this exchange look again."""
+        for waiter in self._exchanges.pop(id_, ()):
+            if not waiter.done():
+                waiter.set_result(answer)
+
+    def _wake_mailbox(self, system: SystemId) -> None:
+        for waiter in self._mailboxes.pop(system, ()):
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def register(self, id_: MessageId) -> _Waiter:
+        """A waiter for an exchange's end; register before reading the state, `leave` after."""
+        waiter: _Waiter = asyncio.get_running_loop().create_future()
+        self._exchanges.setdefault(id_, []).append(waiter)
+        return waiter
+
+    def leave(self, id_: MessageId, waiter: _Waiter) -> None:
+        """Take a waiter out; harmless when it was woken."""
+        waiters = self._exchanges.get(id_)
+        if waiters and waiter in waiters:
+            waiters.remove(waiter)
+            if not waiters:
+                del self._exchanges[id_]
+
+    async def mailbox(self, system: SystemId, wait_s: float) -> bool:
+        """Wait until something may be in a system's mailbox; False when time ran out."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._mailboxes[system].append(waiter)
+        try:
+            async with asyncio.timeout(wait_s):
+                await waiter
+        except TimeoutError:
+            return False
+        finally:
+            if waiter in self._mailboxes.get(system, ()):
+                self._mailboxes[system].remove(waiter)
+        return True
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_S)
+            for id_ in list(self._exchanges):
+                exchange = await self._reads.exchange(message_id_bytes(id_))
+                if exchange is not None and exchange.state is not ExchangeState.OPEN:
+                    self.wake_exchange(id_, None)
