@@ -6,6 +6,7 @@ are an error, and more rows than allowed are refused rather than cut.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -18,9 +19,10 @@ from adapters.egress import Egress
 from adapters.errors import AdapterSettingsInvalid, ProviderMisbehaved, ProviderUnreachable
 from adapters.mapping import MISSING, Pick, compile_mapping
 from adapters.settings import read_secret, read_table
-from adapters.sql.database import Database, PostgresDatabase, SqliteDatabase
+from adapters.sql.database import Database
 from adapters.sql.rows import RowMapper, put_member
 from adapters.sql.settings import SqlServiceSettings, SqlSettings
+from adapters.sql.sqlite import SqliteDatabase
 from adapters.sql.statement import ParamUnfit, Statement
 from signing.errors import JsonInvalid
 
@@ -76,6 +78,9 @@ class SqlAdapter:
             file = self._folder / (self._url.database or "")
             self._database = SqliteDatabase(file, settings.connections_max)
         else:
+            # Only who has such a database needs its driver.
+            from adapters.sql.postgres import PostgresDatabase
+
             longest_s = max(service.timeout_s for service in self._services.values())
             self._database = PostgresDatabase(self._url, settings.connections_max, longest_s)
 
@@ -155,6 +160,8 @@ def _read_url(name: str, settings: SqlSettings, folder: Path) -> URL:
         raise AdapterSettingsInvalid(
             f"[adapters.{name}] url: begins with {_SQLITE}:/// or {_POSTGRES}://."
         )
+    if url.drivername == _POSTGRES and find_spec("asyncpg") is None:
+        raise AdapterSettingsInvalid(f"[adapters.{name}] url: needs asyncpg, not installed here.")
     if url.drivername == _SQLITE and (not url.database or url.database == ":memory:" or url.query):
         raise AdapterSettingsInvalid(f"[adapters.{name}] url: names a file, and nothing after it.")
     if settings.password_file is not None:

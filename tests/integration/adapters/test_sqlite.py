@@ -21,7 +21,7 @@ from adapters.errors import (
     ProviderUnreachable,
 )
 from adapters.sql import SqlAdapter
-from adapters.sql.database import SqliteDatabase
+from adapters.sql.sqlite import SqliteDatabase
 from adapters.sql.statement import Statement
 
 ONE: dict[str, Any] = {
