@@ -85,7 +85,9 @@ def parse_record(payload: bytes) -> Record:
     fields = parse_json(payload, depth_max=RECORD_DEPTH_MAX, bytes_max=RECORD_BYTES_MAX)
     if type(fields) is not dict or not _NEEDS <= fields.keys() <= _ALLOWS:
         raise ManifestInvalid("The record does not have the members of a v 1 record.")
-    if type(fields["v"]) is not int or fields["v"] != 1:
+    if type(fields["v"]) is not int:
+        raise ManifestInvalid("The record's v must be an integer.")
+    if fields["v"] != 1:
         raise UnsupportedVersion("Only records of v 1 are read.")
     about = fields["about"]
     if type(about) is not dict or about.keys() != {"noun", "key"}:

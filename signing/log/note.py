@@ -110,8 +110,7 @@ def verify_note(note: str, verifier: NoteVerifier) -> str:
     text, lines = _split(note)
     if not lines or len(lines) > SIGNATURES_MAX:
         raise ProofInvalid("The note has no signature, or too many.")
-    for line in lines:
-        name, signature = _parse_signature(line)
+    for name, signature in [_parse_signature(line) for line in lines]:
         if name == verifier.name and signature[:4] == verifier.key_hash:
             _verify_one(verifier, signature[4:], text)
             return text
