@@ -140,7 +140,7 @@ class Conversation:
         frame = encode_frame(message.envelope.raw, message.parts)
 
         def make(left_s: float) -> Call:
-            headers = {"content-type": FRAME_TYPE, "accept": _accept()}
+            headers = {"content-type": FRAME_TYPE, "accept": DELIVERY_TYPE}
             timeout_s = min(left_s + GRACE_S, CALL_S_MAX)
             if wait:
                 wait_s = _wait_s(left_s)
@@ -185,7 +185,7 @@ class Conversation:
         path = f"/v1/messages/{message.envelope.manifest.id}"
         while True:
             reply = yield from repeat(
-                lambda _: Call("GET", f"{path}/answer", {"accept": _accept()}),
+                lambda _: Call("GET", f"{path}/answer", {"accept": DELIVERY_TYPE}),
                 self.clock,
                 until_s,
             )
@@ -240,7 +240,7 @@ class Conversation:
             Refused: not ours, or not there. ProofFailed: not what we signed.
         """
         path = f"/v1/messages/{parse_message_id(message_id)}/delivery"
-        reply = yield from once(Call("GET", path, {"accept": _accept()}))
+        reply = yield from once(Call("GET", path, {"accept": DELIVERY_TYPE}))
         if reply.status >= 400:
             raise problem_of(reply)
         delivered = yield from self.open(reply.body)
@@ -285,10 +285,6 @@ class Conversation:
         state = _state_of(object_of(reply))
         if state.is_open and self.clock.elapsed_s() - began_s < POLL_S:
             yield Pause(POLL_S)
-
-
-def _accept() -> str:
-    return f"{DELIVERY_TYPE}, application/json, application/problem+json"
 
 
 def _wait_s(left_s: float) -> int:

@@ -98,7 +98,8 @@ class Provider:
     def run(self, until: Callable[[], bool] | None = None) -> None:
         """Serve until `stop()`, SIGTERM, SIGINT, or until `until()` is true between two leases.
 
-        A question being answered when a signal comes is answered first. Signals are only caught
+        A question being answered when a signal comes is answered first; a second signal ends
+        that too, as KeyboardInterrupt. Signals are only caught
         when this runs in the main thread. While the bus is away, it waits and tries again.
 
         Raises:
@@ -204,6 +205,8 @@ class Provider:
             return
 
         def asked(number: int, frame: FrameType | None) -> None:
+            if self._stopping.is_set():
+                raise KeyboardInterrupt
             self._stopping.set()
             if self._idle:
                 self._idle = False

@@ -16,6 +16,8 @@ import pytest
 from sealway import Provider, Reject
 from sealway.cli.main import main
 from sealway.cli.session import Outside
+from signing.encoding import b64url_encode
+from signing.message import parse_frame
 from tests.support.fake_bus import URL, FakeBus, FakeSystem
 
 REGISTRY = "sx/GOV/2002/civil-registry"
@@ -194,8 +196,6 @@ def test_a_reply_of_curl_is_verified_from_its_headers(
     answering(lambda _: {"status": "alive"})
     run("ask", *QUESTION, "--profile", "benefits")
     answer = list(bus.kept.values())[1].message
-    from signing.encoding import b64url_encode
-
     (tmp_path / "a.headers").write_bytes(
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
         b"sealway-envelope: " + answer.envelope.raw + b"\r\n"
@@ -208,6 +208,34 @@ def test_a_reply_of_curl_is_verified_from_its_headers(
     assert (code, "proven" in out, "#" in out or "sx.example/log/1" in out) == (0, True, True)
     (tmp_path / "a.json").write_bytes(b'{"status":"dead!"}')
     assert run(*words)[0] == 1
+
+
+def test_a_provider_with_curl_answers_no_and_the_asker_verifies_it(
+    run: Run, bus: FakeBus, benefits: FakeSystem, registry: FakeSystem, tmp_path: Path
+) -> None:
+    message_id = run("send", *QUESTION, "--profile", "benefits")[1].strip()
+    digest = bus.kept[message_id].message.envelope.digest
+    (tmp_path / "why.json").write_text('{"text":"No such person."}')
+    words = ("--to", benefits.id, "--service", "person-status", "--frame", "no.frame")
+    about = ("--about", f"{message_id}:{digest}", "--reject", "no-data")
+    profile = ("--profile", "civil-registry")
+    assert run("envelope", "sign", *words, *about, "why.json", *profile)[0] == 0
+    frame = (tmp_path / "no.frame").read_bytes()
+    taken = httpx.Client(transport=bus.transport).post(f"{URL}/v1/messages", content=frame)
+    assert taken.status_code == 202
+    code, _, err = run("message", "answer", message_id, "--profile", "benefits")
+    assert (code, "rejected: no-data: No such person." in err) == (1, True)
+    raw, parts = parse_frame(frame)
+    problem = {
+        "code": "rejected", "envelope": raw.decode(), "salt": b64url_encode(parts.salt),
+        "parts": [b64url_encode(part) for part in parts.data],
+    }  # fmt: skip
+    (tmp_path / "a.json").write_text(json.dumps(problem))
+    (tmp_path / "a.headers").write_text("HTTP/1.1 422\nContent-Type: application/problem+json\n")
+    verify = ("envelope", "verify", "--headers", "a.headers", "a.json", "--profile", "benefits")
+    assert json.loads(run(*verify, "--json")[1])["reason"] == "no-data"
+    assert run("envelope", "sign", *words, "--reject", "no-data", *profile)[0] == 3
+    assert run("envelope", "sign", *words, *profile)[0] == 3
 
 
 def test_a_profile_pins_the_key_it_is_given(

@@ -260,6 +260,21 @@ def test_sigterm_breaks_an_idle_wait(provider: Provider, bus: FakeBus) -> None:
     assert waits == [1]
 
 
+def test_a_second_signal_does_not_wait_for_the_handler(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    @provider.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {"status": "alive"}
+
+    exchange = send(client)
+    with pytest.raises(KeyboardInterrupt):
+        provider.run()
+    assert exchange.state().is_open
+
+
 def test_a_big_delivery_is_fetched_by_its_link(
     client: Client, provider: Provider, bus: FakeBus
 ) -> None:
