@@ -6,6 +6,7 @@ itself: the answer is the same and the hot path reads nothing.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -203,7 +204,7 @@ class Acceptance:
     async def _refused(self, arrival: Arrival, error: SealwayError) -> Refused:
         return Refused(error, await self._w.refusals.log(arrival, error))
 
-    def committed(self, pairs: "list[tuple[Submission, Outcome]]") -> None:
+    def committed(self, pairs: Sequence[tuple[Submission, Outcome]]) -> None:
         """Learn from a group that has just committed, before the relay sees it."""
         for submission, outcome in pairs:
             taken = submission.payload

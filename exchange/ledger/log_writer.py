@@ -87,12 +87,17 @@ class LogWriter:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._sealing: asyncio.Task[None] | None = None
         self._failed: LedgerError | None = None
+        self._saved = head.note_size
         self.groups = 0
 
     @property
     def failed(self) -> LedgerError | None:
         """Why nothing can be written here any more; None while all is well."""
         return self._failed
+
+    def freeze(self, reason: LedgerError) -> None:
+        """Never write or sign here again in this process; reading goes on."""
+        self._failed = reason
 
     async def commit(self, entries: Sequence[Entry], version: int) -> Decision:
         """Commit one group under directory ``version``. Nothing is signed yet.
@@ -148,6 +153,9 @@ class LogWriter:
         if self.signed is not None and self.signed.size >= size:
             future.set_result(None)
             return future
+        if self._failed is not None:
+            future.set_exception(self._failed)
+            return future
         self._waiting.append((size, future))
         if self._sealing is None or self._sealing.done():
             self._sealing = asyncio.create_task(self._seal_all(), name="seal")
@@ -194,8 +202,9 @@ class LogWriter:
 
     async def close(self) -> None:
         """Sign what is committed, keep the last note with the log, stop."""
-        if self._failed is None and self.head.size:
+        if self._failed is None and self.head.size > self._saved:
             await asyncio.wait_for(self.seal(self.head.size), GROUP_TIMEOUT_S)
             if self.signed is not None:
                 await self._store.save_note(self.head.shard, self.signed.note, self.signed.size)
+                self._saved = self.signed.size
         self._thread.shutdown()

@@ -15,14 +15,22 @@ class Receipts:
         self._writers = writers
 
     async def receipt(self, place: Placed) -> str:
-        """The receipt of a leaf, as text (log.md, *Receipt*).
+        """The receipt of a leaf, as text (log.md, *Receipt*); waits for its signature.
 
         Raises:
-            LogUnavailable: no signed checkpoint covers it yet, or its log isn't ours.
+            LogUnavailable, OutcomeUnknown: no checkpoint that covers it can be signed here.
         """
-        writer = self._writers.get(place.shard)
-        if writer is None or writer.signed is None or writer.signed.size <= place.index:
-            raise LogUnavailable("The receipt isn't signed yet; ask again in a moment.")
+        await self.sealed(place)
+        writer = self._writers[place.shard]
         signed = writer.signed
+        assert signed is not None
         path = await writer.nodes.proof(place.index, signed.size, writer.tree)
         return encode_receipt(place.leaf, place.leaf_salt, place.index, path, signed.note)
+
+    async def sealed(self, place: Placed) -> None:
+        """Return once a signed checkpoint covers the leaf. Raises as `receipt`."""
+        writer = self._writers.get(place.shard)
+        if writer is None:
+            raise LogUnavailable("The receipt's log isn't held here; ask again in a moment.")
+        if writer.signed is None or writer.signed.size <= place.index:
+            await writer.seal(place.index + 1)

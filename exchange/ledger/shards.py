@@ -57,17 +57,29 @@ async def open_log(
     marks: Marks,
     clock: Clock,
 ) -> LogWriter:
-    """A writer for a log, once its database is shown to continue what was signed.
+    """A writer for a log: signed up to its head when its database continues what was signed.
 
-    Raises:
-        LogBehind: it doesn't; the log must be frozen.
+    When it doesn't, the writer is frozen: `failed` says why, receipts of the stored note go on.
     """
-    if frontier_root(head.frontier) != head.root:
-        raise LogBehind(f"{head.origin}: the stored frontier does not give the stored root.")
     fetch = tile_fetcher(reads, head.shard)
     partial = head.size - head.size % TILE_WIDTH
     hashes = [leaf_hash(leaf) for leaf in await read_leaves(reads, head.shard, partial, head.size)]
     tree = await load_tree(head.size, head.frontier, hashes, fetch)
+    try:
+        await _check_continues(reads, head, marks)
+    except LogBehind as behind:
+        writer = LogWriter(store, signer, marks, head, tree, NodeCache(fetch), clock)
+        writer.freeze(behind)
+        return writer
+    writer = LogWriter(store, signer, marks, head, tree, NodeCache(fetch), clock)
+    if head.size:
+        await writer.seal(head.size)
+    return writer
+
+
+async def _check_continues(reads: LogReads, head: ShardHead, marks: Marks) -> None:
+    if frontier_root(head.frontier) != head.root:
+        raise LogBehind(f"{head.origin}: the stored frontier does not give the stored root.")
     mark = marks.of(head.origin)
     if mark is not None:
         await _check_extends(reads, head, mark)
@@ -75,10 +87,6 @@ async def open_log(
             marks.advance(head.origin, (mark.size, mark.root), head.size, head.root)
     elif head.note is not None:
         raise LogBehind(f"{head.origin} was signed, but the mark file does not know it.")
-    writer = LogWriter(store, signer, marks, head, tree, NodeCache(fetch), clock)
-    if head.size:
-        await writer.seal(head.size)
-    return writer
 
 
 async def _check_extends(reads: LogReads, head: ShardHead, mark: Mark) -> None:

@@ -98,6 +98,9 @@ class Store(Protocol):
     ) -> list[StoredDelivery]:
         """Take due deliveries under a lease."""
 
+    async def reclaim(self, now_ms: int) -> int:
+        """Make every delivery that another process of this store had in hand due now."""
+
     async def lease_mailbox(
         self,
         recipient: SystemId,

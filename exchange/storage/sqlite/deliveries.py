@@ -76,6 +76,15 @@ def claim_due(
     return [parse_delivery(connection, row, numbers) for row in rows]
 
 
+def reclaim(connection: sqlite3.Connection, now_ms: int) -> int:
+    """Make all deliveries on their way due now; the file's lock says nobody else has them."""
+    return connection.execute(
+        "UPDATE delivery SET due_at = ?, lease_until = NULL WHERE state IN ('queued', 'in-flight')"
+        " AND due_at > ?",
+        (now_ms, now_ms),
+    ).rowcount
+
+
 def lease_mailbox(
     connection: sqlite3.Connection,
     recipient: SystemId,

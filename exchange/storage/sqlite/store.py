@@ -181,6 +181,10 @@ class SqliteStore:
             )
         )
 
+    async def reclaim(self, now_ms: int) -> int:
+        """Make all deliveries on their way due now: whoever had them in hand is gone."""
+        return await self._writer.run(lambda c: deliveries.reclaim(c, now_ms))
+
     async def lease_mailbox(
         self,
         recipient: SystemId,

@@ -1,0 +1,75 @@
+"""`sealway serve`: the embedded bus behind its HTTP server, until SIGTERM."""
+
+import asyncio
+import logging
+import sys
+
+import structlog
+import uvicorn
+
+from exchange.api.app import create_app
+from exchange.operation.settings import Settings
+from exchange.operation.wiring import open_bus
+
+KEEPALIVE_S = 75  # longer than common proxies keep idle connections, so that they close first
+BACKLOG = 2048  # connections the kernel queues while we are busy
+
+
+def configure_logging() -> None:
+    """One line of JSON an event, on standard error; never payloads, keys or tokens."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until told to stop, then drain.
+
+    Raises:
+        SealwayError: the bus can't start; the error says why.
+    """
+    bus = await open_bus(settings)
+    log = structlog.get_logger()
+    try:
+        config = uvicorn.Config(
+            create_app(bus.api),
+            host=settings.host,
+            port=settings.port,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=KEEPALIVE_S,
+            timeout_graceful_shutdown=int(settings.delivery.drain_s),
+            backlog=BACKLOG,
+        )
+        log.info(
+            "bus.ready" if bus.api.why_not_ready() is None else "bus.frozen",
+            bus=settings.bus,
+            url=settings.public_url,
+            logs={n: writer.head.size for n, writer in bus.api.writers.items()},
+        )
+        await uvicorn.Server(config).serve()
+    finally:
+        await bus.close()
+        log.info("bus.stopped")
+
+
+def run(settings: Settings) -> None:
+    """`serve` on uvloop, from a synchronous caller."""
+    import uvloop
+
+    configure_logging()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings))
