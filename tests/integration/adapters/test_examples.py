@@ -40,7 +40,7 @@ def load(path: str) -> ModuleType:
 
 
 people = load("civil-registry/make_people.py")
-territories = load("territories/service.py")
+territories = load("territories/register.py")
 
 
 def check(subject: str, data: bytes) -> Any:

@@ -1,6 +1,6 @@
 """The territories register: an ordinary little HTTP service over ISO 3166.
 
-    python examples/territories/service.py --port 9003
+    python examples/territories/register.py --port 9003
     curl http://127.0.0.1:9003/countries/FI/subdivisions?type=region
 
 It knows nothing of Sealway: no envelope, no signature, its own names for things. Countries and
