@@ -106,6 +106,8 @@ class Adapter(Protocol):
     ) -> Self:
         """Make one from its table of settings; paths in it are relative to ``folder``.
 
+        ``kind`` may be in the table or have been taken out by whoever chose the class by it.
+
         Opens nothing but the secret files that the table names.
 
         Raises:

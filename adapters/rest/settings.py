@@ -79,7 +79,7 @@ class RestSettings(SettingsTable):
     timeout_s: 20 by default: well within the 60 s a service has for one attempt.
     """
 
-    kind: Literal["rest"]
+    kind: Literal["rest"] = "rest"
     base: str = Field(max_length=2000)
     timeout_s: float = Field(default=20.0, gt=0, le=600)
     response_bytes_max: int = Field(default=10 * 1024 * 1024, ge=1, le=10 * 1024 * 1024)

@@ -81,7 +81,7 @@ class SqlSettings(SettingsTable):
     connections_max: as many statements run at once; 4 is what a small database gives gladly.
     """
 
-    kind: Literal["sql"]
+    kind: Literal["sql"] = "sql"
     url: SecretStr
     password_file: Path | None = None
     timeout_s: float = Field(default=10.0, gt=0, le=600)

@@ -295,3 +295,8 @@ async def test_wrong_settings_are_found_at_once(
     with pytest.raises(AdapterSettingsInvalid, match=says) as caught:
         RestAdapter.from_settings("territories", table, egress)
     assert "canary-7" not in str(caught.value)
+
+
+async def test_the_kind_may_have_been_taken_out_of_the_table(egress: Egress) -> None:
+    table = {"base": "http://127.0.0.1:9", "services": {"a": GET}}
+    assert RestAdapter.from_settings("territories", table, egress).name == "territories"
