@@ -250,11 +250,10 @@ async def _adapters(settings: Settings, stack: AsyncExitStack) -> dict[str, Adap
     stack.push_async_callback(egress.close)
     adapters: dict[str, Adapter] = {}
     for name, table in settings.adapters.items():
-        rest = dict(table)
-        kind = rest.pop("kind", None)
+        kind = table.get("kind")
         if not isinstance(kind, str):
             raise AdapterSettingsInvalid(f"[adapters.{name}] needs a kind, like sql or rest.")
-        adapter = load(kind).from_settings(name, rest, egress, folder=settings.folder)
+        adapter = load(kind).from_settings(name, table, egress, folder=settings.folder)
         await adapter.start()
         stack.push_async_callback(adapter.close)
         adapters[name] = adapter
