@@ -1,0 +1,57 @@
+"""What a caller prefers: to wait (RFC 7240), and in which form an answer comes."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from exchange.api.asgi import Headers
+from exchange.api.context import Api
+from exchange.api.errors import RateExceeded
+from signing.identifiers import SystemId
+from signing.message import DELIVERY_TYPE
+
+_WAIT: Final = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=$|[,;])', re.IGNORECASE)
+_DELIVERY: Final = DELIVERY_TYPE.encode("ascii")
+
+
+def wait_s(headers: Headers) -> int | None:
+    """The seconds of ``Prefer: wait=N``; None without it, or when it can't be read.
+
+    A preference is no demand: the caller gets at most the bus's own limit.
+    """
+    prefer = headers.text(b"prefer")
+    if prefer is None:
+        return None
+    match = _WAIT.search(prefer)
+    return None if match is None else int(match[1])
+
+
+def accepts_delivery(headers: Headers) -> bool:
+    """Whether an answer may come in the delivery form."""
+    accept = headers.get(b"accept")
+    return accept is not None and _DELIVERY in accept.lower()
+
+
+@contextmanager
+def long_poll(api: Api, system: SystemId | None) -> Iterator[None]:
+    """Count one waiting call of a system while it waits; the founder's aren't counted.
+
+    Raises:
+        RateExceeded: as many wait already as may.
+    """
+    if system is None:
+        yield
+        return
+    waiting = api.long_polls.get(system, 0)
+    if waiting >= api.limits.long_polls_per_system:
+        raise RateExceeded(f"{waiting} calls of this system are waiting already.")
+    api.long_polls[system] = waiting + 1
+    try:
+        yield
+    finally:
+        left = api.long_polls[system] - 1
+        if left:
+            api.long_polls[system] = left
+        else:
+            del api.long_polls[system]
