@@ -108,7 +108,7 @@ async def read_body(receive: Receive, headers: Headers, limit_bytes: int, limit_
         raise _too_large(limit_bytes)
     try:
         async with asyncio.timeout(limit_s):
-            first, more = await _chunk(receive)
+            first, more = await read_chunk(receive)
             if not more:
                 if len(first) > limit_bytes:
                     raise _too_large(limit_bytes)
@@ -121,14 +121,15 @@ async def read_body(receive: Receive, headers: Headers, limit_bytes: int, limit_
 async def _rest(receive: Receive, body: bytearray, limit_bytes: int) -> bytes:
     more = True
     while more:
-        chunk, more = await _chunk(receive)
+        chunk, more = await read_chunk(receive)
         body += chunk
         if len(body) > limit_bytes:
             raise _too_large(limit_bytes)
     return bytes(body)
 
 
-async def _chunk(receive: Receive) -> tuple[bytes, bool]:
+async def read_chunk(receive: Receive) -> tuple[bytes, bool]:
+    """The next piece of a body, and whether there is more. Raises ClientGone."""
     event = await receive()
     if event["type"] == "http.disconnect":
         raise ClientGone
