@@ -6,7 +6,7 @@ its envelope first, so only that much of it is read before the checks.
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from exchange.acceptance.accept import Accepted, Refused
 from exchange.acceptance.arrival import Arrival
@@ -218,7 +218,7 @@ class MessagesRoute:
 
     async def _not_yet(self, accepted: Accepted, granted_s: int) -> Reply:
         id_ = accepted.envelope.manifest.id
-        document = {
+        document: dict[str, Any] = {
             "id": id_,
             "state": "open",
             "receipt": await self._api.receipts.receipt(accepted.place),
