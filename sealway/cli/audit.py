@@ -1,0 +1,161 @@
+"""`sealway audit`: verify."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from sealway.cli.session import examples, json_option
+
+if TYPE_CHECKING:
+    from sealway.verify.audit import Progress
+    from sealway.verify.findings import Finding
+    from sealway.verify.report import Report
+
+SHOWN_MAX: Final = 20  # findings on a terminal; --json has up to 100 of each code
+PROGRESS_EVERY_S: Final = 0.2
+_TEXTS: Final = {
+    "envelopes-not-readable": (
+        "envelopes not readable: without --epoch-keys neither signatures nor contents are checked"
+    ),
+}
+
+
+@click.group
+def audit() -> None:
+    """Prove offline what a log holds."""
+
+
+@audit.command
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--log-key",
+    required=True,
+    metavar="KEY",
+    help="The verifier key of the bus's log 0, from a source other than this folder.",
+)
+@click.option(
+    "--epoch-keys",
+    "epoch_files",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A file named epoch-<n>; give one for each epoch. Without them envelopes stay shut.",
+)
+@json_option
+@examples(
+    "sealway audit verify copy/data --log-key sx.example/log/0+1a2b3c4d+AT…",
+    'sealway audit verify copy/data --log-key "$KEY" --epoch-keys keys/epoch-1 --json',
+)
+def verify(folder: Path, log_key: str, epoch_files: tuple[Path, ...], as_json: bool) -> int:
+    """Prove what DIR holds: a copy of a bus's data folder, made after it stopped.
+
+    Trusts the pinned key of log 0 and nothing in the folder. Rebuilds every tree, checks every
+    checkpoint, record and row, and makes a receipt for each message. DIR is never written to.
+
+    \b
+    Exit codes: 0 proven, 1 false, 2 incomplete or undecidable, 3 usage.
+    """
+    from sealway.cli.output import print_json
+    from sealway.verify.audit import verify_folder
+    from sealway.verify.database import FolderUnusable
+    from sealway.verify.epoch_files import EpochFileInvalid, load_epoch_files
+    from signing.errors import ProofInvalid
+
+    try:
+        epochs = load_epoch_files(epoch_files)
+        report = verify_folder(folder, log_key, epochs, _progress())
+    except ProofInvalid as error:
+        raise click.BadParameter(error.detail, param_hint="--log-key") from error
+    except EpochFileInvalid as error:
+        raise click.BadParameter(str(error), param_hint="--epoch-keys") from error
+    except FolderUnusable as error:
+        raise click.BadParameter(str(error), param_hint="DIR") from error
+    if as_json:
+        print_json(report.to_object())
+    else:
+        _print(report)
+    return report.verdict.exit_code
+
+
+def _progress() -> Progress | None:
+    """One line that is written over, on a terminal only."""
+    if not sys.stderr.isatty():
+        return None
+    last = 0.0
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= PROGRESS_EVERY_S:
+            last = now
+            share = min(100 * done // total, 100) if total else 0
+            print(f"\r\x1b[K{what}: {share} %", end="", file=sys.stderr, flush=True)
+        if done >= total:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _print(report: Report) -> None:
+    from sealway.cli.output import clean
+
+    for line in (*_counted(report), *_found(report), _verdict(report)):
+        print(clean(line))
+
+
+def _counted(report: Report) -> list[str]:
+    counts = report.counts
+    lines = [f"{'bus':<12} {report.bus}", f"{'trusts':<12} {report.log_key}"]
+    for log in report.logs:
+        where = "" if log.anchored is None else f", {log.anchored} anchored in log 0"
+        lines.append(
+            f"{f'log {log.n}':<12} {log.leaves} leaves, {log.signed} under its checkpoint{where}"
+        )
+    lines += [
+        f"{'directory':<12} version {report.directory_version}",
+        f"{'messages':<12} {counts.messages}, {counts.receipts} receipts made and verified",
+        f"{'envelopes':<12} {counts.envelopes} opened, signatures verified",
+        f"{'refusals':<12} {counts.refusals}",
+        f"{'records':<12} {counts.records}, of them {report.heads} heads",
+        f"{'exchanges':<12} {report.open_exchanges} still open",
+    ]
+    return lines
+
+
+def _found(report: Report) -> list[str]:
+    listed = [one for one in report.findings.listed if one.text]
+    order = ("false", "incomplete", "notice")
+    listed.sort(key=lambda one: order.index(one.weight.value))
+    lines = [_line(one) for one in listed[:SHOWN_MAX]]
+    total = sum(report.findings.counts.values())
+    silent = [code for code in report.findings.counts if code.value in _TEXTS]
+    for code in silent:
+        total -= report.findings.counts[code]
+        lines.append(f"{_TEXTS[code.value]} ({report.findings.counts[code]})")
+    if total > min(len(listed), SHOWN_MAX):
+        lines.append(f"… and {total - min(len(listed), SHOWN_MAX)} more; --json lists them")
+    return ["", *lines] if lines else []
+
+
+def _line(one: Finding) -> str:
+    where = f"{one.place}: " if one.place else ""
+    return f"{one.weight.value:<10} {one.code.value:<26} {where}{one.text}"
+
+
+def _verdict(report: Report) -> str:
+    from sealway.verify.findings import Weight
+
+    rate = int(report.leaves / report.seconds) if report.seconds else 0
+    took = f"{report.leaves} leaves in {report.seconds:.1f} s, {rate}/s"
+    found = report.findings
+    said = {
+        "proven": "proven",
+        "false": f"false: {found.count(Weight.FALSE)} findings",
+        "incomplete": "incomplete: nothing false, not everything decided",
+    }[report.verdict.value]
+    return f"\naudit verify: {said} ({took})"

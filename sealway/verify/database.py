@@ -1,0 +1,216 @@
+"""Reading a copied database: the one module here that speaks SQL.
+
+Never writes into the folder. A file whose write-ahead log holds something is copied elsewhere and
+recovered there; any other is opened as immutable. The file may be hostile: views in the place of
+tables, huge values, pages that lead in circles and other types are errors, never a crash. Values
+come back as they are stored: whoever reads them checks their types.
+"""
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+FILE_NAME: Final = "sealway.db"
+VALUE_BYTES_MAX: Final = 16 * 1024 * 1024  # content of 10 MiB and its tags; nothing is longer
+BATCH: Final = 256
+STEPS_A_TICK: Final = 1_000_000
+TICKS_MIN: Final = 1_000  # of steps: what a small hostile file may cost, a minute or so
+BYTES_A_TICK: Final = 10_000  # an honest file needs far fewer steps for its bytes
+CACHE_KIB: Final = 65_536
+
+TABLES: Final = (
+    "bus", "directory", "directory_object", "system_number", "log_shard", "log_group", "log_tile",
+    "message", "record", "refusal",
+)  # fmt: skip
+PLACED_TABLES: Final = ("message", "record", "refusal")
+
+Row = tuple[Any, ...]
+
+
+class DatabaseUnreadable(Exception):
+    """The file, or a part of it, can't be read. Never leaves the verifier."""
+
+
+class FolderUnusable(Exception):
+    """There is no database in this folder."""
+
+
+@contextmanager
+def open_database(folder: Path) -> Iterator["Database"]:
+    """The database of a copied data folder, read-only.
+
+    Raises:
+        FolderUnusable: no file `sealway.db` is there, or it can't be read or copied.
+        DatabaseUnreadable: it is no SQLite database.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        inner = folder / "data" / FILE_NAME
+        hint = f"; {inner.parent} holds one" if inner.is_file() else ""
+        raise FolderUnusable(f"{folder} holds no {FILE_NAME}{hint}.")
+    with ExitStack() as stack:
+        try:
+            if any(_is_filled(Path(f"{path}-{end}")) for end in ("wal", "journal")):
+                copy = stack.enter_context(tempfile.TemporaryDirectory(prefix="sealway-verify-"))
+                path = _copied(path, Path(copy))
+                uri = f"{path.absolute().as_uri()}?mode=rw"
+            else:
+                uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+            size = path.stat().st_size
+        except OSError as error:
+            raise FolderUnusable(f"{error.filename}: {error.strerror}.") from error
+        connection = _connect(uri)
+        stack.callback(connection.close)
+        yield Database(connection, size)
+
+
+def _is_filled(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _copied(path: Path, into: Path) -> Path:
+    """The file and what recovers it; not the shared memory, which is made anew."""
+    for end in ("", "-wal", "-journal"):
+        source = Path(f"{path}{end}")
+        if source.is_file():
+            shutil.copyfile(source, into / source.name)
+    return into / path.name
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)
+        for setting in (
+            "trusted_schema=OFF",
+            "cell_size_check=ON",
+            "mmap_size=0",
+            f"cache_size=-{CACHE_KIB}",
+            "temp_store=FILE",
+        ):
+            connection.execute(f"PRAGMA {setting}")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute("PRAGMA query_only=ON")
+    except sqlite3.Error as error:
+        raise DatabaseUnreadable(f"{FILE_NAME} is no SQLite database: {error}") from error
+    return connection
+
+
+class Database:
+    """The tables that the verifier reads. Every method raises `DatabaseUnreadable`."""
+
+    def __init__(self, connection: sqlite3.Connection, size_bytes: int) -> None:
+        self._connection = connection
+        self._ticks = 0
+        self._ticks_max = TICKS_MIN + size_bytes // BYTES_A_TICK
+        connection.set_progress_handler(self._tick, STEPS_A_TICK)
+
+    def _tick(self) -> int:
+        self._ticks += 1
+        return int(self._ticks > self._ticks_max)
+
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
+        try:
+            cursor = self._connection.execute(statement, values)
+            while rows := cursor.fetchmany(BATCH):
+                yield from rows
+        except (sqlite3.Error, OverflowError) as error:
+            raise DatabaseUnreadable(f"The database can't be read: {error}") from error
+
+    def missing_tables(self) -> list[str]:
+        """Tables that aren't there, or aren't plain tables with stored columns."""
+        kinds = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE ?"
+        found = {name for (name,) in self._rows(kinds, ("CREATE VIRTUAL%",))}
+        return [name for name in TABLES if name not in found or self._is_computed(name)]
+
+    def _is_computed(self, table: str) -> bool:
+        hidden = "SELECT count(*) FROM pragma_table_xinfo(?) WHERE hidden <> 0"
+        return any(count for (count,) in self._rows(hidden, (table,)))
+
+    def bus(self) -> list[Row]:
+        """(schema version, bus, instance): one row."""
+        return list(self._rows("SELECT schema_version, bus, instance FROM bus LIMIT 2"))
+
+    def directory_version(self) -> list[Row]:
+        """(version): one row."""
+        return list(self._rows("SELECT version FROM directory LIMIT 2"))
+
+    def heads(self) -> Iterator[Row]:
+        """(shard, origin, state, size, root, frontier, last_ts, note, note_size) of each log."""
+        return self._rows(
+            "SELECT shard, origin, state, size, root, frontier, last_ts, note, note_size"
+            " FROM log_shard ORDER BY shard"
+        )
+
+    def groups(self, shard: int) -> Iterator[Row]:
+        """(first index, count, entries) of a log, in order."""
+        return self._rows(
+            "SELECT first_index, count, entries FROM log_group WHERE shard = ?"
+            " ORDER BY first_index",
+            (shard,),
+        )
+
+    def tiles(self, shard: int) -> Iterator[Row]:
+        """(level, number, hashes) of a log's full tiles, level by level."""
+        return self._rows(
+            "SELECT level, number, hashes FROM log_tile WHERE shard = ? ORDER BY level, number",
+            (shard,),
+        )
+
+    def records(self, shard: int) -> Iterator[Row]:
+        """(index, bytes, leaf salt, key), by index."""
+        return self._rows(
+            "SELECT idx, bytes, leaf_salt, key FROM record WHERE shard = ? ORDER BY idx", (shard,)
+        )
+
+    def refusals(self, shard: int) -> Iterator[Row]:
+        """(index, id, code, envelope, leaf salt, key, until), by index."""
+        return self._rows(
+            "SELECT idx, id, code, envelope, leaf_salt, key, until FROM refusal WHERE shard = ?"
+            " ORDER BY idx",
+            (shard,),
+        )
+
+    def message_places(self, shard: int) -> Iterator[Row]:
+        """(index, row number) by index; the rows themselves are read by `messages`."""
+        return self._rows("SELECT idx, rowid FROM message WHERE shard = ? ORDER BY idx", (shard,))
+
+    def messages(self, numbers: Sequence[object], *, sealed: bool) -> Iterator[Row]:
+        """(index, id, sender, digest, leaf hash, accepted at) of these rows, in any order.
+
+        With ``sealed`` also (leaf salt, envelope, its key, content, its key).
+        """
+        columns = "idx, id, sender, digest, leaf_hash, accepted_at"
+        if sealed:
+            columns += ", leaf_salt, envelope, envelope_key, content, content_key"
+        marks = ",".join("?" * len(numbers))
+        return self._rows(f"SELECT {columns} FROM message WHERE rowid IN ({marks})", numbers)  # noqa: S608
+
+    def objects(self) -> Iterator[Row]:
+        """(noun, key, version, index, object) of the directory as the bus reads it."""
+        return self._rows(
+            "SELECT noun, key, version, idx, object FROM directory_object ORDER BY noun, key"
+        )
+
+    def systems(self) -> Iterator[Row]:
+        """(number, system) of the small numbers that stand for senders."""
+        return self._rows("SELECT n, system FROM system_number")
+
+    def strays(self, table: str, shards: Sequence[int]) -> Iterator[Row]:
+        """(shard, index) of rows whose place is in none of these logs."""
+        assert table in PLACED_TABLES
+        marks = ",".join(str(int(shard)) for shard in shards)
+        return self._rows(
+            f"SELECT shard, idx FROM {table} WHERE typeof(shard) <> 'integer'"  # noqa: S608
+            f" OR shard NOT IN ({marks})"
+        )
+
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
+        assert table in TABLES
+        return int(next(self._rows(f"SELECT count(*) FROM {table}"))[0])  # noqa: S608

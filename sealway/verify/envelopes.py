@@ -1,0 +1,183 @@
+"""Stored messages and refusals, opened with the epoch keys and checked to the last byte.
+
+Envelope: it opens, its leaf commits to it, its signature holds under the certificate that the
+directory had in force at the leaf's version, and it tells the leaf's own story. Content: it
+opens and is what the manifest commits to.
+"""
+
+from dataclasses import dataclass
+
+from registry.directory import Directory
+from registry.grants import Grant
+from sealway.verify.findings import Code, Findings
+from sealway.verify.pairing import Asked
+from sealway.verify.standing import CLOCK_SLACK_MS
+from signing.at_rest import (
+    EpochKeys,
+    EpochUnknown,
+    SealedContent,
+    SealedEnvelope,
+    StoredInvalid,
+    open_content,
+    open_envelope,
+)
+from signing.encoding import b64url_encode
+from signing.envelope import VerifiedEnvelope, check_in_force, verify_envelope
+from signing.errors import (
+    AlgorithmNotAllowed,
+    CertificateExpired,
+    CertificateRevoked,
+    CertificateUnknown,
+    CommitmentMismatch,
+    PartMissing,
+    SealwayError,
+    SignatureInvalid,
+    UnsupportedVersion,
+)
+from signing.identifiers import message_id_bytes
+from signing.log.leaf import Leaf, commit_to
+from signing.message import check_parts
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An envelope as its row keeps it, with where its leaf stands."""
+
+    id: bytes
+    salt: object
+    envelope: object
+    key: object
+    shard: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedEnvelope:
+    """An envelope whose leaf commits to it and whose signature holds."""
+
+    envelope: VerifiedEnvelope
+    salt: bytes
+
+
+class EnvelopeReader:
+    """Opens and checks; everything that is wrong is a finding."""
+
+    def __init__(self, epochs: EpochKeys, bus: str, findings: Findings) -> None:
+        self._epochs = epochs
+        self._bus = bus
+        self._findings = findings
+
+    def read(self, sealed: Sealed, leaf: Leaf, directory: Directory) -> OpenedEnvelope | None:
+        """The envelope of a leaf, opened and verified; None when it isn't, with a finding."""
+        opened = self._open(sealed)
+        if opened is None:
+            return None
+        raw, salt = opened
+        if commit_to(salt, raw) != leaf.env:
+            text = "The envelope is not what its leaf commits to."
+            self._add(Code.ENVELOPE_ALTERED, text, sealed)
+            return None
+        try:
+            return OpenedEnvelope(verify_envelope(raw, directory), salt)
+        except (SignatureInvalid, CertificateUnknown, AlgorithmNotAllowed) as error:
+            self._add(Code.ENVELOPE_FORGED, error.detail, sealed)
+        except UnsupportedVersion as error:
+            self._add(Code.ENVELOPE_UNSUPPORTED, error.detail, sealed)
+        except SealwayError as error:
+            self._add(Code.ENVELOPE_MALFORMED, error.detail, sealed)
+        return None
+
+    def _open(self, sealed: Sealed) -> tuple[bytes, bytes] | None:
+        if sealed.key is None:
+            self._add(Code.ERASED, "The envelope was erased.", sealed)
+            return None
+        data, key, salt = sealed.envelope, sealed.key, sealed.salt
+        if not (isinstance(data, bytes) and isinstance(key, bytes) and isinstance(salt, bytes)):
+            self._add(Code.ROW_MALFORMED, "The envelope's columns are of other types.", sealed)
+            return None
+        try:
+            return open_envelope(SealedEnvelope(data, key, salt), sealed.id, self._epochs)
+        except EpochUnknown as error:
+            self._add(Code.EPOCH_KEY_MISSING, error.detail, sealed)
+        except (StoredInvalid, ValueError):
+            text = "The stored envelope does not open: its bytes or its key were altered."
+            self._add(Code.ENVELOPE_UNOPENABLE, text, sealed)
+        return None
+
+    # --- a message's own story ----------------------------------------------------------------
+
+    def check_message(
+        self,
+        sealed: Sealed,
+        opened: OpenedEnvelope,
+        leaf: Leaf,
+        digest: bytes,
+        asked: Asked | None,
+        grant: Grant | None,
+    ) -> None:
+        """Hold manifest, certificate, row and leaf of an accepted message against each other."""
+        envelope = opened.envelope
+        manifest, certificate = envelope.manifest, envelope.certificate
+        try:
+            check_in_force(certificate, max(certificate.not_before_ms, leaf.ts_ms - CLOCK_SLACK_MS))
+            if certificate.not_before_ms > leaf.ts_ms:
+                raise CertificateExpired("The certificate was not valid yet.")
+        except (CertificateExpired, CertificateRevoked) as error:
+            self._add(Code.CERTIFICATE_NOT_IN_FORCE, error.detail, sealed)
+        said = (manifest.kind, manifest.sender, manifest.to, manifest.service, manifest.test)
+        if said != (leaf.k, leaf.sender, leaf.to, leaf.svc, leaf.test):
+            text = "The leaf names another kind, party, service or flag than the envelope."
+            self._add(Code.STORY_DIFFERS, text, sealed)
+        if manifest.sender != certificate.system or manifest.bus != self._bus:
+            text = "The envelope is for another bus, or under another system's certificate."
+            self._add(Code.STORY_DIFFERS, text, sealed)
+        if message_id_bytes(manifest.id) != sealed.id or envelope.digest != b64url_encode(digest):
+            self._add(Code.STORY_DIFFERS, "The row has another id or digest.", sealed)
+        if grant is not None and grant.purposes and manifest.purpose not in grant.purposes:
+            text = f"The grant '{grant.id}' does not cover this purpose."
+            self._add(Code.GRANT_NOT_IN_FORCE, text, sealed)
+        if asked is not None:
+            self._check_about(sealed, envelope, asked)
+
+    def _check_about(self, sealed: Sealed, envelope: VerifiedEnvelope, asked: Asked) -> None:
+        about = envelope.manifest.about
+        named = None if about is None else (message_id_bytes(about.id), about.digest)
+        if named != (asked.id, b64url_encode(asked.digest)):
+            text = "The envelope answers another request than its leaf."
+            self._add(Code.ANSWER_DIFFERS, text, sealed)
+
+    def check_refusal(self, sealed: Sealed, opened: OpenedEnvelope, leaf: Leaf) -> None:
+        """A refusal's leaf names the sender who proved the key, and others only if registered."""
+        manifest = opened.envelope.manifest
+        said = (opened.envelope.certificate.system, manifest.test, message_id_bytes(manifest.id))
+        named = leaf.to in (None, manifest.to) and leaf.svc in (None, manifest.service)
+        if said != (leaf.sender, leaf.test, sealed.id) or not named:
+            text = "The refusal's leaf names another sender, recipient or service."
+            self._add(Code.STORY_DIFFERS, text, sealed)
+
+    # --- content ------------------------------------------------------------------------------
+
+    def check_content(
+        self, sealed: Sealed, opened: OpenedEnvelope, content: object, key: object
+    ) -> None:
+        """Open the content and recompute every part's commitment."""
+        if key is None or content is None:
+            self._add(Code.ERASED, "The content was erased.", sealed)
+            return
+        if not (isinstance(content, bytes) and isinstance(key, bytes)):
+            self._add(Code.ROW_MALFORMED, "The content's columns are of other types.", sealed)
+            return
+        manifest = opened.envelope.manifest
+        sizes = [spec.size for spec in manifest.parts]
+        try:
+            parts = open_content(SealedContent(content, key), sizes, sealed.id, self._epochs)
+            check_parts(manifest, parts)
+        except EpochUnknown as error:
+            self._add(Code.EPOCH_KEY_MISSING, error.detail, sealed)
+        except (CommitmentMismatch, PartMissing) as error:
+            self._add(Code.PARTS_DIFFER, error.detail, sealed)
+        except (StoredInvalid, ValueError) as error:
+            self._add(Code.CONTENT_UNOPENABLE, str(error), sealed)
+
+    def _add(self, code: Code, text: str, sealed: Sealed) -> None:
+        self._findings.add(code, text, sealed.shard, sealed.index)

@@ -1,0 +1,157 @@
+"""What the verifier finds: stable codes, a place, one sentence; and how much each weighs.
+
+Owns the list of codes. A code is for ever: scripts and reports of auditors rest on it.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+LISTED_MAX: Final = 100  # findings kept for each code; the rest is counted
+
+
+class Weight(StrEnum):
+    """What a finding does to the verdict."""
+
+    FALSE = "false"
+    """Something is not what it must be: exit 1."""
+    INCOMPLETE = "incomplete"
+    """Something can't be decided with what is at hand: exit 2."""
+    NOTICE = "notice"
+    """Worth knowing; the verdict stays."""
+
+
+class Code(StrEnum):
+    """Every kind of finding."""
+
+    # --- the database -------------------------------------------------------------------------
+    DATABASE_UNREADABLE = "database-unreadable"
+    BUS_DIFFERS = "bus-differs"
+    ROW_MALFORMED = "row-malformed"
+    ROW_MISSING = "row-missing"
+    ROW_WITHOUT_LEAF = "row-without-leaf"
+    # --- trees --------------------------------------------------------------------------------
+    LOG_MISSING = "log-missing"
+    LOG_UNLISTED = "log-unlisted"
+    LOG_GAP = "log-gap"
+    LOG_TRUNCATED = "log-truncated"
+    LOG_CLOSED = "log-closed"
+    GROUP_MALFORMED = "group-malformed"
+    HEAD_DIFFERS = "head-differs"
+    TILE_ALTERED = "tile-altered"
+    TILE_MISSING = "tile-missing"
+    TILE_UNEXPECTED = "tile-unexpected"
+    # --- checkpoints --------------------------------------------------------------------------
+    LOG_KEY_OTHER = "log-key-other"
+    CHECKPOINT_FORGED = "checkpoint-forged"
+    CHECKPOINT_MALFORMED = "checkpoint-malformed"
+    CHECKPOINT_DIFFERS = "checkpoint-differs"
+    CHECKPOINT_MISSING = "checkpoint-missing"
+    TAIL_UNSIGNED = "tail-unsigned"
+    RECEIPT_INVALID = "receipt-invalid"
+    # --- leaves -------------------------------------------------------------------------------
+    LEAF_MALFORMED = "leaf-malformed"
+    LEAF_MISPLACED = "leaf-misplaced"
+    LEAF_ALTERED = "leaf-altered"
+    LEAF_MOVED = "leaf-moved"
+    TIME_RUNS_BACK = "time-runs-back"
+    VERSION_WRONG = "version-wrong"
+    # --- records and the directory ------------------------------------------------------------
+    RECORD_ALTERED = "record-altered"
+    RECORD_FORGED = "record-forged"
+    RECORD_MALFORMED = "record-malformed"
+    RECORD_DIFFERS = "record-differs"
+    FIRST_LEAVES = "first-leaves"
+    DIRECTORY_BROKEN = "directory-broken"
+    DIRECTORY_VERSION_DIFFERS = "directory-version-differs"
+    DIRECTORY_OBJECT_DIFFERS = "directory-object-differs"
+    HEADS_MALFORMED = "heads-malformed"
+    HEADS_UNLISTED = "heads-unlisted"
+    HEADS_INCOMPLETE = "heads-incomplete"
+    HEADS_SHRINK = "heads-shrink"
+    HEADS_DIFFER = "heads-differ"
+    HEADS_GAP = "heads-gap"
+    TAIL_UNANCHORED = "tail-unanchored"
+    # --- messages -----------------------------------------------------------------------------
+    ANSWER_UNPAIRED = "answer-unpaired"
+    ANSWER_DIFFERS = "answer-differs"
+    SENDER_NOT_STANDING = "sender-not-standing"
+    GRANT_NOT_IN_FORCE = "grant-not-in-force"
+    ENVELOPES_NOT_READABLE = "envelopes-not-readable"
+    EPOCH_KEY_MISSING = "epoch-key-missing"
+    ERASED = "erased"
+    ENVELOPE_UNOPENABLE = "envelope-unopenable"
+    ENVELOPE_ALTERED = "envelope-altered"
+    ENVELOPE_MALFORMED = "envelope-malformed"
+    ENVELOPE_UNSUPPORTED = "envelope-unsupported"
+    ENVELOPE_FORGED = "envelope-forged"
+    CERTIFICATE_NOT_IN_FORCE = "certificate-not-in-force"
+    STORY_DIFFERS = "story-differs"
+    CONTENT_UNOPENABLE = "content-unopenable"
+    PARTS_DIFFER = "parts-differ"
+
+
+_INCOMPLETE: Final = frozenset(
+    {
+        Code.DATABASE_UNREADABLE,
+        Code.CHECKPOINT_MISSING,
+        Code.TAIL_UNSIGNED,
+        Code.TAIL_UNANCHORED,
+        Code.ENVELOPES_NOT_READABLE,
+        Code.EPOCH_KEY_MISSING,
+        Code.ERASED,
+        Code.ENVELOPE_UNSUPPORTED,
+    }
+)
+
+
+def weight_of(code: Code) -> Weight:
+    """How much a finding of this code weighs."""
+    if code in _INCOMPLETE:
+        return Weight.INCOMPLETE
+    return Weight.NOTICE if code is Code.HEADS_GAP else Weight.FALSE
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, undecided or worth knowing, and where."""
+
+    code: Code
+    text: str
+    log: int | None = None
+    index: int | None = None
+
+    @property
+    def weight(self) -> Weight:
+        """What it does to the verdict."""
+        return weight_of(self.code)
+
+    @property
+    def place(self) -> str:
+        """``log 1, index 42``, as far as it is known."""
+        if self.log is None:
+            return ""
+        return f"log {self.log}" if self.index is None else f"log {self.log}, index {self.index}"
+
+
+class Findings:
+    """Collects findings; memory is bounded: of each code the first `LISTED_MAX` are kept."""
+
+    def __init__(self) -> None:
+        self.listed: list[Finding] = []
+        self.counts: Counter[Code] = Counter()
+
+    def add(self, code: Code, text: str, log: int | None = None, index: int | None = None) -> None:
+        """Note one finding."""
+        self.counts[code] += 1
+        if self.counts[code] <= LISTED_MAX:
+            self.listed.append(Finding(code, text, log, index))
+
+    def has(self, weight: Weight) -> bool:
+        """Whether anything of this weight was found."""
+        return any(weight_of(code) is weight for code in self.counts)
+
+    def count(self, weight: Weight) -> int:
+        """How many findings of this weight."""
+        return sum(n for code, n in self.counts.items() if weight_of(code) is weight)

@@ -1,0 +1,118 @@
+"""Log 0's second pass: every leaf with its record, signed and in its place; what they tell.
+
+Learns from it the record keys, the directory, the other logs and their heads. Nothing else in the
+folder is believed about these.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sealway.verify.database import Database
+from sealway.verify.directory_log import DirectoryLog
+from sealway.verify.findings import Code, Findings
+from sealway.verify.leaves import in_tiles, stored_leaves
+from sealway.verify.listing import Listing
+from sealway.verify.record_rows import BUS_KEY_ADDED, BUS_KEY_NOUN, RecordReader
+from sealway.verify.row_cursor import RowCursor
+from sealway.verify.scan import ScannedLog, Step
+from signing.errors import ProofInvalid, SealwayError
+from signing.log.leaf import DIRECTORY_KINDS, LOG_0_KINDS, Leaf, parse_leaf
+from signing.records import Record
+
+_FIRST: Final = (
+    ("trust", BUS_KEY_NOUN, "the bus's record key"),
+    ("policy", "policy", "the bus's policy"),
+    ("shard", "log", "the first log of traffic"),
+)
+
+
+@dataclass(slots=True)
+class LogZero:
+    """What log 0 tells, once it is read."""
+
+    bus: str
+    reader: RecordReader
+    directory: DirectoryLog
+    listing: Listing
+    findings: Findings
+    records: int = 0
+    last_ts_ms: int = 0
+
+    def read(self, database: Database, scanned: ScannedLog, step: Step) -> None:
+        """Go through all leaves. Raises DatabaseUnreadable."""
+        rows = RowCursor("record", database.records(0), 0, self.findings)
+        index = 0
+        for leaves in in_tiles(stored_leaves(database, 0)):
+            taken = rows.take(index, index + len(leaves))
+            for offset, raw in enumerate(leaves):
+                self._leaf(raw, taken.get(index + offset), index + offset, scanned.signed)
+            index += len(leaves)
+            step(len(leaves))
+        rows.end()
+        self.directory.fold()
+        self._check_end(scanned)
+
+    def _check_end(self, scanned: ScannedLog) -> None:
+        if scanned.size == scanned.head.size and scanned.head.last_ts_ms != self.last_ts_ms:
+            text = "The log's row names another time for its last leaf."
+            self.findings.add(Code.HEAD_DIFFERS, text, 0)
+
+    def _leaf(self, raw: bytes, row: tuple[object, ...] | None, index: int, signed: int) -> None:
+        add = self.findings.add
+        try:
+            leaf = parse_leaf(raw)
+        except ProofInvalid as error:
+            add(Code.LEAF_MALFORMED, error.detail, 0, index)
+            return
+        if leaf.k not in LOG_0_KINDS:
+            add(Code.LEAF_MISPLACED, f"A leaf of kind {leaf.k} has no place in log 0.", 0, index)
+            return
+        if leaf.ts_ms < self.last_ts_ms:
+            add(Code.TIME_RUNS_BACK, "The leaf is older than the one before it.", 0, index)
+        self.last_ts_ms = leaf.ts_ms
+        version = self.directory.version + (leaf.k in DIRECTORY_KINDS)
+        if leaf.reg != version:
+            text = f"The leaf names directory version {leaf.reg}; it is {version}."
+            add(Code.VERSION_WRONG, text, 0, index)
+        if row is None:
+            add(Code.ROW_MISSING, f"The record of this {leaf.k} leaf is gone.", 0, index)
+            record = None
+        else:
+            verified = self.reader.read(leaf, row, 0, index)
+            record = verified.record if verified else None
+        self._tell(leaf, record, index, signed)
+
+    def _tell(self, leaf: Leaf, record: Record | None, index: int, signed: int) -> None:
+        if leaf.k in DIRECTORY_KINDS:
+            self.directory.add(record, index)
+        if index < len(_FIRST):
+            self._check_first(record, leaf, index)
+        if record is None:
+            return
+        self.records += 1
+        if index and (record.act, record.noun) == (BUS_KEY_ADDED, BUS_KEY_NOUN):
+            self._add_key(record, index)
+        elif leaf.k == "shard":
+            self.listing.add_shard(record, leaf, index)
+            self.directory.expect(record, self.directory.version, index)
+        elif leaf.k == "heads" and index < signed:
+            self.listing.add_heads(record, leaf, index)
+
+    def _add_key(self, record: Record, index: int) -> None:
+        try:
+            self.reader.keys.add(record)
+        except SealwayError as error:
+            self.findings.add(Code.RECORD_MALFORMED, error.detail, 0, index)
+
+    def _check_first(self, record: Record | None, leaf: Leaf, index: int) -> None:
+        kind, noun, what = _FIRST[index]
+        good = record is not None and (leaf.k, record.noun) == (kind, noun)
+        if not good:
+            self.findings.add(Code.FIRST_LEAVES, f"Leaf {index} must be {what}.", 0, index)
+        elif kind == "policy" and not self._names_this_bus(record):
+            text = f"The policy is not that of {self.bus}, whose key is pinned."
+            self.findings.add(Code.BUS_DIFFERS, text, 0, index)
+
+    def _names_this_bus(self, record: Record | None) -> bool:
+        after = record.after if record else None
+        return isinstance(after, dict) and after.get("bus") == self.bus

@@ -1,0 +1,315 @@
+"""A traffic log's second pass: each leaf with its row, its proof, its exchange and its envelope.
+
+Invariant: every leaf has exactly one row of its kind and every row a leaf; each message gets a
+receipt of its own, made from the rebuilt tree and verified against the signed checkpoint.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from registry.directory import Directory
+from registry.grants import Grant
+from sealway.verify.bounds import VersionBounds
+from sealway.verify.database import Database, Row
+from sealway.verify.directory_log import DirectoryReader
+from sealway.verify.envelopes import EnvelopeReader, OpenedEnvelope, Sealed
+from sealway.verify.findings import Code, Findings
+from sealway.verify.leaves import in_tiles, stored_leaves
+from sealway.verify.listing import ListedLog
+from sealway.verify.pairing import Asked, Pairing
+from sealway.verify.record_rows import RecordReader
+from sealway.verify.row_cursor import RowCursor, fetch_messages
+from sealway.verify.scan import ScannedLog, Step
+from sealway.verify.standing import Standing
+from sealway.verify.tree import Levels, path
+from signing.errors import ProofInvalid
+from signing.log.leaf import TRAFFIC_KINDS, Leaf, parse_leaf
+from signing.log.merkle import leaf_hash, verify_inclusion
+from signing.log.tiles import TILE_WIDTH
+from signing.manifest import KINDS
+from signing.receipts import encode_receipt, verify_message_receipt
+
+REFUSALS_KEPT_MS: Final = 90 * 86_400_000  # log.md: a refused envelope is kept 90 days
+_PLAIN: Final = (bytes, int, bytes, bytes, int)
+_REFUSAL_COLUMNS: Final = 6
+_SUSPECTS_MAX: Final = 10_000
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was gone through."""
+
+    messages: int = 0
+    refusals: int = 0
+    records: int = 0
+    receipts: int = 0
+    envelopes: int = 0
+
+
+@dataclass(slots=True)
+class _Tile:
+    """256 leaves at hand, with what proves each of them."""
+
+    first: int
+    hashes: list[bytes]
+    levels: Levels
+    covered: int
+    above: list[bytes]
+    sampled: bool = False
+
+
+@dataclass(slots=True)
+class TrafficLog:
+    """One log of traffic on its way through the checks."""
+
+    database: Database
+    scanned: ScannedLog
+    listed: ListedLog
+    directories: DirectoryReader
+    pairing: Pairing
+    standing: Standing
+    records: RecordReader
+    envelopes: EnvelopeReader | None
+    systems: dict[object, object]
+    findings: Findings
+    counts: Counts
+    last_version: int
+    newest_ms: int = 0
+    _last_ts_ms: int = 0
+    _last_reg: int = 0
+    _suspects: list[tuple[int, bytes, bytes]] = field(default_factory=list)
+    """Leaves that aren't those of their rows: index, the leaf's hash, the row's."""
+
+    @property
+    def shard(self) -> int:
+        """The log's number."""
+        return self.listed.n
+
+    def read(self, step: Step) -> None:
+        """Go through all leaves. Raises DatabaseUnreadable."""
+        database, shard, findings = self.database, self.shard, self.findings
+        places = RowCursor("message", database.message_places(shard), shard, findings)
+        records = RowCursor("record", database.records(shard), shard, findings)
+        refusals = RowCursor("refusal", database.refusals(shard), shard, findings)
+        bounds = VersionBounds(self.listed.anchors, self.last_version)
+        first = 0
+        for leaves in in_tiles(stored_leaves(database, shard)):
+            end = first + len(leaves)
+            rows = self._messages(places.take(first, end))
+            others = self._others(refusals.take(first, end), records.take(first, end))
+            tile = self._tile(first, leaves)
+            for offset, raw in enumerate(leaves):
+                index = first + offset
+                leaf = self._parse(raw, index, bounds)
+                if leaf is not None:
+                    self._leaf(leaf, tile, index, rows.pop(index, None), others.pop(index, None))
+            self._unclaimed([*rows, *others])
+            first = end
+            step(len(leaves))
+        for cursor in (places, records, refusals):
+            cursor.end()
+        self._check_end()
+
+    def _messages(self, places: dict[int, Row]) -> dict[int, Row]:
+        numbers = [row[0] for row in places.values()]
+        if not numbers:
+            return {}
+        found = fetch_messages(
+            self.database,
+            numbers,
+            sealed=self.envelopes is not None,
+            shard=self.shard,
+            findings=self.findings,
+        )
+        return {index: found[index] for index in places if index in found}
+
+    def _others(self, refusals: dict[int, Row], records: dict[int, Row]) -> dict[int, Row]:
+        """Refusals and records by index; they differ in how many columns they have."""
+        self._unclaimed([index for index in refusals if index in records])
+        return {**refusals, **records}
+
+    def _tile(self, first: int, leaves: list[bytes]) -> _Tile:
+        hashes = [leaf_hash(leaf) for leaf in leaves]
+        proofs = self.scanned.proofs
+        if proofs is None or first >= proofs.size:
+            return _Tile(first, hashes, [], 0, [])
+        number = first // TILE_WIDTH
+        levels, covered = proofs.inside(number, hashes)
+        return _Tile(first, hashes, levels, covered, proofs.above(number))
+
+    def _unclaimed(self, indexes: list[int]) -> None:
+        for index in indexes:
+            text = "A row stands for a leaf of another kind, or for none."
+            self._add(Code.ROW_WITHOUT_LEAF, text, index)
+
+    # --- one leaf -----------------------------------------------------------------------------
+
+    def _parse(self, raw: bytes, index: int, bounds: VersionBounds) -> Leaf | None:
+        try:
+            leaf = parse_leaf(raw)
+        except ProofInvalid as error:
+            self._add(Code.LEAF_MALFORMED, error.detail, index)
+            return None
+        if leaf.k not in TRAFFIC_KINDS:
+            self._add(Code.LEAF_MISPLACED, f"A leaf of kind {leaf.k} belongs to log 0.", index)
+            return None
+        if leaf.ts_ms < self._last_ts_ms:
+            self._add(Code.TIME_RUNS_BACK, "The leaf is older than the one before it.", index)
+        self._last_ts_ms = leaf.ts_ms
+        lowest, highest = bounds.at(index)
+        if not max(lowest, self._last_reg) <= leaf.reg <= highest:
+            text = f"The leaf names directory version {leaf.reg}, which was not in force."
+            self._add(Code.VERSION_WRONG, text, index)
+        self._last_reg = max(self._last_reg, min(leaf.reg, self.last_version))
+        return leaf
+
+    def _leaf(
+        self, leaf: Leaf, tile: _Tile, index: int, message: Row | None, other: Row | None
+    ) -> None:
+        if leaf.k in KINDS:
+            if message is None:
+                self._add(Code.ROW_MISSING, f"The message of this {leaf.k} leaf is gone.", index)
+            self._message(leaf, tile, index, message)
+            self._unclaimed([index] if other is not None else [])
+            return
+        self._unclaimed([index] if message is not None else [])
+        if leaf.k == "refusal" and (other is None or len(other) == _REFUSAL_COLUMNS):
+            self._refusal(leaf, index, other)
+        else:
+            self._record(leaf, index, other)
+
+    def _record(self, leaf: Leaf, index: int, row: Row | None) -> None:
+        asked = self.pairing.answer(leaf, self.shard, index)
+        if row is None or len(row) == _REFUSAL_COLUMNS:
+            self._add(Code.ROW_MISSING, f"The record of this {leaf.k} leaf is gone.", index)
+            return
+        verified = self.records.read(leaf, row, self.shard, index)
+        if verified is None:
+            return
+        self.counts.records += 1
+        if asked is not None and verified.record.key.replace("-", "") != asked.id.hex():
+            text = "The record is about another exchange than its leaf."
+            self._add(Code.RECORD_DIFFERS, text, index)
+
+    def _message(self, leaf: Leaf, tile: _Tile, index: int, row: Row | None) -> None:
+        hash_ = tile.hashes[index - tile.first]
+        directory = self.directories.at(self._last_reg)
+        grant = self.standing.check(leaf, directory, self.shard, index)
+        well = row is not None and tuple(map(type, row[:5])) == _PLAIN
+        id_, digest = (row[0], row[2]) if row is not None and well else (b"", b"")
+        asked = self.pairing.answer(leaf, self.shard, index)
+        if leaf.k == "request":
+            self.pairing.ask(hash_, Asked(leaf, self.shard, index, id_, digest))
+        if row is None:
+            return
+        if not well:
+            self._add(Code.ROW_MALFORMED, "A message's columns are of other types.", index)
+            return
+        self.counts.messages += 1
+        self._check_row(leaf, hash_, row, index)
+        opened = self._open(leaf, row, index, directory, asked, grant)
+        self._receipt(leaf, tile, index, row[3], opened)
+
+    def _check_row(self, leaf: Leaf, hash_: bytes, row: Row, index: int) -> None:
+        _, sender, _, row_hash, accepted_at = row[:5]
+        if row_hash != hash_ and len(self._suspects) < _SUSPECTS_MAX:
+            self._suspects.append((index, hash_, row_hash))
+        elif row_hash != hash_:
+            self._add(Code.LEAF_ALTERED, "The leaf is not its message's.", index)
+        if accepted_at != leaf.ts_ms or self.systems.get(sender) != leaf.sender:
+            self._add(Code.STORY_DIFFERS, "The row has another sender or time.", index)
+
+    def _open(
+        self,
+        leaf: Leaf,
+        row: Row,
+        index: int,
+        directory: Directory,
+        asked: Asked | None,
+        grant: Grant | None,
+    ) -> OpenedEnvelope | None:
+        if self.envelopes is None:
+            self._add(Code.ENVELOPES_NOT_READABLE, "", index)
+            return None
+        salt, envelope, key, content, content_key = row[5:]
+        sealed = Sealed(row[0], salt, envelope, key, self.shard, index)
+        opened = self.envelopes.read(sealed, leaf, directory)
+        if opened is not None:
+            self.counts.envelopes += 1
+            self.envelopes.check_message(sealed, opened, leaf, row[2], asked, grant)
+            self.envelopes.check_content(sealed, opened, content, content_key)
+        return opened
+
+    def _refusal(self, leaf: Leaf, index: int, row: Row | None) -> None:
+        self.counts.refusals += 1
+        if row is None:
+            if leaf.ts_ms + REFUSALS_KEPT_MS >= self.newest_ms:
+                self._add(Code.ROW_MISSING, "The refused envelope is gone before its time.", index)
+            return
+        id_, code, envelope, salt, key, _ = row
+        if type(id_) is not bytes or type(code) is not str:
+            self._add(Code.ROW_MALFORMED, "A refusal's columns are of other types.", index)
+        elif self.envelopes is None:
+            self._add(Code.ENVELOPES_NOT_READABLE, "", index)
+        else:
+            sealed = Sealed(id_, salt, envelope, key, self.shard, index)
+            opened = self.envelopes.read(sealed, leaf, self.directories.at(self._last_reg))
+            if opened is not None:
+                self.counts.envelopes += 1
+                self.envelopes.check_refusal(sealed, opened, leaf)
+
+    # --- receipts -----------------------------------------------------------------------------
+
+    def _receipt(
+        self, leaf: Leaf, tile: _Tile, index: int, hash_: bytes, opened: OpenedEnvelope | None
+    ) -> None:
+        """Make the message's receipt and verify it; the checkpoint's signature was checked once.
+
+        Of each tile the first goes all the way: its text is made, parsed, and verified with the
+        checkpoint's signature, as its holder would.
+        """
+        offset = index - tile.first
+        note = self.scanned.note
+        if offset >= tile.covered or note is None:
+            return
+        checkpoint = note.checkpoint
+        proof = path(tile.levels, offset, tile.covered, tile.above)
+        try:
+            verify_inclusion(hash_, index, checkpoint.size, proof, checkpoint.root)
+            if opened is not None and not tile.sampled:
+                tile.sampled = True
+                text = encode_receipt(leaf.raw, opened.salt, index, tuple(proof), note.text)
+                verify_message_receipt(text, opened.envelope, self.listed.verifier)
+        except ProofInvalid as error:
+            self._add(Code.RECEIPT_INVALID, error.detail, index)
+            return
+        self.counts.receipts += 1
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def _check_end(self) -> None:
+        hashes = {leaf for _, leaf, _ in self._suspects}
+        for index, _, row_hash in self._suspects:
+            if row_hash in hashes:
+                text = "The leaf of this place's message stands elsewhere in the log."
+                self._add(Code.LEAF_MOVED, text, index)
+            else:
+                self._add(Code.LEAF_ALTERED, "The leaf is not its message's.", index)
+        head, scanned = self.scanned.head, self.scanned
+        if scanned.size == head.size and head.last_ts_ms != self._last_ts_ms:
+            text = "The log's row names another time for its last leaf."
+            self.findings.add(Code.HEAD_DIFFERS, text, self.shard)
+        self._check_anchored()
+
+    def _check_anchored(self) -> None:
+        closed, last, size = self.listed.closed, self.listed.last, self.scanned.size
+        if closed is not None and size > closed.size:
+            text = f"The log was closed at {closed.size} leaves; nothing after that counts."
+            self.findings.add(Code.LOG_CLOSED, text, self.shard, closed.size)
+        anchored = last.size if last else 0
+        if closed is None and size > anchored:
+            text = f"The last {size - anchored} leaves are in no heads of log 0 yet: unanchored."
+            self.findings.add(Code.TAIL_UNANCHORED, text, self.shard, anchored)
+
+    def _add(self, code: Code, text: str, index: int) -> None:
+        self.findings.add(code, text, self.shard, index)
