@@ -31,7 +31,7 @@ from signing.at_rest import EpochKeys
 from signing.encoding import b64url_decode
 from signing.envelope import VerifiedEnvelope, verify_envelope
 from signing.errors import SealwayError
-from signing.identifiers import message_id_bytes
+from signing.identifiers import MessageId, message_id_bytes
 from signing.manifest import ANSWERS
 from signing.message import Parts
 
@@ -42,8 +42,9 @@ TROUBLE: Final = frozenset({"log-unavailable", "bus-backlogged", "outcome-unknow
 class Refused(Exception):
     """A message with a valid signature was not accepted; ``place`` is its refusal's leaf."""
 
-    def __init__(self, error: SealwayError, place: Placed | None) -> None:
+    def __init__(self, message_id: MessageId, error: SealwayError, place: Placed | None) -> None:
         super().__init__(error.detail)
+        self.message_id = message_id
         self.error = error
         self.place = place
 
@@ -172,7 +173,8 @@ class Acceptance:
         if isinstance(outcome, Placed):
             return Accepted(arrival.envelope, outcome)
         if isinstance(outcome, Lost):
-            raise Refused(outcome.error, outcome.refusal) from outcome.error
+            id_ = arrival.envelope.manifest.id
+            raise Refused(id_, outcome.error, outcome.refusal) from outcome.error
         assert isinstance(outcome, Duplicate)
         before = await self._accepted_before(arrival.envelope)
         assert before is not None, "the commit found it"
@@ -202,7 +204,8 @@ class Acceptance:
         return Accepted(envelope, await self._w.opened.place(stored), again=True)
 
     async def _refused(self, arrival: Arrival, error: SealwayError) -> Refused:
-        return Refused(error, await self._w.refusals.log(arrival, error))
+        place = await self._w.refusals.log(arrival, error)
+        return Refused(arrival.envelope.manifest.id, error, place)
 
     def committed(self, pairs: Sequence[tuple[Submission, Outcome]]) -> None:
         """Learn from a group that has just committed, before the relay sees it."""

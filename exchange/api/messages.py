@@ -63,7 +63,10 @@ class MessagesRoute:
         except ClientGone:
             return
         except (Refused, SealwayError) as error:
-            await send_problem(send_, self._api, error, trace_id=trace_id_of(lines))
+            instance = f"{PATH}/{error.message_id}" if isinstance(error, Refused) else None
+            await send_problem(
+                send_, self._api, error, trace_id=trace_id_of(lines), instance=instance
+            )
             return
         await send(send_, *reply)
 
