@@ -1,4 +1,8 @@
-"""Wiring: the one place where everything is made and tied together, and taken apart again."""
+"""Wiring: the one place where everything is made and tied together, and taken apart again.
+
+Each step pushes its own end on the stack, so that closing is the start in reverse: sweeps and
+deliveries first, then the committer, the last anchor, the logs, the store.
+"""
 
 import hmac
 import os
@@ -15,21 +19,20 @@ from adapters.egress import Egress
 from adapters.errors import AdapterSettingsInvalid
 from adapters.plugins import load
 from exchange.acceptance.accept import Acceptance, Workshop
-from exchange.acceptance.arrival import Terms
 from exchange.acceptance.record import Act, Parties, Recorder
 from exchange.acceptance.refusals import CountedRefusals, Refusals
 from exchange.acceptance.requests import Requests
 from exchange.acceptance.stored import OpenedMessages
-from exchange.api.context import Api, ApiLimits
+from exchange.api.context import Api
 from exchange.bus.embedded import EmbeddedBus
 from exchange.delivery.answers import HostedKeys
-from exchange.delivery.deliverer import Deliverer, DeliveryTimes, Tools
+from exchange.delivery.deliverer import Deliverer, Tools
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.relay import Relay
-from exchange.delivery.sweeper import Sweeper, SweepTimes
+from exchange.delivery.sweeper import Sweeper
 from exchange.delivery.waiting import Waiting
 from exchange.ledger.entries import Outcome
-from exchange.ledger.group_commit import GroupCommitter, Submission
+from exchange.ledger.group_commit import GroupCommitter, OnCommitted, Submission
 from exchange.ledger.marks import Marks
 from exchange.ledger.receipts import Receipts
 from exchange.operation.anchoring import Anchoring
@@ -41,6 +44,7 @@ from exchange.operation.key_files import (
     load_log_signer,
     load_signer,
 )
+from exchange.operation.numbers import api_limits, delivery_times, sweep_times, terms
 from exchange.operation.opening import LogSigners, OpenedLogs, open_logs
 from exchange.operation.settings import Settings
 from exchange.storage.sqlite.store import SqliteStore
@@ -76,6 +80,8 @@ class Bus:
 async def open_bus(settings: Settings) -> Bus:
     """Start everything of an embedded bus but its HTTP server.
 
+    A bus whose database is behind what it signed starts frozen: it reads and accepts nothing.
+
     Raises:
         SettingsInvalid, AdapterSettingsInvalid: a file or table that can't be used.
         StorageInUse, StorageForeign: the data folder is another process's, or another bus's.
@@ -83,13 +89,42 @@ async def open_bus(settings: Settings) -> Bus:
     """
     stack = AsyncExitStack()
     try:
-        return await _open(settings, stack)
+        ground = await _lay_ground(settings, stack)
+        adapters = await _start_adapters(settings, stack)
+        return await _start(_Site(settings, stack, ground, adapters))
     except BaseException:
         await stack.aclose()
         raise
 
 
-async def _open(settings: Settings, stack: AsyncExitStack) -> Bus:
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """Keys, store and logs: what a bus stands on."""
+
+    store: SqliteStore
+    logs: OpenedLogs
+    recorder: Recorder
+    epochs: EpochKeys
+    hosted: HostedKeys
+    opened: OpenedMessages
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """Everything the parts are made from."""
+
+    settings: Settings
+    stack: AsyncExitStack
+    ground: _Ground
+    adapters: dict[str, Adapter]
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether nothing may be written."""
+        return self.ground.logs.traffic.failed is not None
+
+
+async def _lay_ground(settings: Settings, stack: AsyncExitStack) -> _Ground:
     signer, certificate = load_bus_signer(settings.keys)
     epochs = load_epoch_keys(settings.keys)
     recorder = Recorder(signer, epochs)
@@ -97,7 +132,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Bus:
         load_log_signer(settings.keys, settings.bus, "0"),
         load_log_signer(settings.keys, settings.bus, "1"),
     )
-    hosted = _hosted(settings)
+    hosted = _load_hosted(settings)
     marks = Marks(settings.state / MARKS)
     stack.callback(marks.close)
     store = SqliteStore(settings.data)
@@ -106,144 +141,18 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Bus:
     logs = await open_logs(store, settings, signers, marks, recorder, certificate, clock)
     for writer in logs.writers.values():
         stack.push_async_callback(writer.close)
-    adapters = await _adapters(settings, stack)
-    return await _start(settings, stack, store, logs, recorder, epochs, hosted, adapters)
-
-
-async def _start(
-    settings: Settings,
-    stack: AsyncExitStack,
-    store: SqliteStore,
-    logs: OpenedLogs,
-    recorder: Recorder,
-    epochs: EpochKeys,
-    hosted: HostedKeys,
-    adapters: dict[str, Adapter],
-) -> Bus:
     opened = OpenedMessages(store.reads, epochs)
-    bus = EmbeddedBus()
-    await bus.start()
-    stack.push_async_callback(bus.stop)
-    relay = Relay(bus)
-    waiting = Waiting(bus, store.reads)
-    requests = Requests(store.reads, opened)
-    hooks: list[Acceptance] = []
-
-    def committed(pairs: Sequence[tuple[Submission, Outcome]]) -> None:
-        hooks[0].committed(pairs)
-        relay.committed(pairs)
-
-    committer = GroupCommitter(
-        logs.traffic,
-        lambda: logs.directory.version,
-        committed,
-        entries_max=settings.limits.group_entries_max,
-        group_bytes_max=settings.limits.group_bytes_max,
-        waiting_bytes_max=settings.limits.queue_bytes_max,
-    )
-    refusals = _refusals(settings, committer, recorder, epochs, logs)
-    validators = Validators(settings.limits.validators_max)
-    acceptance = Acceptance(
-        Workshop(
-            committer=committer,
-            directory=logs.directory,
-            requests=requests,
-            opened=opened,
-            reads=store.reads,
-            refusals=refusals,
-            validators=validators,
-            epochs=epochs,
-            terms=_terms(settings),
-            clock=clock,
-        )
-    )
-    hooks.append(acceptance)
-    owner = f"{socket.gethostname()}:{os.getpid()}"
-    deliverer = Deliverer(
-        Tools(
-            acceptance=acceptance,
-            committer=committer,
-            directory=logs.directory,
-            adapters=adapters,
-            hosted=hosted,
-            recorder=recorder,
-            validators=validators,
-            store=store,
-            clock=clock,
-            owner=owner,
-            times=_delivery_times(settings),
-        )
-    )
-    sweeper = Sweeper(
-        store,
-        opened,
-        deliverer,
-        committer,
-        recorder,
-        logs.directory,
-        waiting,
-        clock,
-        owner,
-        _sweep_times(settings),
-    )
-    anchoring = Anchoring(logs.directory_log, logs.traffic, refusals, settings.limits.heads_every_s)
-    if logs.traffic.failed is None:
-        stack.push_async_callback(anchoring.stop)
-    committer.start()
-    stack.push_async_callback(committer.stop)
-    stack.push_async_callback(relay.stop)
-    relay.start()
-    await waiting.start()
-    stack.push_async_callback(waiting.stop)
-    if logs.traffic.failed is None:
-        await deliverer.start(bus)
-        stack.push_async_callback(deliverer.stop, settings.delivery.drain_s)
-        await store.reclaim(clock())
-        sweeper.start()
-        stack.push_async_callback(sweeper.stop)
-        anchoring.start()
-    else:
-        log.error("bus.frozen", reason=logs.traffic.failed.detail)
-    mailbox = Mailbox(
-        store,
-        opened,
-        committer,
-        recorder,
-        logs.directory,
-        waiting,
-        clock,
-        _lease_key(epochs),
-        settings.delivery.leases_max,
-    )
-    api = Api(
-        bus=settings.bus,
-        instance=settings.instance,
-        public_url=settings.public_url,
-        limits=_api_limits(settings),
-        acceptance=acceptance,
-        directory=logs.directory,
-        directory_log=logs.directory_log,
-        reads=store.reads,
-        opened=opened,
-        receipts=Receipts(logs.writers),
-        writers=logs.writers,
-        waiting=waiting,
-        mailbox=mailbox,
-        founder=load_founder(settings.keys) if settings.policy.founder else None,
-        clock=clock,
-        why_not_ready=lambda: logs.traffic.failed.detail if logs.traffic.failed else None,
-    )
-    return Bus(api, store, committer, deliverer, stack)
+    return _Ground(store, logs, recorder, epochs, hosted, opened)
 
 
-def _hosted(settings: Settings) -> HostedKeys:
+def _load_hosted(settings: Settings) -> HostedKeys:
     signers: dict[SystemId, Signer] = {}
     for system, files in settings.hosted.items():
         signers[SystemId(system)] = load_signer(files.key, files.certificate)[0]
     return HostedKeys(signers)
 
 
-async def _adapters(settings: Settings, stack: AsyncExitStack) -> dict[str, Adapter]:
+async def _start_adapters(settings: Settings, stack: AsyncExitStack) -> dict[str, Adapter]:
     if not settings.adapters:
         return {}
     egress = Egress(settings.egress.hosts, ca_file=settings.egress.ca_file)
@@ -260,76 +169,177 @@ async def _adapters(settings: Settings, stack: AsyncExitStack) -> dict[str, Adap
     return adapters
 
 
-def _refusals(
-    settings: Settings,
-    committer: GroupCommitter,
-    recorder: Recorder,
-    epochs: EpochKeys,
-    logs: OpenedLogs,
-) -> Refusals:
+async def _start(site: _Site) -> Bus:
+    stack, ground = site.stack, site.ground
+    bus = EmbeddedBus()
+    await bus.start()
+    stack.push_async_callback(bus.stop)
+    relay, waiting = Relay(bus), Waiting(bus, ground.store.reads)
+    hooks: list[Acceptance] = []
+
+    def committed(pairs: Sequence[tuple[Submission, Outcome]]) -> None:
+        hooks[0].committed(pairs)
+        relay.committed(pairs)
+
+    committer = _make_committer(site, committed)
+    refusals = _make_refusals(site, committer)
+    validators = Validators(site.settings.limits.validators_max)
+    acceptance = _make_acceptance(site, committer, refusals, validators)
+    hooks.append(acceptance)
+    if not site.is_frozen:
+        _start_anchoring(site, refusals)
+    committer.start()
+    stack.push_async_callback(committer.stop)
+    relay.start()
+    stack.push_async_callback(relay.stop)
+    await waiting.start()
+    stack.push_async_callback(waiting.stop)
+    deliverer = _make_deliverer(site, acceptance, committer, validators)
+    if not site.is_frozen:
+        await _start_delivering(site, bus, deliverer, committer, waiting)
+    api = _make_api(site, acceptance, committer, waiting)
+    return Bus(api, ground.store, committer, deliverer, stack)
+
+
+def _make_committer(site: _Site, committed: OnCommitted) -> GroupCommitter:
+    limits, logs = site.settings.limits, site.ground.logs
+    return GroupCommitter(
+        logs.traffic,
+        lambda: logs.directory.version,
+        committed,
+        entries_max=limits.group_entries_max,
+        group_bytes_max=limits.group_bytes_max,
+        waiting_bytes_max=limits.queue_bytes_max,
+    )
+
+
+def _make_refusals(site: _Site, committer: GroupCommitter) -> Refusals:
+    ground = site.ground
+
     async def write_counted(counted: CountedRefusals) -> None:
-        after = {
-            "code": counted.code,
-            "count": counted.count,
-            "root": b64_encode(counted.root),
-        }
+        after = {"code": counted.code, "count": counted.count, "root": b64_encode(counted.root)}
         act = Act("refusal", "refusals-counted", "system", counted.sender, after)
-        entry = recorder.traffic_entry(act, clock(), Parties(counted.sender))
-        await committer.submit(entry, logs.directory.version)
+        entry = ground.recorder.traffic_entry(act, clock(), Parties(counted.sender))
+        await committer.submit(entry, ground.logs.directory.version)
 
-    return Refusals(committer, epochs, write_counted, settings.limits.refusals_logged_per_s)
+    per_s_max = site.settings.limits.refusals_logged_per_s
+    return Refusals(committer, ground.epochs, write_counted, per_s_max)
 
 
-def _terms(settings: Settings) -> Terms:
-    limits = settings.limits
-    return Terms(
+def _make_acceptance(
+    site: _Site, committer: GroupCommitter, refusals: Refusals, validators: Validators
+) -> Acceptance:
+    ground = site.ground
+    return Acceptance(
+        Workshop(
+            committer=committer,
+            directory=ground.logs.directory,
+            requests=Requests(ground.store.reads, ground.opened),
+            opened=ground.opened,
+            reads=ground.store.reads,
+            refusals=refusals,
+            validators=validators,
+            epochs=ground.epochs,
+            terms=terms(site.settings),
+            clock=clock,
+        )
+    )
+
+
+def _start_anchoring(site: _Site, refusals: Refusals) -> None:
+    logs = site.ground.logs
+    every_s = site.settings.limits.heads_every_s
+    anchoring = Anchoring(logs.directory_log, logs.traffic, refusals, every_s)
+    anchoring.start()
+    site.stack.push_async_callback(anchoring.stop)
+
+
+def _make_deliverer(
+    site: _Site, acceptance: Acceptance, committer: GroupCommitter, validators: Validators
+) -> Deliverer:
+    ground = site.ground
+    return Deliverer(
+        Tools(
+            acceptance=acceptance,
+            committer=committer,
+            directory=ground.logs.directory,
+            adapters=site.adapters,
+            hosted=ground.hosted,
+            recorder=ground.recorder,
+            validators=validators,
+            store=ground.store,
+            clock=clock,
+            owner=_owner(),
+            times=delivery_times(site.settings),
+        )
+    )
+
+
+async def _start_delivering(
+    site: _Site,
+    bus: EmbeddedBus,
+    deliverer: Deliverer,
+    committer: GroupCommitter,
+    waiting: Waiting,
+) -> None:
+    ground, settings = site.ground, site.settings
+    await deliverer.start(bus)
+    site.stack.push_async_callback(deliverer.stop, settings.delivery.drain_s)
+    await ground.store.reclaim(clock())
+    sweeper = Sweeper(
+        ground.store,
+        ground.opened,
+        deliverer,
+        committer,
+        ground.recorder,
+        ground.logs.directory,
+        waiting,
+        clock,
+        _owner(),
+        sweep_times(settings),
+    )
+    sweeper.start()
+    site.stack.push_async_callback(sweeper.stop)
+
+
+def _make_api(
+    site: _Site, acceptance: Acceptance, committer: GroupCommitter, waiting: Waiting
+) -> Api:
+    settings, ground = site.settings, site.ground
+    logs = ground.logs
+    mailbox = Mailbox(
+        ground.store,
+        ground.opened,
+        committer,
+        ground.recorder,
+        logs.directory,
+        waiting,
+        clock,
+        _lease_key(ground.epochs),
+        settings.delivery.leases_max,
+    )
+    return Api(
         bus=settings.bus,
-        part_bytes_max=limits.part_bytes_max,
-        id_age_ms_max=limits.id_age_s_max * 1000,
-        id_ahead_ms_max=limits.id_ahead_s_max * 1000,
-        times_apart_ms_max=limits.times_apart_s_max * 1000,
-        mailbox_max=limits.mailbox_max,
-        grace_ms=int(settings.delivery.fast_path_grace_s * 1000),
+        instance=settings.instance,
+        public_url=settings.public_url,
+        limits=api_limits(settings),
+        acceptance=acceptance,
+        directory=logs.directory,
+        directory_log=logs.directory_log,
+        reads=ground.store.reads,
+        opened=ground.opened,
+        receipts=Receipts(logs.writers),
+        writers=logs.writers,
+        waiting=waiting,
+        mailbox=mailbox,
+        founder=load_founder(settings.keys) if settings.policy.founder else None,
+        clock=clock,
+        why_not_ready=lambda: logs.traffic.failed.detail if logs.traffic.failed else None,
     )
 
 
-def _delivery_times(settings: Settings) -> DeliveryTimes:
-    delivery = settings.delivery
-    return DeliveryTimes(
-        hold_s=delivery.hold_s,
-        claim_ms=int(delivery.claim_s * 1000),
-        retry_first_ms=int(delivery.retry_first_s * 1000),
-        retry_max_ms=int(delivery.retry_max_s * 1000),
-        misbehaved_max=delivery.misbehaved_max,
-        concurrency=delivery.concurrency,
-    )
-
-
-def _sweep_times(settings: Settings) -> SweepTimes:
-    delivery = settings.delivery
-    return SweepTimes(
-        every_s=delivery.sweep_every_s,
-        rows_max=delivery.sweep_rows_max,
-        claim_ms=int(delivery.claim_s * 1000),
-        expire_grace_ms=int(delivery.expire_grace_s * 1000),
-    )
-
-
-def _api_limits(settings: Settings) -> ApiLimits:
-    limits = settings.limits
-    return ApiLimits(
-        body_bytes_max=limits.body_bytes_max,
-        envelope_bytes_max=limits.envelope_bytes_max,
-        part_bytes_max=limits.part_bytes_max,
-        body_s_max=limits.body_s_max,
-        wait_s_max=limits.wait_s_max,
-        mailbox_wait_s_max=limits.mailbox_wait_s_max,
-        deliveries_max=limits.deliveries_max,
-        lease_s=limits.lease_s,
-        lease_s_max=limits.lease_s_max,
-        long_polls_per_system=limits.long_polls_per_system,
-        changes_max=limits.changes_max,
-    )
+def _owner() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _lease_key(epochs: EpochKeys) -> bytes:

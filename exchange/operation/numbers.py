@@ -1,0 +1,63 @@
+"""From settings to the numbers that each layer judges by, in that layer's own units."""
+
+from exchange.acceptance.arrival import Terms
+from exchange.api.context import ApiLimits
+from exchange.delivery.deliverer import DeliveryTimes
+from exchange.delivery.sweeper import SweepTimes
+from exchange.operation.settings import Settings
+
+
+def terms(settings: Settings) -> Terms:
+    """What acceptance judges by."""
+    limits = settings.limits
+    return Terms(
+        bus=settings.bus,
+        part_bytes_max=limits.part_bytes_max,
+        id_age_ms_max=limits.id_age_s_max * 1000,
+        id_ahead_ms_max=limits.id_ahead_s_max * 1000,
+        times_apart_ms_max=limits.times_apart_s_max * 1000,
+        mailbox_max=limits.mailbox_max,
+        grace_ms=int(settings.delivery.fast_path_grace_s * 1000),
+    )
+
+
+def delivery_times(settings: Settings) -> DeliveryTimes:
+    """When deliveries are tried, held and given up."""
+    delivery = settings.delivery
+    return DeliveryTimes(
+        hold_s=delivery.hold_s,
+        claim_ms=int(delivery.claim_s * 1000),
+        retry_first_ms=int(delivery.retry_first_s * 1000),
+        retry_max_ms=int(delivery.retry_max_s * 1000),
+        misbehaved_max=delivery.misbehaved_max,
+        concurrency=delivery.concurrency,
+    )
+
+
+def sweep_times(settings: Settings) -> SweepTimes:
+    """How often and how much is swept."""
+    delivery = settings.delivery
+    return SweepTimes(
+        every_s=delivery.sweep_every_s,
+        rows_max=delivery.sweep_rows_max,
+        claim_ms=int(delivery.claim_s * 1000),
+        expire_grace_ms=int(delivery.expire_grace_s * 1000),
+    )
+
+
+def api_limits(settings: Settings) -> ApiLimits:
+    """What the API enforces."""
+    limits = settings.limits
+    return ApiLimits(
+        body_bytes_max=limits.body_bytes_max,
+        envelope_bytes_max=limits.envelope_bytes_max,
+        part_bytes_max=limits.part_bytes_max,
+        body_s_max=limits.body_s_max,
+        wait_s_max=limits.wait_s_max,
+        mailbox_wait_s_max=limits.mailbox_wait_s_max,
+        deliveries_max=limits.deliveries_max,
+        lease_s=limits.lease_s,
+        lease_s_max=limits.lease_s_max,
+        long_polls_per_system=limits.long_polls_per_system,
+        changes_max=limits.changes_max,
+    )
