@@ -12,6 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from signing.encoding import b64url_encode, sha256
@@ -62,8 +63,11 @@ def parse_certificate(der: bytes) -> ParsedCertificate:
         not_after_ms = _ms(certificate.not_valid_after_utc)
     except UnsupportedAlgorithm as error:
         raise AlgorithmNotAllowed("The certificate's key is of an unknown kind.") from error
-    except (ValueError, x509.InvalidVersion) as error:
+    except (ValueError, x509.InvalidVersion, CryptographyDeprecationWarning) as error:
+        # The warning, where warnings are errors, says that a later library will not read it.
         raise CertificateInvalid("Expected one X.509 certificate in DER.") from error
+    if certificate.serial_number <= 0:
+        raise CertificateInvalid("A certificate's serial number is positive (RFC 5280).")
     verifier = verifier_of(key)
     return ParsedCertificate(
         der=der,
