@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from sealway.verify.findings import Finding
     from sealway.verify.report import Report
 
-SHOWN_MAX: Final = 20  # findings on a terminal; --json has up to 100 of each code
+SHOWN_OF_A_CODE: Final = 3  # for a person; --json has up to 100 of each code
 PROGRESS_EVERY_S: Final = 0.2
+_ORDER: Final = ("false", "incomplete", "notice")
 _TEXTS: Final = {
     "envelopes-not-readable": (
         "envelopes not readable: without --epoch-keys neither signatures nor contents are checked"
@@ -129,16 +131,18 @@ def _counted(report: Report) -> list[str]:
 
 def _found(report: Report) -> list[str]:
     listed = [one for one in report.findings.listed if one.text]
-    order = ("false", "incomplete", "notice")
-    listed.sort(key=lambda one: order.index(one.weight.value))
-    lines = [_line(one) for one in listed[:SHOWN_MAX]]
-    total = sum(report.findings.counts.values())
-    silent = [code for code in report.findings.counts if code.value in _TEXTS]
-    for code in silent:
-        total -= report.findings.counts[code]
-        lines.append(f"{_TEXTS[code.value]} ({report.findings.counts[code]})")
-    if total > min(len(listed), SHOWN_MAX):
-        lines.append(f"… and {total - min(len(listed), SHOWN_MAX)} more; --json lists them")
+    listed.sort(key=lambda one: _ORDER.index(one.weight.value))
+    lines, shown = [], Counter[str]()
+    for one in listed:
+        shown[one.code] += 1
+        if shown[one.code] <= SHOWN_OF_A_CODE:
+            lines.append(_line(one))
+        total = report.findings.counts[one.code]
+        if shown[one.code] == SHOWN_OF_A_CODE < total:
+            lines.append(f"{'':<10} {one.code.value:<26} … {total - SHOWN_OF_A_CODE} more")
+    for code, total in report.findings.counts.items():
+        if code.value in _TEXTS:
+            lines.append(f"{_TEXTS[code.value]} ({total})")
     return ["", *lines] if lines else []
 
 
