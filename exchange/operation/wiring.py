@@ -190,6 +190,8 @@ async def _start(site: _Site) -> Bus:
         _start_anchoring(site, refusals)
     committer.start()
     stack.push_async_callback(committer.stop)
+    if not site.is_frozen:
+        stack.push_async_callback(refusals.flush)
     relay.start()
     stack.push_async_callback(relay.stop)
     await waiting.start()
