@@ -53,6 +53,10 @@ class Waiting:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.release()
+
+    def release(self) -> None:
+        """Let every waiter look once more and go: the process is about to stop."""
         for id_ in list(self._exchanges):
             self.wake_exchange(id_, None)
         for system in list(self._mailboxes):

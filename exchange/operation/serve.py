@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import socket
 import sys
 
 import structlog
 import uvicorn
 
 from exchange.api.app import create_app
+from exchange.delivery.waiting import Waiting
 from exchange.operation.settings import Settings
 from exchange.operation.wiring import open_bus
 
@@ -27,6 +29,19 @@ def configure_logging() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that lets long polls go as soon as it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, waiting: Waiting) -> None:
+        super().__init__(config)
+        self._waiting = waiting
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer those who wait with the state as it is, then drain as uvicorn does."""
+        self._waiting.release()
+        await super().shutdown(sockets)
 
 
 async def serve(settings: Settings) -> None:
@@ -60,7 +75,7 @@ async def serve(settings: Settings) -> None:
             url=settings.public_url,
             logs={n: writer.head.size for n, writer in bus.api.writers.items()},
         )
-        await uvicorn.Server(config).serve()
+        await DrainingServer(config, bus.api.waiting).serve()
     finally:
         await bus.close()
         log.info("bus.stopped")
