@@ -91,6 +91,11 @@ class LogWriter:
         self.groups = 0
 
     @property
+    def verifier_key(self) -> str:
+        """The key that the log's checkpoints verify with, as text."""
+        return str(self._signer.verifier)
+
+    @property
     def failed(self) -> LedgerError | None:
         """Why nothing can be written here any more; None while all is well."""
         return self._failed
