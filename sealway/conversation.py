@@ -33,6 +33,7 @@ from sealway.steps import (
     Pause,
     Reply,
     Steps,
+    fetch,
     object_of,
     once,
     problem_of,
@@ -202,7 +203,7 @@ class Conversation:
 
     def state(self, message_id: MessageId) -> Steps[ExchangeState]:
         """How an exchange stands, in the bus's words."""
-        reply = yield from once(Call("GET", f"/v1/messages/{message_id}"))
+        reply = yield from fetch(Call("GET", f"/v1/messages/{message_id}"))
         return _state_of(object_of(reply))
 
     def receipt(self, message: Message) -> Steps[VerifiedReceipt]:
@@ -217,7 +218,7 @@ class Conversation:
     def receipt_text(self, message_id: MessageId) -> Steps[str]:
         """A receipt as the bus gives it, unverified. Raises Refused when it has none for us."""
         path = f"/v1/messages/{message_id}/receipt"
-        reply = yield from once(Call("GET", path, {"accept": RECEIPT_TYPE}))
+        reply = yield from fetch(Call("GET", path, {"accept": RECEIPT_TYPE}))
         return _receipt_text(reply)
 
     def signed(self, raw: bytes, parts: Parts) -> Steps[VerifiedEnvelope]:
@@ -240,7 +241,7 @@ class Conversation:
             Refused: not ours, or not there. ProofFailed: not what we signed.
         """
         path = f"/v1/messages/{parse_message_id(message_id)}/delivery"
-        reply = yield from once(Call("GET", path, {"accept": DELIVERY_TYPE}))
+        reply = yield from fetch(Call("GET", path, {"accept": DELIVERY_TYPE}))
         if reply.status >= 400:
             raise problem_of(reply)
         delivered = yield from self.open(reply.body)

@@ -16,7 +16,7 @@ from sealway.conversation import Conversation
 from sealway.errors import ProofFailed
 from sealway.exchange_rules import CONTEXT, Delivered, check_request, encode_json
 from sealway.requests import Reject
-from sealway.steps import GRACE_S, Call, Steps, object_of, once, problem_of, repeat
+from sealway.steps import GRACE_S, Call, Steps, fetch, object_of, once, problem_of, repeat
 from signing.compose import PartIn, answer_draft, compose
 from signing.encoding import b64url_decode, parse_time
 from signing.errors import SealwayError
@@ -105,7 +105,7 @@ class Serving:
         data = leased.data
         if data is None:
             assert leased.href is not None
-            reply = yield from once(Call("GET", leased.href, {"accept": DELIVERY_TYPE}))
+            reply = yield from fetch(Call("GET", leased.href, {"accept": DELIVERY_TYPE}))
             if reply.status >= 400:
                 raise problem_of(reply)
             data = reply.body

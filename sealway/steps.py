@@ -22,6 +22,7 @@ from signing.strict_json import parse_json
 PROBLEM_TYPE: Final = "application/problem+json"
 FIRST_PAUSE_S: Final = 0.1  # a bus that restarts is back within a second or two
 PAUSE_S_MAX: Final = 5.0  # long enough not to drum on a bus in trouble
+FETCH_PAUSES_S: Final = (0.1, 0.4, 1.5)  # a connection that broke; a process that restarts
 CALL_S_MAX: Final = 10.0  # how long a call that doesn't wait may take before it counts as lost
 REPLY_BYTES_MAX: Final = 64 * 1024 * 1024  # a batch of leases in base64 with room to spare
 JSON_DEPTH_MAX: Final = 64  # as for JSON parts
@@ -94,6 +95,16 @@ def once(call: Call) -> Steps[Reply]:
             f"Something between here and the bus answered {reply.status}.", maybe_sent=True
         )
     return reply
+
+
+def fetch(call: Call) -> Steps[Reply]:
+    """As `once`, for a call that reads: tried again for two seconds while the bus is away."""
+    for pause_s in FETCH_PAUSES_S:
+        try:
+            return (yield from once(call))
+        except BusUnavailable:
+            yield Pause(pause_s)
+    return (yield from once(call))
 
 
 def repeat(make: Callable[[float], Call], clock: Clock, until_s: float) -> Steps[Reply]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sealway.errors import ProfileInvalid, ProofFailed
 from sealway.profile import Profile
-from sealway.steps import Call, Steps, object_of, once
+from sealway.steps import Call, Steps, fetch, object_of
 from signing.certificates import parse_certificate, thumbprint
 from signing.encoding import b64url_decode
 from signing.errors import CertificateUnknown, SealwayError
@@ -81,7 +81,7 @@ class Trust:
         """
         found = self._certificates.get(x5t)
         if found is None:
-            reply = yield from once(Call("GET", f"/v1/certificates/{x5t}"))
+            reply = yield from fetch(Call("GET", f"/v1/certificates/{x5t}"))
             found = check_certificate(self._log_0, x5t, object_of(reply))
             _remember(self._certificates, x5t, found, CERTIFICATES_MAX)
         return found
@@ -101,7 +101,7 @@ class Trust:
         found = self._shards.get(origin)
         if found is None:
             number = int(match[1])
-            reply = yield from once(Call("GET", f"/v1/logs/{number}"))
+            reply = yield from fetch(Call("GET", f"/v1/logs/{number}"))
             found = check_shard(self._log_0, number, origin, object_of(reply))
             _remember(self._shards, origin, found, SHARDS_MAX)
         return found

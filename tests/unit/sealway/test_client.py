@@ -101,6 +101,20 @@ def test_sends_the_same_bytes_again_while_the_bus_is_away(
     assert len(bus.kept) == 2
 
 
+def test_a_key_is_asked_for_again_when_the_connection_breaks(
+    client: Client, bus: FakeBus, answering: Answering
+) -> None:
+    def break_next() -> None:
+        serve()
+        bus.down = [httpx.ReadError("reset"), httpx.ConnectError("refused")]
+
+    answering(lambda _: {"status": "alive"})
+    assert bus.answer_later is not None
+    serve, bus.answer_later = bus.answer_later, break_next
+    assert ask(client).json == {"status": "alive"}
+    assert bus.down == []
+
+
 def test_gives_up_when_its_time_is_over(client: Client, bus: FakeBus) -> None:
     bus.down = [httpx.ConnectError("refused")] * 100
     with pytest.raises(BusUnavailable) as caught:
