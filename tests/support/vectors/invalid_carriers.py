@@ -23,6 +23,7 @@ def carriers() -> Iterator[Bad]:
     """Every way for what carries a manifest, or speaks beside it, to be wrong."""
     yield from _frames()
     yield from _parts()
+    yield _wrong_size()
     yield from _deliveries()
     for name, raw in (*_tokens(), *_token_claims()):
         yield Bad(f"token: {name}", "token", raw, "token-invalid")
@@ -90,6 +91,15 @@ def _parts() -> Iterator[Bad]:
         ("a salt with one bit changed", _bit(made.salt), [one, two], "commitment-mismatch"),
     ):
         yield Bad(f"parts: {name}", "message", fixed.frame(made.envelope, salt, parts), code)
+
+
+def _wrong_size() -> Bad:
+    salt = fixed.seed("salt of a wrong size")
+    spec = QUESTION.spec(salt) | {"size": len(QUESTION.data) + 1}
+    payload = fixed.compact(base("request", 42) | {"parts": [spec]})
+    envelope = fixed.jws(fixed.header(CONSUMER, IAT_S), payload, CONSUMER.key)
+    name = "parts: a size that is not the part's although the commitment is"
+    return Bad(name, "message", fixed.frame(envelope, salt, [QUESTION.data]), "commitment-mismatch")
 
 
 def _bit(data: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """Leaves, notes, checkpoints, proofs and receipts that are wrong; each is ``proof-invalid``."""
 
+import base64
 import hashlib
 from collections.abc import Iterator
 from typing import Any
@@ -54,6 +55,8 @@ def _leaves() -> Iterator[tuple[str, bytes]]:
     yield "an absent member as null", traffic[:-1].replace(b',"reg"', b',"test":null,"reg"') + b"}"
     yield "test false", traffic.replace(b',"reg"', b',"test":false,"reg"')
     yield "an escape", traffic.replace(b"person-status", b"person\\u002dstatus")
+    escaped = b"pers\\u00f6n"
+    yield "a letter beyond ASCII as an escape", traffic.replace(b"person-status", escaped)
     yield "an escaped slash", traffic.replace(b"sx/GOV", b"sx\\/GOV")
     yield "a letter that is not ASCII", traffic.replace(b"person-status", "persön".encode())
     yield "more than 1000 bytes", traffic.replace(b"g0123456789abcde", b"g" * 1000)
@@ -99,6 +102,8 @@ def _notes() -> Iterator[tuple[str, str]]:
     yield "a signature in base64url", good.replace(encoded, "-_" + encoded[2:])
     yield "a signature of three bytes", good.replace(encoded, b64(b"abc"))
     yield "a signature with one bit changed", good.replace(encoded, _flipped(encoded))
+    named = b64(b"\0\0\0\0" + base64.b64decode(encoded)[4:])
+    yield "a good signature under another key's id", good.replace(encoded, named)
     yield "something after the signatures", good + "more\n"
     yield "an empty line after the signatures", good + "\n"
     yield "101 signatures", good + f"— other {b64(bytes(68))}\n" * 100

@@ -128,6 +128,13 @@ def test_a_certificate_says_what_it_was_issued_for(alg: str) -> None:
     assert "benefits" in parsed.subject
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+def test_a_certificate_with_serial_number_0_is_refused_before_a_library_does() -> None:
+    assert DER[12:15] == b"\x02\x01\x01"
+    with pytest.raises(CertificateInvalid, match="positive"):
+        parse_certificate(DER[:14] + b"\0" + DER[15:])
+
+
 def test_a_certificate_comes_back_from_its_pem() -> None:
     assert pem_to_der(der_to_pem(DER)) == DER
 

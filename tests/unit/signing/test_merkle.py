@@ -129,6 +129,21 @@ def test_a_consistency_proof_for_anything_else_is_refused(data: st.DataObject) -
             verify_consistency(*attempt)
 
 
+def test_a_proof_that_stops_below_the_size_claimed_is_refused() -> None:
+    with pytest.raises(ProofInvalid, match="too short"):
+        verify_consistency(1, root_of(1), 3, root_of(2), [node_at(0, 1)])
+    with pytest.raises(ProofInvalid):
+        verify_inclusion(node_at(0, 0), 0, 3, [node_at(0, 1)], root_of(2))
+
+
+def test_a_hash_of_another_length_is_refused_whatever_it_leads_to() -> None:
+    long = b"x" * 33
+    with pytest.raises(ProofInvalid, match="32 bytes"):
+        verify_inclusion(node_at(0, 0), 0, 2, [long], node_hash(node_at(0, 0), long))
+    with pytest.raises(ProofInvalid, match="32 bytes"):
+        verify_consistency(1, root_of(1), 2, node_hash(root_of(1), long), [long])
+
+
 def test_two_trees_of_one_size_are_consistent_when_they_are_one() -> None:
     verify_consistency(3, root_of(3), 3, root_of(3), [])
     with pytest.raises(ProofInvalid, match="different roots"):
