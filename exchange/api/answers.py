@@ -9,7 +9,6 @@ from typing import Final
 from exchange.acceptance.stored import OpenedMessage
 from exchange.api.context import Api
 from exchange.api.replies import HeaderLine, Reply, problem_reply
-from exchange.ledger.entries import Placed
 from exchange.storage.rows import ExchangeState, StoredExchange
 from signing.encoding import b64url_encode
 from signing.identifiers import MessageId
@@ -27,21 +26,9 @@ _DELIVERY_TYPE: Final = (b"content-type", DELIVERY_TYPE.encode("ascii"))
 _FRAME_TYPE: Final = (b"content-type", FRAME_TYPE.encode("ascii"))
 
 
-async def receipt_text(api: Api, place: Placed) -> str:
-    """The receipt of a leaf, once a signed checkpoint covers it.
-
-    Raises:
-        LogUnavailable, OutcomeUnknown: nothing can be signed now.
-    """
-    writer = api.writers.get(place.shard)
-    if writer is not None and (writer.signed is None or writer.signed.size <= place.index):
-        await writer.seal(place.index + 1)
-    return await api.receipts.receipt(place)
-
-
 async def delivery_form(api: Api, message: OpenedMessage) -> bytes:
     """A message with its receipt, as the bus hands messages over."""
-    return encode_delivery(await receipt_text(api, message.place), message.frame)
+    return encode_delivery(await api.receipts.receipt(message.place), message.frame)
 
 
 async def delivery_reply(api: Api, message: OpenedMessage) -> Reply:

@@ -66,12 +66,12 @@ def problem_page(code: str) -> str | None:
     if not rows:
         return None
     body = "".join(_row_html(row) for row in rows)
-    return _document(code, f'<p><a href="../problems">All codes</a></p>{body}')
+    return document(code, f'<p><a href="../problems">All codes</a></p>{body}')
 
 
 def index_page() -> str:
     """The page that lists every code."""
-    return _document(
+    return document(
         "Problems",
         "<h1>What the bus's codes mean</h1>"
         + _table_html("Refusals", PROBLEMS.values())
@@ -119,7 +119,8 @@ def _text(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
-def _document(title: str, body: str) -> str:
+def document(title: str, body: str) -> str:
+    """A whole page in the bus's one style; ``body`` is HTML already."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

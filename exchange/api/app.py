@@ -1,0 +1,121 @@
+"""The outer application: plain ASGI in front of everything, and the last word on errors.
+
+Owns routing of the calls on the path of a message, authentication of everything else below
+``/v1`` (deny by default: what is public is listed here), and the promise that every error leaves
+as a problem document. No middleware stands between it and the hot routes.
+"""
+
+import re
+from typing import Final
+
+import structlog
+
+from exchange.api.asgi import (
+    AsgiApp,
+    ClientGone,
+    Event,
+    Headers,
+    Receive,
+    Scope,
+    Send,
+    raw_path,
+    send_problem,
+    trace_id_of,
+)
+from exchange.api.auth import authenticate
+from exchange.api.context import Api
+from exchange.api.errors import MethodNotAllowed
+from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmRoute, LeaseRoute
+from exchange.api.messages import PATH as MESSAGES_PATH
+from exchange.api.messages import MessagesRoute
+from exchange.api.resources.asked import CALLER, TOLD, TRACE_ID
+from exchange.api.rest import rest_app
+
+log = structlog.get_logger()
+
+_PUBLIC: Final = re.compile(
+    r"/(\.well-known/sealway|livez|readyz|docs|openapi\.json|problems(/[^/]*)?"
+    r"|v1/logs/[^/]*|log/[^/]*/checkpoint)"
+)
+"""What needs no token. Everything else does, also what isn't there."""
+
+
+class _Sending:
+    """A send that knows whether the reply has begun."""
+
+    __slots__ = ("_to", "begun")
+
+    def __init__(self, to: Send) -> None:
+        self._to = to
+        self.begun = False
+
+    async def __call__(self, event: Event) -> None:
+        self.begun = True
+        await self._to(event)
+
+
+class Application:
+    """One bus's HTTP application."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._hot: dict[str, AsgiApp] = {
+            MESSAGES_PATH: MessagesRoute(api),
+            LEASE_PATH: LeaseRoute(api),
+            CONFIRM_PATH: ConfirmRoute(api),
+        }
+        self._rest = rest_app(api)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection's event source; raises only what a server must see."""
+        if scope["type"] == "http":
+            await self._answer(scope, receive, _Sending(send))
+        elif scope["type"] == "lifespan":
+            await _live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: _Sending) -> None:
+        try:
+            hot = self._hot.get(scope["path"])
+            if hot is None:
+                await self._cold(scope, receive, send)
+            elif scope["method"] == "POST":
+                await hot(scope, receive, send)
+            else:
+                raise MethodNotAllowed("POST")
+        except ClientGone:
+            return
+        except Exception as error:
+            if send.begun:
+                if TOLD not in scope:
+                    log.error("api.broke_off", error=type(error).__name__)
+                return
+            await send_problem(
+                send,
+                self._api,
+                error,
+                trace_id=scope.get(TRACE_ID) or trace_id_of(scope["headers"]),
+                instance=raw_path(scope),
+            )
+
+    async def _cold(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[TRACE_ID] = trace_id_of(scope["headers"])
+        headers = Headers(scope["headers"])
+        if not _PUBLIC.fullmatch(scope["path"]):
+            scope[CALLER] = authenticate(self._api, headers, scope)
+        await self._rest(scope, receive, send)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """The lifespan protocol, for servers that speak it: the bus is opened elsewhere."""
+    while True:
+        event = (await receive())["type"]
+        await send({"type": f"{event}.complete"})
+        if event == "lifespan.shutdown":
+            return
+
+
+def create_app(api: Api) -> AsgiApp:
+    """The ASGI application of a wired bus."""
+    return Application(api)

@@ -1,0 +1,174 @@
+"""``/docs``: every call on one page, each with a line for curl; self-contained.
+
+Owns the words for people. What machines read is ``/openapi.json``; a test fails when a call is
+in one and not in the other.
+"""
+
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+from exchange.api.problem_pages import document
+
+
+@dataclass(frozen=True, slots=True)
+class CallDoc:
+    """One call: what it does, who may, and how curl makes it (after ``curl -s``)."""
+
+    method: str
+    path: str
+    does: str
+    who: str
+    curl: str = ""
+
+
+_AUTH = '-H "Authorization: Bearer $TOKEN" '
+_JSON = "-H 'Content-Type: application/json' "
+_SYSTEM, _ANY, _FOUNDER, _ALL = "a system", "a system or a person", "the founder", "everybody"
+_PARTIES = "the message's parties"
+
+
+def _get(path: str, does: str, who: str = _ANY, example: str = "") -> CallDoc:
+    auth = "" if who == _ALL else _AUTH
+    return CallDoc("GET", path, does, who, f"{auth}$BUS{example or path}")
+
+
+def _noun(plural: str, noun: str, key: str, body: str) -> tuple[CallDoc, ...]:
+    path, one = f"/v1/{plural}", f"/v1/{plural}/{{key}}"
+    if noun == "certificate":
+        one = f"/v1/{plural}/{{x5t}}"
+    put = f"/v1/{plural}/{{key}}"
+    example = f"{path}/{key}"
+    return (
+        _get(path, f"Lists the {plural} you may see."),
+        CallDoc("POST", path, f"Adds a {noun}.", _FOUNDER, f"{_AUTH}{_JSON}$BUS{path} -d '{body}'"),
+        _get(one, f"Shows a {noun}.", example=example),
+        CallDoc(
+            "PUT",
+            put,
+            f"Changes a {noun}; If-Match holds the ETag you saw.",
+            _FOUNDER,
+            f'{_AUTH}{_JSON}-X PUT -H \'If-Match: "…"\' $BUS{example} -d \'{{"state":"…"}}\'',
+        ),
+    )
+
+
+_ID = "/v1/messages/$ID"
+CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
+    (
+        "Messages",
+        (
+            CallDoc(
+                "POST",
+                "/v1/messages",
+                "Sends a signed message, as a frame or in the short form. "
+                "`Prefer: wait=N` waits for the answer.",
+                "whoever signed it; the envelope is the authentication",
+                "$BUS/v1/messages -H @q.headers -H 'Prefer: wait=10' --data-binary @q.json",
+            ),
+            _get("/v1/messages/{id}", "State and timeline.", "the parties, the founder", _ID),
+            _get("/v1/messages/{id}/answer", "The answer.", _PARTIES, _ID + "/answer"),
+            _get(
+                "/v1/messages/{id}/receipt",
+                "The proof that the bus took it.",
+                "the parties, the founder",
+                _ID + "/receipt",
+            ),
+            _get("/v1/messages/{id}/delivery", "Receipt and message.", _PARTIES, _ID + "/delivery"),
+            _get(
+                "/v1/messages/{id}/parts/{name}",
+                "One part's bytes.",
+                _PARTIES,
+                _ID + "/parts/body",
+            ),
+        ),
+    ),
+    (
+        "Mailbox",
+        (
+            _get("/v1/mailbox", "What waits for you, counted.", _SYSTEM),
+            CallDoc(
+                "POST",
+                "/v1/mailbox/lease",
+                "Takes what waits, for a time.",
+                _SYSTEM,
+                f'{_AUTH}{_JSON}$BUS/v1/mailbox/lease -d \'{{"deliveries_max":1,"wait_s":20}}\'',
+            ),
+            CallDoc(
+                "POST",
+                "/v1/mailbox/confirm",
+                "Ends leases; an accepted answer does that by itself.",
+                _SYSTEM,
+                f'{_AUTH}{_JSON}$BUS/v1/mailbox/confirm -d \'{{"leases":["…"]}}\'',
+            ),
+            _get("/v1/dead", "Deliveries that were given up."),
+            _get("/v1/dead/{id}", "One of them, with what was tried.", example="/v1/dead/$ID"),
+        ),
+    ),
+    (
+        "Registry",
+        (
+            CallDoc(
+                "POST",
+                "/v1/changes",
+                "Makes a set of changes, all or none.",
+                _FOUNDER,
+                f"{_AUTH}{_JSON}$BUS/v1/changes --data-binary @changes.json",
+            ),
+            *_noun("members", "member", "sx/GOV/1001", '{"id":"sx/GOV/1001","name":"…"}'),
+            *_noun(
+                "systems",
+                "system",
+                "sx/GOV/1001/benefits",
+                '{"id":"sx/GOV/1001/benefits","name":"…"}',
+            ),
+            *_noun("certificates", "certificate", "$X5T", '{"system":"…","certificate":"…"}'),
+            *_noun("schemas", "schema", "sha256:…", '{"subject":"…","text":"…"}'),
+            *_noun(
+                "services",
+                "service",
+                "sx/GOV/2002/civil-registry/person-status",
+                '{"system":"…","code":"…","title":"…","request_schema":"…","response_schema":"…"}',
+            ),
+            *_noun(
+                "grants",
+                "grant",
+                "g0123456789abcde",
+                '{"consumer":"…","system":"…","service":"…","purposes":[],"legal_basis":"…"}',
+            ),
+        ),
+    ),
+    (
+        "The log and the bus",
+        (
+            _get("/v1/logs/{n}", "A shard's key, with its proof.", _ALL, "/v1/logs/1"),
+            _get("/log/{n}/checkpoint", "The last signed checkpoint.", _ALL, "/log/0/checkpoint"),
+            _get("/.well-known/sealway", "Which bus this is, and its limits.", _ALL),
+            _get("/livez", "Whether the process answers.", _ALL),
+            _get("/readyz", "Whether it accepts messages.", _ALL),
+        ),
+    ),
+)
+
+
+def calls_page(public_url: str) -> str:
+    """The page; ``public_url`` is where this bus is reached."""
+    intro = (
+        "<h1>Calls of this bus</h1><p>For programs: <a href='openapi.json'>openapi.json</a>. "
+        "What each refusal means: <a href='problems'>problems</a>. In the lines below "
+        f"<code>BUS={escape(public_url)}</code>; <code>TOKEN</code> is what "
+        "<code>sealway token</code> prints for that call, or a person's token.</p>"
+    )
+    sections = "".join(
+        f"<h2>{escape(title)}</h2>" + "".join(map(_call, calls)) for title, calls in CALLS
+    )
+    return document("Calls", intro + sections)
+
+
+def _call(call: CallDoc) -> str:
+    does = escape(call.does).replace("`Prefer: wait=N`", "<code>Prefer: wait=N</code>")
+    return (
+        f"<section><h2><code>{call.method} {escape(call.path)}</code></h2>"
+        f"<p>{does} For {escape(call.who)}.</p>"
+        f"<p><code>curl -s {escape(call.curl)}</code></p></section>"
+    )

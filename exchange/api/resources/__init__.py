@@ -1,0 +1,1 @@
+"""Everything of the API that is not on the path of a message: one module a resource, on FastAPI."""

@@ -1,0 +1,67 @@
+"""``POST /v1/changes``: a set of registry changes, all or none, in one transaction on log 0."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from exchange.api.bodies import Body, read_model
+from exchange.api.errors import RequestInvalid
+from exchange.api.replies import json_reply
+from exchange.api.resources.asked import BusOf, CallerOf, HeadersOf, respond
+from exchange.api.resources.objects import FOUNDER
+from registry.changes import Change
+
+router = APIRouter(tags=["changes"])
+
+
+class ChangeBody(Body):
+    """One change: members left out keep what they are; ``expected`` is the ETag seen."""
+
+    noun: str
+    object: dict[str, Any]
+    key: str | None = None
+    expected: str | None = None
+
+
+class ChangesBody(Body):
+    """A set of changes; each sees the ones before it."""
+
+    changes: Annotated[list[ChangeBody], Field()]
+
+
+@router.post(
+    "/v1/changes",
+    summary="Make a set of changes, all or none",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": ChangesBody.model_json_schema()}},
+        }
+    },
+)
+async def change(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
+    """What changed, what was so already, and where each change stands in log 0."""
+    caller.must_be_founder()
+    body = await read_model(api, headers, request.receive, ChangesBody)
+    most = api.limits.changes_max
+    if len(body.changes) > most:
+        text = f"A set has at most {most} changes; send it in pieces."
+        raise RequestInvalid(text, [("/changes", text)])
+    changes = [Change(one.noun, one.object, one.key, one.expected) for one in body.changes]
+    recorded = await api.directory_log.change(changes, FOUNDER)
+    document = {
+        "changed": len(recorded.facts),
+        "unchanged": recorded.unchanged,
+        "version": recorded.version,
+        "facts": [
+            {
+                "noun": one.fact.noun.value,
+                "key": one.fact.key,
+                "act": one.fact.act,
+                "index": one.place.index,
+            }
+            for one in recorded.facts
+        ],
+    }
+    return respond(json_reply(document))

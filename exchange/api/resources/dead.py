@@ -1,0 +1,67 @@
+"""``/v1/dead``: deliveries that were given up and wait for a person. Metadata only."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Response
+
+from exchange.api.auth import Caller
+from exchange.api.context import Api
+from exchange.api.errors import NotFound
+from exchange.api.replies import json_reply
+from exchange.api.resources.asked import BusOf, CallerOf, respond
+from exchange.api.resources.listing import After, page_reply
+from exchange.api.states import message_id_of, state_document
+from exchange.storage.rows import DeliveryState, StoredDelivery
+from signing.encoding import format_time
+from signing.identifiers import message_id_bytes, parse_message_id
+
+READ_MAX: Final = 10_000  # more dead letters than that are one trouble, not ten thousand
+PAGE_MAX: Final = 100  # each item reads its last attempt
+
+router = APIRouter(tags=["dead letters"])
+Page = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items of one page at most.")]
+
+
+@router.get("/v1/dead", summary="List dead letters")
+async def list_all(
+    api: BusOf, caller: CallerOf, limit: Page = PAGE_MAX, after: After = None
+) -> Response:
+    """The founder sees all, a system those addressed to it; by id, which is by age."""
+    found = [one for one in await api.reads.dead(READ_MAX) if _may_see(caller, one)]
+    keyed = sorted(((message_id_of(one.id), one) for one in found), key=lambda pair: pair[0])
+    rest = [pair for pair in keyed if after is None or pair[0] > after]
+    shown = [(id_, await _item(api, one)) for id_, one in rest[: limit + 1]]
+    return respond(page_reply("/v1/dead", shown, limit, None))
+
+
+@router.get("/v1/dead/{id}", summary="Show a dead letter")
+async def show(id: str, api: BusOf, caller: CallerOf) -> Response:
+    """What it is, why it was given up, and what was tried."""
+    key = message_id_bytes(parse_message_id(id))
+    for one in await api.reads.deliveries(key):
+        if one.state is DeliveryState.DEAD and _may_see(caller, one):
+            message = await api.reads.message(key)
+            assert message is not None, "a delivery without its message"
+            document = await state_document(api, message)
+            item = await _item(api, one)
+            return respond(json_reply({**item, "timeline": document["timeline"]}))
+    raise NotFound("There is no dead letter of this id for you.")
+
+
+def _may_see(caller: Caller, delivery: StoredDelivery) -> bool:
+    return caller.system is None or caller.system == delivery.recipient
+
+
+async def _item(api: Api, delivery: StoredDelivery) -> dict[str, Any]:
+    steps = await api.reads.steps(delivery.id)
+    item: dict[str, Any] = {
+        "id": message_id_of(delivery.id),
+        "recipient": delivery.recipient,
+        "service": delivery.service,
+        "cause": delivery.cause,
+        "attempt": delivery.attempt,
+        "accepted_at": format_time(delivery.accepted_at_ms),
+    }
+    if steps:
+        item["at"] = format_time(steps[-1].at_ms)
+    return item

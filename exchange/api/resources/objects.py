@@ -1,0 +1,165 @@
+"""The registry's nouns over HTTP: list, show, add, change. What differs is in each noun's module.
+
+Owns the four calls and who may make them: a system reads what its noun's rule shows it, the
+founder reads and changes all. Refuses to own a rule about objects: the registry has those. A
+change goes through log 0 like any other, with the founder as its actor.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+
+from exchange.acceptance.changes import Actor, Recorded
+from exchange.api.auth import Caller
+from exchange.api.bodies import read_json
+from exchange.api.context import Api
+from exchange.api.errors import NotFound, PreconditionRequired, RequestInvalid
+from exchange.api.replies import HeaderLine, Reply, json_reply
+from exchange.api.resources.asked import BusOf, CallerOf, HeadersOf, respond
+from exchange.api.resources.listing import (
+    PAGE_MAX,
+    After,
+    Limit,
+    expected_tag,
+    page_reply,
+    tagged,
+)
+from registry.changes import Change
+from registry.completion import complete
+from registry.directory import Directory
+from registry.nouns import Noun
+from registry.objects import DirectoryObject
+from signing.identifiers import SystemId
+from signing.records import object_hash
+
+FOUNDER = Actor("person:founder", "founder")
+
+Visible = Callable[[Directory, SystemId], Sequence[DirectoryObject]]
+"""What a registered system sees of one noun, in order of keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One noun's place in the API."""
+
+    noun: Noun
+    path: str
+    visible: Visible
+
+    def shown(self, directory: Directory, caller: Caller) -> Sequence[DirectoryObject]:
+        """What this caller may see, in order of keys."""
+        if caller.system is None:
+            return directory.objects(self.noun)
+        return self.visible(directory, caller.system)
+
+    def fetch(self, directory: Directory, caller: Caller, key: str) -> DirectoryObject:
+        """One object that this caller may see. Raises NotFound, also for what is not theirs."""
+        found = directory.get(self.noun, key)
+        if found is None:
+            raise NotFound(f"There is no {self.noun} of this key for you.")
+        if caller.system is not None:
+            if all(one.key != key for one in self.visible(directory, caller.system)):
+                raise NotFound(f"There is no {self.noun} of this key for you.")
+        return found
+
+    def at(self, key: str) -> str:
+        """The address of one object; slashes stay path segments."""
+        return f"{self.path}/{quote(key, safe=_SAFE)}"
+
+
+_SAFE = "/'()+,.=-:"
+
+
+def routes(collection: Collection, *, with_show: bool = True) -> APIRouter:
+    """The calls of one noun."""
+    router = APIRouter(tags=[f"{collection.noun}s"])
+
+    async def list_all(
+        api: BusOf, caller: CallerOf, limit: Limit = PAGE_MAX, after: After = None
+    ) -> Response:
+        directory = api.directory.current
+        keyed = [(one.key, one.to_object()) for one in collection.shown(directory, caller)]
+        return respond(page_reply(collection.path, keyed, limit, after, version=directory.version))
+
+    async def show(key: str, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
+        found = collection.fetch(api.directory.current, caller, key)
+        return respond(tagged(json_reply(found.to_object()), headers, object_tag(found)))
+
+    async def add(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
+        caller.must_be_founder()
+        members = await _members(api, headers, request)
+        expected = expected_tag(headers)
+        change = Change(collection.noun, members, None, expected, new=expected is None)
+        return respond(await put_in_force(api, collection, change))
+
+    async def put(
+        key: str, request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf
+    ) -> Response:
+        caller.must_be_founder()
+        expected = expected_tag(headers)
+        if expected is None and api.directory.current.get(collection.noun, key) is not None:
+            raise PreconditionRequired("Send the ETag of the object that you saw in If-Match.")
+        members = await _members(api, headers, request)
+        change = Change(collection.noun, members, key, expected)
+        return respond(await put_in_force(api, collection, change))
+
+    noun, one = collection.noun, f"{collection.path}/{{key:path}}"
+    router.add_api_route(collection.path, list_all, methods=["GET"], summary=f"List {noun}s")
+    router.add_api_route(
+        collection.path, add, methods=["POST"], summary=f"Add a {noun}", openapi_extra=_BODY
+    )
+    if with_show:
+        router.add_api_route(one, show, methods=["GET"], summary=f"Show a {noun}")
+    router.add_api_route(one, put, methods=["PUT"], summary=f"Change a {noun}", openapi_extra=_BODY)
+    return router
+
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+
+
+def object_tag(one: DirectoryObject) -> str:
+    """An object's entity tag: the hash that records name it by."""
+    return f'"{object_hash(one.to_object())}"'
+
+
+async def _members(api: Api, headers: HeadersOf, request: Request) -> Mapping[str, Any]:
+    value = await read_json(api, headers, request.receive)
+    if not isinstance(value, dict):
+        raise RequestInvalid("The body must be a JSON object: the object's members.")
+    return value
+
+
+async def put_in_force(api: Api, collection: Collection, change: Change) -> Reply:
+    """Make one change: 201 for what is new, 200 for what changed or was so already.
+
+    Raises:
+        RegistryError: refused. LedgerError: log 0 can't be written; nothing changed.
+    """
+    before = api.directory.current
+    recorded = await api.directory_log.change([change], FOUNDER)
+    key = _key_of(api, before, change, recorded)
+    found = api.directory.current.fetch(collection.noun, key)
+    headers: list[HeaderLine] = [
+        (b"location", collection.at(key).encode("ascii")),
+        (b"etag", object_tag(found).encode("ascii")),
+    ]
+    is_new = bool(recorded.facts) and recorded.facts[0].fact.before is None
+    return json_reply(found.to_object(), 201 if is_new else 200, headers)
+
+
+def _key_of(api: Api, before: Directory, change: Change, recorded: Recorded) -> str:
+    if recorded.facts:
+        return recorded.facts[0].fact.key
+    assert change.object is not None
+    noun = Noun(change.noun)
+    _, there = complete(before.contents(), noun, change.key, change.object, api.clock())
+    assert there is not None, "a change that changes nothing is about something that is there"
+    return there.key

@@ -1,0 +1,156 @@
+"""The FastAPI application: every resource but the three calls on the path of a message.
+
+Owns its making, its errors, and the OpenAPI document of the whole API. Nothing is loaded from
+elsewhere: FastAPI's own documentation pages are off.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+
+from exchange.acceptance.accept import Refused
+from exchange.api.asgi import ClientGone, raw_path
+from exchange.api.bodies import Body, invalid
+from exchange.api.context import Api
+from exchange.api.errors import MethodNotAllowed, NotFound
+from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmBody, LeaseBody
+from exchange.api.replies import problem_reply
+from exchange.api.resources import (
+    certificates,
+    changes,
+    dead,
+    grants,
+    health,
+    logs,
+    mailboxes,
+    members,
+    messages,
+    pages,
+    schemas,
+    services,
+    systems,
+)
+from exchange.api.resources.asked import TOLD, TRACE_ID, respond
+from signing.errors import SealwayError
+from signing.message import DELIVERY_TYPE, FRAME_TYPE
+
+_ROUTERS = (
+    messages.router,
+    mailboxes.router,
+    dead.router,
+    changes.router,
+    members.router,
+    systems.router,
+    certificates.router,
+    schemas.router,
+    services.router,
+    grants.router,
+    logs.router,
+    health.router,
+    pages.router,
+)
+
+
+def rest_app(api: Api) -> FastAPI:
+    """The application; the outer router authenticates before it and answers what it raises."""
+    app = FastAPI(
+        title="Sealway",
+        version=health.VERSION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.api = api
+    for router in _ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(404, _not_found)
+    app.add_exception_handler(405, _wrong_method)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(SealwayError, _problem)
+    app.add_exception_handler(Refused, _problem)
+    app.add_exception_handler(ClientGone, _nobody)
+    app.add_exception_handler(Exception, _unexpected)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    api: Api = request.app.state.api
+    trace_id = str(request.scope[TRACE_ID])
+    return respond(problem_reply(api, error, trace_id=trace_id, instance=raw_path(request.scope)))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    request.scope[TOLD] = True  # the framework raises it again after the reply
+    return await _problem(request, error)
+
+
+async def _nobody(request: Request, error: Exception) -> Response:
+    return Response(status_code=499)  # nobody reads it
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return await _problem(request, NotFound())
+
+
+async def _wrong_method(request: Request, error: Exception) -> Response:
+    return await _problem(request, MethodNotAllowed(_allowed(request)))
+
+
+def _allowed(request: Request) -> str:
+    """Every method of the path: the framework names those of one route only."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match.value:
+            methods |= getattr(route, "methods", None) or set()
+    return ", ".join(sorted(methods))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return await _problem(request, invalid(list(error.errors())))
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        document["paths"] |= _hot_paths()
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _hot_paths() -> dict[str, Any]:
+    """The calls that are plain ASGI routes beside FastAPI."""
+    bodies: dict[str, type[Body]] = {LEASE_PATH: LeaseBody, CONFIRM_PATH: ConfirmBody}
+    summaries = {LEASE_PATH: "Lease from your mailbox", CONFIRM_PATH: "Confirm leases"}
+    paths: dict[str, Any] = {
+        path: _post(
+            summaries[path], "mailbox", {"application/json": {"schema": model.model_json_schema()}}
+        )
+        for path, model in bodies.items()
+    }
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    send = _post("Send a message", "messages", {FRAME_TYPE: binary, "application/json": {}})
+    send["post"]["parameters"] = [
+        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
+        for name in ("Prefer", "Sealway-Envelope", "Sealway-Salt")
+    ]
+    send["post"]["responses"] |= {
+        "200": {"description": "The provider's answer", "content": {DELIVERY_TYPE: binary}},
+        "202": {"description": "Accepted; the receipt"},
+    }
+    return {**paths, "/v1/messages": send}
+
+
+def _post(summary: str, tag: str, content: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "post": {
+            "summary": summary,
+            "tags": [tag],
+            "requestBody": {"required": True, "content": content},
+            "responses": {"200": {"description": "Done"}},
+        }
+    }
