@@ -1,0 +1,166 @@
+"""A bus for the benchmark: a folder by `sealway init`, two systems, one service, one grant.
+
+Owns the names of the benchmark's country, its keys, and what is added to the settings. Refuses to
+change any limit or time of the bus: what is measured is what `init` gives, with the service's
+concurrency raised to what the load needs.
+"""
+
+import json
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.bodies import REQUEST_SCHEMA, RESPONSE_SCHEMA
+from exchange.operation.initialise import Names, initialise
+from exchange.operation.key_files import load_log_signer
+from signing.certificates import der_to_pem, issue_self_signed, parse_certificate
+from signing.encoding import b64url_encode, format_time
+from signing.keys import ES256, generate_key, private_key_pem
+
+BUS: Final = "sx.example"
+CONSUMER: Final = "sx/GOV/1001/benefits"
+PROVIDER: Final = "sx/GOV/2002/decisions"
+SERVICE: Final = "benefit-decision"
+PURPOSE: Final = "child-benefit"
+CONCURRENCY: Final = 64  # calls to the provider at once: the proxy has no limit either
+YEAR_MS: Final = 365 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """Where things of the benchmark's bus are."""
+
+    folder: Path
+    url: str
+    port: int
+    token: str
+    log_key: str
+    """The key of log 1, which signs receipts; read from the folder, so it needs no trust."""
+
+    def key(self, name: str) -> Path:
+        """The file of a system's private key: `consumer` or `provider`."""
+        return self.folder / "systems" / f"{name}.key.pem"
+
+    def certificate(self, name: str) -> Path:
+        """The file of a system's certificate."""
+        return self.folder / "systems" / f"{name}.cert.pem"
+
+
+def make_country(folder: Path, port: int, provider_port: int, alg: str) -> Country:
+    """Make the bus's folder and the systems' keys; ``alg`` is the consumer's algorithm.
+
+    The provider's key is ES256, as `sealway key new` makes it.
+    """
+    new = initialise(folder, Names(BUS, "sx", port), _now_ms())
+    (folder / "systems").mkdir()
+    log_key = str(load_log_signer(new.keys, BUS, "1").verifier)
+    token = new.token.read_text("ascii").strip()
+    country = Country(folder, f"http://127.0.0.1:{port}", port, token, log_key)
+    _make_key(country, "consumer", CONSUMER, alg)
+    _make_key(country, "provider", PROVIDER, ES256)
+    _write_settings(country, provider_port)
+    return country
+
+
+def _make_key(country: Country, name: str, system: str, alg: str) -> None:
+    key, now_ms = generate_key(alg), _now_ms()
+    der = issue_self_signed(key, system, now_ms - 60_000, now_ms + YEAR_MS)
+    country.key(name).write_bytes(private_key_pem(key))
+    country.certificate(name).write_bytes(der_to_pem(der))
+
+
+def _write_settings(country: Country, provider_port: int) -> None:
+    path = country.folder / "sealway.toml"
+    text = path.read_text("utf-8")
+    hosts = f'hosts = ["127.0.0.1:{provider_port}"]'
+    assert "hosts = []" in text, "init writes an empty list of hosts"
+    text = text.replace("hosts = []", hosts)
+    text += f"""
+[hosted."{PROVIDER}"]
+key = "systems/provider.key.pem"
+certificate = "systems/provider.cert.pem"
+
+[adapters.decisions]
+kind = "rest"
+base = "http://127.0.0.1:{provider_port}"
+
+[adapters.decisions.services.{SERVICE}]
+method = "POST"
+path = "/decisions"
+"""
+    path.write_text(text, "utf-8")
+
+
+def register(country: Country) -> None:
+    """Put members, systems, keys, schemas, service and grant in force by the bus's API."""
+    body = json.dumps({"changes": _changes(country)}).encode()
+    request = urllib.request.Request(
+        f"{country.url}/v1/changes",
+        body,
+        {"Content-Type": "application/json", "Authorization": f"Bearer {country.token}"},
+        method="POST",
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:
+        said = json.load(response)
+    assert said["changed"] == len(_changes(country)), said
+
+
+def _changes(country: Country) -> list[dict[str, Any]]:
+    member = [{"id": "sx/GOV/1001", "name": "Benefits"}, {"id": "sx/GOV/2002", "name": "Decisions"}]
+    system = [{"id": CONSUMER, "name": "Benefits"}, {"id": PROVIDER, "name": "Decisions"}]
+    certificate = [
+        _certificate(country, "consumer", CONSUMER, "member"),
+        _certificate(country, "provider", PROVIDER, "bus"),
+    ]
+    schema = [_schema("request", REQUEST_SCHEMA), _schema("response", RESPONSE_SCHEMA)]
+    service = {
+        "system": PROVIDER,
+        "code": SERVICE,
+        "title": "Decide a claim for child benefit",
+        "request_schema": {"subject": f"{SERVICE}.request"},
+        "response_schema": {"subject": f"{SERVICE}.response"},
+        "delivery": {"kind": "adapter", "name": "decisions"},
+        "concurrency": CONCURRENCY,
+    }
+    grant = {
+        "consumer": CONSUMER,
+        "system": PROVIDER,
+        "service": SERVICE,
+        "purposes": [PURPOSE],
+        "legal_basis": "Child Benefits Act, section 12",
+        "valid_from": "2026-01-01T00:00:00.000Z",
+    }
+    nouns = {
+        "member": member,
+        "system": system,
+        "certificate": certificate,
+        "schema": schema,
+        "service": [service],
+        "grant": [grant],
+    }
+    return [{"noun": noun, "object": one} for noun, objects in nouns.items() for one in objects]
+
+
+def _certificate(country: Country, name: str, system: str, custody: str) -> dict[str, Any]:
+    from signing.certificates import pem_to_der
+
+    parsed = parse_certificate(pem_to_der(country.certificate(name).read_bytes()))
+    return {
+        "x5t": parsed.x5t,
+        "system": system,
+        "certificate": b64url_encode(parsed.der),
+        "alg": parsed.alg,
+        "not_before": format_time(parsed.not_before_ms),
+        "not_after": format_time(parsed.not_after_ms),
+        "custody": custody,
+    }
+
+
+def _schema(role: str, file: Path) -> dict[str, Any]:
+    return {"subject": f"{SERVICE}.{role}", "text": file.read_text("utf-8")}
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
