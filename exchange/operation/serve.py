@@ -4,6 +4,8 @@ import asyncio
 import logging
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 import uvicorn
@@ -37,6 +39,18 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, waiting: Waiting) -> None:
         super().__init__(config)
         self._waiting = waiting
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take a signal to end as that, and no more: uvicorn would raise it again on leaving.
+
+        That would end the process before the bus has written its last heads leaf.
+        """
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                self._captured_signals.clear()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer those who wait with the state as it is, then drain as uvicorn does."""
