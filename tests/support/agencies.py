@@ -82,6 +82,7 @@ def grant(code: str, consumer: str = BENEFITS, **more: Any) -> Change:
         "service": code,
         "purposes": [PURPOSE],
         "legal_basis": "Benefits Act, section 4",
+        "valid_from": "2020-01-01T00:00:00.000Z",
     }
     return Change("grant", {**whole, **more})
 
