@@ -26,6 +26,7 @@ from signing.errors import ProofInvalid
 from signing.log.note import NoteVerifier, parse_verifier_key
 
 LOG_0: Final = "/log/0"
+SCHEMA_VERSION: Final = 1
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, leaves done so far, leaves in all (an estimate)."""
@@ -87,13 +88,13 @@ class Audit:
 
     def run(self) -> None:
         """Everything, in order. Raises DatabaseUnreadable when log 0 can't be read."""
-        for table in self._database.missing_tables():
+        for table in self._database.missing_tables:
             text = f"There is no table {table}, or something else stands in its place."
             self._findings.add(Code.DATABASE_UNREADABLE, text)
-        self._attempt(self._check_bus)
         heads = read_heads(self._database, self._findings)
         self._total = 2 * sum(head.size for head in heads.values())
         zero = self._log_zero(heads)
+        self._attempt(self._check_bus, zero.instance if zero else None)
         if zero is not None:
             self._attempt(lambda: zero.directory.check_table(self._database))
             self._traffic(zero, heads)
@@ -105,9 +106,12 @@ class Audit:
         except DatabaseUnreadable as error:
             self._findings.add(Code.DATABASE_UNREADABLE, str(error))
 
-    def _check_bus(self) -> None:
+    def _check_bus(self, instance: object) -> None:
         rows = self._database.bus()
-        if len(rows) != 1 or rows[0][1] != self._report.bus:
+        if len(rows) != 1 or rows[0][0] != SCHEMA_VERSION:
+            text = f"The tables are not of schema {SCHEMA_VERSION}, the one this verifier reads."
+            self._findings.add(Code.DATABASE_UNREADABLE, text)
+        if len(rows) != 1 or rows[0][1:] != (self._report.bus, instance):
             text = f"The database is not that of {self._report.bus}, whose key is pinned."
             self._findings.add(Code.BUS_DIFFERS, text)
 

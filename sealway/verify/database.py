@@ -18,8 +18,9 @@ FILE_NAME: Final = "sealway.db"
 VALUE_BYTES_MAX: Final = 16 * 1024 * 1024  # content of 10 MiB and its tags; nothing is longer
 BATCH: Final = 256
 STEPS_A_TICK: Final = 1_000_000
-TICKS_MIN: Final = 1_000  # of steps: what a small hostile file may cost, a minute or so
+TICKS_MIN: Final = 200  # of steps: what a small hostile file may cost, some ten seconds
 BYTES_A_TICK: Final = 10_000  # an honest file needs far fewer steps for its bytes
+BYTES_A_ROW: Final = 4  # no row is shorter: pages that lead in circles would give more rows
 CACHE_KIB: Final = 65_536
 
 TABLES: Final = (
@@ -108,48 +109,60 @@ class Database:
         self._connection = connection
         self._ticks = 0
         self._ticks_max = TICKS_MIN + size_bytes // BYTES_A_TICK
+        self._rows_max = size_bytes // BYTES_A_ROW
+        self._barred: frozenset[str] = frozenset()
         connection.set_progress_handler(self._tick, STEPS_A_TICK)
+        self.missing_tables = self._find_missing()
+        """Tables that aren't there, or aren't plain tables with stored columns: never read."""
+        self._barred = frozenset(self.missing_tables)
 
     def _tick(self) -> int:
         self._ticks += 1
         return int(self._ticks > self._ticks_max)
 
-    def _rows(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
+    def _rows(self, table: str, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
+        if table in self._barred:
+            raise DatabaseUnreadable(f"There is no table {table} that can be read.")
+        left = self._rows_max
         try:
             cursor = self._connection.execute(statement, values)
             while rows := cursor.fetchmany(BATCH):
                 yield from rows
+                left -= len(rows)
+                if left < 0:
+                    raise DatabaseUnreadable(f"Table {table} has more rows than its file can hold.")
         except (sqlite3.Error, OverflowError) as error:
             raise DatabaseUnreadable(f"The database can't be read: {error}") from error
 
-    def missing_tables(self) -> list[str]:
-        """Tables that aren't there, or aren't plain tables with stored columns."""
+    def _find_missing(self) -> tuple[str, ...]:
         kinds = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE ?"
-        found = {name for (name,) in self._rows(kinds, ("CREATE VIRTUAL%",))}
-        return [name for name in TABLES if name not in found or self._is_computed(name)]
+        found = {name for (name,) in self._rows("sqlite_master", kinds, ("CREATE VIRTUAL%",))}
+        return tuple(name for name in TABLES if name not in found or self._is_computed(name))
 
     def _is_computed(self, table: str) -> bool:
         hidden = "SELECT count(*) FROM pragma_table_xinfo(?) WHERE hidden <> 0"
-        return any(count for (count,) in self._rows(hidden, (table,)))
+        return any(count for (count,) in self._rows("sqlite_master", hidden, (table,)))
 
     def bus(self) -> list[Row]:
         """(schema version, bus, instance): one row."""
-        return list(self._rows("SELECT schema_version, bus, instance FROM bus LIMIT 2"))
+        return list(self._rows("bus", "SELECT schema_version, bus, instance FROM bus LIMIT 2"))
 
     def directory_version(self) -> list[Row]:
         """(version): one row."""
-        return list(self._rows("SELECT version FROM directory LIMIT 2"))
+        return list(self._rows("directory", "SELECT version FROM directory LIMIT 2"))
 
     def heads(self) -> Iterator[Row]:
         """(shard, origin, state, size, root, frontier, last_ts, note, note_size) of each log."""
         return self._rows(
+            "log_shard",
             "SELECT shard, origin, state, size, root, frontier, last_ts, note, note_size"
-            " FROM log_shard ORDER BY shard"
+            " FROM log_shard ORDER BY shard",
         )
 
     def groups(self, shard: int) -> Iterator[Row]:
         """(first index, count, entries) of a log, in order."""
         return self._rows(
+            "log_group",
             "SELECT first_index, count, entries FROM log_group WHERE shard = ?"
             " ORDER BY first_index",
             (shard,),
@@ -158,6 +171,7 @@ class Database:
     def tiles(self, shard: int) -> Iterator[Row]:
         """(level, number, hashes) of a log's full tiles, level by level."""
         return self._rows(
+            "log_tile",
             "SELECT level, number, hashes FROM log_tile WHERE shard = ? ORDER BY level, number",
             (shard,),
         )
@@ -165,12 +179,15 @@ class Database:
     def records(self, shard: int) -> Iterator[Row]:
         """(index, bytes, leaf salt, key), by index."""
         return self._rows(
-            "SELECT idx, bytes, leaf_salt, key FROM record WHERE shard = ? ORDER BY idx", (shard,)
+            "record",
+            "SELECT idx, bytes, leaf_salt, key FROM record WHERE shard = ? ORDER BY idx",
+            (shard,),
         )
 
     def refusals(self, shard: int) -> Iterator[Row]:
         """(index, id, code, envelope, leaf salt, key, until), by index."""
         return self._rows(
+            "refusal",
             "SELECT idx, id, code, envelope, leaf_salt, key, until FROM refusal WHERE shard = ?"
             " ORDER BY idx",
             (shard,),
@@ -178,7 +195,9 @@ class Database:
 
     def message_places(self, shard: int) -> Iterator[Row]:
         """(index, row number) by index; the rows themselves are read by `messages`."""
-        return self._rows("SELECT idx, rowid FROM message WHERE shard = ? ORDER BY idx", (shard,))
+        return self._rows(
+            "message", "SELECT idx, rowid FROM message WHERE shard = ? ORDER BY idx", (shard,)
+        )
 
     def messages(self, numbers: Sequence[object], *, sealed: bool) -> Iterator[Row]:
         """(index, id, sender, digest, leaf hash, accepted at) of these rows, in any order.
@@ -189,28 +208,26 @@ class Database:
         if sealed:
             columns += ", leaf_salt, envelope, envelope_key, content, content_key"
         marks = ",".join("?" * len(numbers))
-        return self._rows(f"SELECT {columns} FROM message WHERE rowid IN ({marks})", numbers)  # noqa: S608
+        statement = f"SELECT {columns} FROM message WHERE rowid IN ({marks})"  # noqa: S608
+        return self._rows("message", statement, numbers)
 
     def objects(self) -> Iterator[Row]:
         """(noun, key, version, index, object) of the directory as the bus reads it."""
         return self._rows(
-            "SELECT noun, key, version, idx, object FROM directory_object ORDER BY noun, key"
+            "directory_object",
+            "SELECT noun, key, version, idx, object FROM directory_object ORDER BY noun, key",
         )
 
     def systems(self) -> Iterator[Row]:
         """(number, system) of the small numbers that stand for senders."""
-        return self._rows("SELECT n, system FROM system_number")
+        return self._rows("system_number", "SELECT n, system FROM system_number")
 
     def strays(self, table: str, shards: Sequence[int]) -> Iterator[Row]:
         """(shard, index) of rows whose place is in none of these logs."""
         assert table in PLACED_TABLES
         marks = ",".join(str(int(shard)) for shard in shards)
         return self._rows(
+            table,
             f"SELECT shard, idx FROM {table} WHERE typeof(shard) <> 'integer'"  # noqa: S608
-            f" OR shard NOT IN ({marks})"
+            f" OR shard NOT IN ({marks})",
         )
-
-    def count(self, table: str) -> int:
-        """How many rows a table has."""
-        assert table in TABLES
-        return int(next(self._rows(f"SELECT count(*) FROM {table}"))[0])  # noqa: S608

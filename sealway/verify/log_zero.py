@@ -37,6 +37,8 @@ class LogZero:
     findings: Findings
     records: int = 0
     last_ts_ms: int = 0
+    instance: object = None
+    """As the last policy says."""
 
     def read(self, database: Database, scanned: ScannedLog, step: Step) -> None:
         """Go through all leaves. Raises DatabaseUnreadable."""
@@ -92,6 +94,8 @@ class LogZero:
         self.records += 1
         if index and (record.act, record.noun) == (BUS_KEY_ADDED, BUS_KEY_NOUN):
             self._add_key(record, index)
+        elif leaf.k == "policy":
+            self._check_policy(record, index)
         elif leaf.k == "shard":
             self.listing.add_shard(record, leaf, index)
             self.directory.expect(record, self.directory.version, index)
@@ -109,10 +113,10 @@ class LogZero:
         good = record is not None and (leaf.k, record.noun) == (kind, noun)
         if not good:
             self.findings.add(Code.FIRST_LEAVES, f"Leaf {index} must be {what}.", 0, index)
-        elif kind == "policy" and not self._names_this_bus(record):
+
+    def _check_policy(self, record: Record, index: int) -> None:
+        after = record.after if isinstance(record.after, dict) else {}
+        self.instance = after.get("instance")
+        if after.get("bus") != self.bus:
             text = f"The policy is not that of {self.bus}, whose key is pinned."
             self.findings.add(Code.BUS_DIFFERS, text, 0, index)
-
-    def _names_this_bus(self, record: Record | None) -> bool:
-        after = record.after if record else None
-        return isinstance(after, dict) and after.get("bus") == self.bus

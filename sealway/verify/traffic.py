@@ -246,8 +246,8 @@ class TrafficLog:
             if leaf.ts_ms + REFUSALS_KEPT_MS >= self.newest_ms:
                 self._add(Code.ROW_MISSING, "The refused envelope is gone before its time.", index)
             return
-        id_, code, envelope, salt, key, _ = row
-        if type(id_) is not bytes or type(code) is not str:
+        id_, code, envelope, salt, key, until = row
+        if type(id_) is not bytes or type(code) is not str or type(until) is not int:
             self._add(Code.ROW_MALFORMED, "A refusal's columns are of other types.", index)
         elif self.envelopes is None:
             self._add(Code.ENVELOPES_NOT_READABLE, "", index)
