@@ -35,6 +35,7 @@ class StoredHead:
     note_size: object
 
 
+_STATES = frozenset({"open", "frozen", "closed"})
 _TYPES = (int, str, str, int, bytes, bytes, int)
 
 
@@ -96,6 +97,8 @@ def scan_log(
 
 
 def _check_head(head: StoredHead, size: int, frontier: Sequence[bytes], findings: Findings) -> None:
+    if head.state not in _STATES:
+        findings.add(Code.HEAD_DIFFERS, "The log's row is in no known state.", head.shard)
     if head.size > size:
         text = f"The log's row says {head.size} leaves; {size} are there."
         findings.add(Code.LOG_TRUNCATED, text, head.shard, size)

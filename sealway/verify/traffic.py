@@ -303,6 +303,9 @@ class TrafficLog:
 
     def _check_anchored(self) -> None:
         closed, last, size = self.listed.closed, self.listed.last, self.scanned.size
+        if (closed is not None) != (self.scanned.head.state == "closed"):
+            text = "The log's row and log 0 disagree whether it is closed."
+            self.findings.add(Code.HEAD_DIFFERS, text, self.shard)
         if closed is not None and size > closed.size:
             text = f"The log was closed at {closed.size} leaves; nothing after that counts."
             self.findings.add(Code.LOG_CLOSED, text, self.shard, closed.size)

@@ -46,6 +46,7 @@ def edit(data: Path) -> Edit:
     def opened() -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(data / FILE_NAME, isolation_level=None)
         connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("PRAGMA synchronous=OFF")
         try:
             yield connection
         finally:
