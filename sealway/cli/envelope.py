@@ -46,7 +46,7 @@ def envelope() -> None:
 @examples(
     "sealway envelope sign --to sx/GOV/3003/territories --service subdivisions \\",
     "    --purpose statistics q.json > q.headers",
-    "curl -s localhost:8480/v1/messages -H @q.headers -H 'Prefer: wait=10' \\",
+    "curl -s 127.0.0.1:8480/v1/messages -H @q.headers -H 'Prefer: wait=10' \\",
     "    --data-binary @q.json -D a.headers -o a.json",
 )
 def sign(

@@ -30,11 +30,11 @@ def profile() -> None:
 @click.option("--force", is_flag=True, help="Write over a profile of that name.")
 @json_option
 @examples(
-    "sealway profile add http://localhost:8480 --name benefits \\",
+    "sealway profile add http://127.0.0.1:8480 --name benefits \\",
     "    --system sx/GOV/1001/benefits \\",
     "    --key benefits.key.pem --certificate benefits.cert.pem \\",
     "    --log-key 'sx.example/log/0+1f2e3d4c+AW…'",
-    "sealway profile add http://localhost:8480 --name founder --token .sealway/founder.token",
+    "sealway profile add http://127.0.0.1:8480 --name founder --token .sealway/founder.token",
 )
 def add(
     url: str,
@@ -64,6 +64,8 @@ def add(
     if path.exists() and not force:
         raise click.BadParameter(f"{path} exists already; --force writes over it")
     told = _well_known(url.rstrip("/"))
+    if token is None:
+        _check_name(url.rstrip("/"), told)
     if log_key is None and token is None:
         log_key = _ask_for_key(told)
         if log_key is None:
@@ -115,6 +117,14 @@ def _well_known(url: str) -> dict[str, Any]:
         return object_of(connection.call(Call("GET", "/.well-known/sealway")))
     finally:
         connection.close()
+
+
+def _check_name(url: str, told: dict[str, Any]) -> None:
+    """A system's tokens name the bus's public URL; under another name each would be refused."""
+    docs = told.get("docs")
+    public = docs.removesuffix("/docs") if isinstance(docs, str) else url
+    if public != url:
+        raise click.BadParameter(f"systems reach this bus as {public!r}; give that URL")
 
 
 def _ask_for_key(told: dict[str, Any]) -> str | None:

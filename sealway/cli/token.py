@@ -12,7 +12,7 @@ from sealway.cli.session import clock, examples, profile_option
 @click.argument("url")
 @profile_option
 @examples(
-    "url=http://localhost:8480/v1/mailbox",
+    "url=http://127.0.0.1:8480/v1/mailbox",
     'curl -s $url -H "Authorization: Bearer $(sealway token GET $url)"',
 )
 def token(method: str, url: str, profile_name: str | None) -> int:

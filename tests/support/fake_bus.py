@@ -485,4 +485,5 @@ class FakeBus:
 
     def get_well_known(self, request: httpx.Request) -> httpx.Response:
         logs = [{"n": 0, "origin": self.log_0.origin, "key": self.log_0.verifier_key}]
-        return httpx.Response(200, json={"bus": BUS, "instance": "sx", "logs": logs})
+        members = {"bus": BUS, "instance": "sx", "logs": logs, "docs": f"{URL}/docs"}
+        return httpx.Response(200, json=members)

@@ -252,6 +252,9 @@ def test_a_profile_pins_the_key_it_is_given(
     code, _, err = run(*words)
     assert (code, bus.log_0.verifier_key in err) == (2, True)
     assert run(*words, "--log-key", bus.shard.verifier_key)[0] == 3
+    other_name = [word.replace("bus.test", "localhost") for word in words]
+    code, _, err = run(*other_name, "--log-key", bus.log_0.verifier_key)
+    assert (code, f"systems reach this bus as '{URL}'" in err) == (3, True)
     assert run(*words, "--log-key", bus.log_0.verifier_key)[0] == 0
     assert run(*words, "--log-key", bus.log_0.verifier_key)[0] == 3
     assert run("profile", "use", "benefits")[0] == 0
