@@ -97,6 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(given.dir or Path.cwd(), port, keep_running=given.serve)
         with tempfile.TemporaryDirectory(prefix="sealway-demo-") as folder:
             return _run(Path(folder), port, keep_running=False)
+    except _Stopped:
+        print("serve: stopped")
+        return 0
     except FolderForeign as error:
         print(f"demo: {error}", file=sys.stderr)
         return USAGE

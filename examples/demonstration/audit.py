@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -25,7 +26,9 @@ def show_proof(screen: Screen, country: Country, scratch: Path) -> None:
         shutil.copytree(country.home / "data", copy)
         said = _verify(country, copy)
         step.out('sealway audit verify copy --log-key "$LOG_KEY" --epoch-keys keys/epoch-1')
-        step.back(said.out.strip(), said.took_s)
+        *table, verdict = said.out.strip().splitlines()
+        step.note("\n".join(re.sub(r"  +", "  ", line) for line in table if line))
+        step.back(verdict, said.took_s)
         step.check(
             said.code == 0, "exit 0: every tree, checkpoint, record, receipt, signature", said.err
         )
@@ -40,7 +43,9 @@ def show_tampering(screen: Screen, country: Country, scratch: Path) -> None:
         step.out(f"log {PLACE_LOG}, index {PLACE_INDEX}\n{before} …  becomes\n{after} …")
         said = _verify(country, copy)
         found = [line for line in said.out.splitlines() if line.startswith("false")]
-        step.back("\n".join([*found[:4], *said.out.splitlines()[-1:]]), said.took_s)
+        for line in found:
+            step.note(re.sub(r"  +", "  ", line))
+        step.back(said.out.strip().splitlines()[-1], said.took_s)
         step.check(said.code == 1, "exit 1: false", said.code)
         place = f"log {PLACE_LOG}, index {PLACE_INDEX}"
         step.check(any(place in line for line in found), f"it names the place: {place}", said.out)

@@ -68,7 +68,7 @@ class Country:
         else:
             with screen.preparing(f"the bus made earlier in {self.home}"):
                 self._move(earlier)
-        with screen.preparing(f"territories register and bus are up, the bus at {self.url}"):
+        with screen.preparing(f"territories register and bus are up: {self.url}"):
             self.start_register()
             self.start_bus()
         if earlier is None:
@@ -127,10 +127,11 @@ class Country:
     def _make(self, screen: Screen) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         self._mark(complete=False)
-        with screen.preparing("a new bus: settings, keys, the founder's token") as more:
+        with screen.preparing("sealway init: settings, keys, the founder's token"):
             self.commands.must("init", str(self.home), "--port", str(self.port))
-            more.append(f"(log 0: {self.log_key[:28]}…)")
-        with screen.preparing("keys and certificates of four systems; 10,000 made-up people"):
+        with screen.preparing(
+            "sealway key new, for each system; a registry of 10,000 made-up people"
+        ):
             (self.home / "agencies").mkdir()
             people = str(EXAMPLES / "civil-registry" / "make_people.py")
             database = str(self.home / "agencies" / "civil-registry.db")
@@ -174,11 +175,11 @@ class Country:
         apply = ("apply", network, "--profile", "founder", "--json")
         with screen.preparing("sealway apply network.toml:") as more:
             done = self.commands.must(*apply).json
-            more.append(f"{done['changed']} facts in log 0, directory version {done['version']};")
-            again = self.commands.must(*apply).json
-            more.append(f"again: {again['changed']} changed")
+            more.append(f"{done['changed']} facts in log 0, each signed")
         profiles = (("benefits", BENEFITS), ("statistics", STATISTICS))
-        with screen.preparing("the agencies' profiles, pinned to log 0's key"):
+        with screen.preparing(
+            "sealway profile add, for each agency that asks: pinned to log 0's key"
+        ):
             self.commands.must_all(*(self._profile(name, system) for name, system in profiles))
             self.commands.must("profile", "use", "benefits")
 

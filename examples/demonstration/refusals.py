@@ -8,7 +8,7 @@ from typing import Any
 
 from demonstration.commands import headers_of, post
 from demonstration.country import BENEFITS, CIVIL_REGISTRY, STATISTICS, TERRITORIES, Country
-from demonstration.screen import Screen, Step
+from demonstration.screen import Screen, Step, shorten
 
 from sealway import Client, Refused
 from sealway.connection import SystemClock
@@ -39,7 +39,7 @@ def show_broken_payload(screen: Screen, bus: Client) -> None:
     """A question that its schema does not allow: every mistake at once, by its place."""
     with screen.step("Refused: a question that breaks its schema") as step:
         question = {"person_code": "3800108571X", "reason": "curiosity"}
-        step.out(f"{BENEFITS} asks {CIVIL_REGISTRY} person-status\n{question}")
+        step.out(f"{BENEFITS} asks {CIVIL_REGISTRY} person-status\n{shorten(question)}")
         problem = _ask(step, bus, question, "payload-invalid")
         errors = problem.get("errors", [])
         for error in errors:
@@ -96,5 +96,5 @@ def _ask(step: Step, bus: Client, question: dict[str, Any], code: str) -> dict[s
 
 def _show_problem(step: Step, problem: dict[str, Any], took_s: float, code: str) -> None:
     step.back(f"{problem['status']} {problem['code']}: {problem['detail']}", took_s)
-    step.note(problem["remedy"])
+    step.note(f"remedy: {problem['remedy']}")
     step.check(problem["code"] == code and problem["remedy"], f"refused with {code}", problem)

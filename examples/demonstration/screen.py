@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WIDTH_MAX = 100
+INDENT = 7  # number of the step, mark, a space each
+TIME_ROOM = 9  # at the right edge, where a line says how long it took
 _STYLES = {"bold": "1", "dim": "2", "good": "32", "bad": "1;31", "name": "36", "no": "33"}
 
 
@@ -120,28 +122,26 @@ class Screen:
 
     def lines(self, mark: str, text: str, style: str = "", took_s: float | None = None) -> None:
         """A marked text, wrapped below itself, with a time at the right edge of its last line."""
-        rows = [
-            row
-            for line in text.splitlines()
-            for row in textwrap.wrap(
-                line, self._width - 17, subsequent_indent="  ", break_on_hyphens=False
-            )
-            or [""]
-        ]
+        room = self._width - INDENT - (TIME_ROOM if took_s is not None else 0)
+        rows = [row for line in text.splitlines() for row in _wrapped(line, room)]
         for number, row in enumerate(rows):
-            marked = mark if number == 0 else " "
-            marked = self.styled(marked, style if marked in "→✔✘" else "dim")
-            shown = self.styled(row, "dim" if style == "dim" else "bad" if style == "bad" else "")
+            sign = self.styled(mark if number == 0 else " ", style)
+            line = f"{sign} {self.styled(row, style if style in ('dim', 'bad') else '')}"
             if took_s is not None and number == len(rows) - 1:
                 took = _took(took_s)
-                gap = " " * max(self._width - 7 - len(row) - len(took), 1)
-                shown += gap + self.styled(took, "dim")
-            self.print(f"     {marked} {shown}".rstrip())
+                gap = " " * (self._width - INDENT - len(row) - len(took))
+                line += gap + self.styled(took, "dim")
+            self.print(" " * (INDENT - 2) + line)
 
     def total(self) -> int:
         """The last line; the exit code."""
         self.print(f"\ndemo: {self.shown} shown, {self.held} held")
         return 0 if self.shown and self.held == self.shown else 1
+
+
+def _wrapped(line: str, room: int) -> list[str]:
+    rows = textwrap.wrap(line, room, subsequent_indent="  ", break_on_hyphens=False)
+    return rows or [""]
 
 
 def _took(seconds: float) -> str:
