@@ -4,6 +4,7 @@ Owns its making, its errors, and the OpenAPI document of the whole API. Nothing 
 elsewhere: FastAPI's own documentation pages are off.
 """
 
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -101,12 +102,13 @@ async def _wrong_method(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> str:
     """Every method of the path: the framework names those of one route only."""
+    path = request.scope["path"]
     methods: set[str] = set()
-    for route in request.app.routes:
-        match, _ = route.matches(request.scope)
-        if match.value:
+    for route in (*request.app.routes, *(one for router in _ROUTERS for one in router.routes)):
+        pattern: re.Pattern[str] | None = getattr(route, "path_regex", None)
+        if pattern is not None and pattern.match(path):
             methods |= getattr(route, "methods", None) or set()
-    return ", ".join(sorted(methods))
+    return ", ".join(sorted(methods - {"HEAD"}))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from exchange.api.errors import NotFound
 from exchange.api.replies import json_reply
 from exchange.api.resources.asked import BusOf, CallerOf, respond
-from exchange.api.resources.objects import Collection, object_tag, routes
+from exchange.api.resources.objects import Collection, add_routes, object_tag
 from exchange.api.resources.proofs import proven_record
 from registry.certificates import Certificate
 from registry.directory import Directory
@@ -42,4 +42,4 @@ async def show(x5t: str, api: BusOf, _caller: CallerOf) -> Response:
     return respond(json_reply({**found.to_object(), **proof}, headers=[etag]))
 
 
-router.include_router(routes(COLLECTION, with_show=False))
+add_routes(router, COLLECTION, with_show=False)

@@ -73,9 +73,15 @@ class Collection:
 _SAFE = "/'()+,.=-:"
 
 
-def routes(collection: Collection, *, with_show: bool = True) -> APIRouter:
+def routes(collection: Collection) -> APIRouter:
     """The calls of one noun."""
     router = APIRouter(tags=[f"{collection.noun}s"])
+    add_routes(router, collection)
+    return router
+
+
+def add_routes(router: APIRouter, collection: Collection, *, with_show: bool = True) -> None:
+    """Add the calls of one noun, without its ``show`` when there is another."""
 
     async def list_all(
         api: BusOf, caller: CallerOf, limit: Limit = PAGE_MAX, after: After = None
@@ -114,7 +120,6 @@ def routes(collection: Collection, *, with_show: bool = True) -> APIRouter:
     if with_show:
         router.add_api_route(one, show, methods=["GET"], summary=f"Show a {noun}")
     router.add_api_route(one, put, methods=["PUT"], summary=f"Change a {noun}", openapi_extra=_BODY)
-    return router
 
 
 _BODY = {
