@@ -47,6 +47,7 @@ def demonstrate(screen: Screen, country: Country) -> int:
         answers.show_network_again(screen, country)
         answers.show_database(screen, bus)
         answers.show_http_service(screen, bus)
+        answers.show_rejection(screen, bus)
         answers.show_mailbox(screen, country, bus)
         answers.show_same_message_twice(screen, country, papers)
         refusals.show_no_grant(screen)
@@ -61,10 +62,16 @@ def demonstrate(screen: Screen, country: Country) -> int:
     return screen.total()
 
 
-def _end(number: int, frame: FrameType | None) -> None:
+def _end_on_signals(*, is_the_way: bool) -> None:
+    """End in order when told to; exit 0 where being told to is how it ends."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for one in _ENDING:
+            signal.signal(one, signal.SIG_IGN)  # once is enough; nothing disturbs the cleaning up
+        sys.exit(0 if is_the_way else 128 + number)
+
     for one in _ENDING:
-        signal.signal(one, signal.SIG_IGN)  # once is enough; the cleaning up is not disturbed
-    sys.exit(128 + number)
+        signal.signal(one, end)
 
 
 def _run(folder: Path, port: int, *, keep_running: bool) -> int:
@@ -86,8 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, help=f"of the bus (--serve: {PORT}; demo: a free one)")
     given = parser.parse_args(arguments)
     port = given.port or (PORT if given.serve else free_port())
-    for one in _ENDING:
-        signal.signal(one, _end)
+    _end_on_signals(is_the_way=given.serve)
     try:
         if not is_free(port):
             raise FolderForeign(
@@ -97,9 +103,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(given.dir or Path.cwd(), port, keep_running=given.serve)
         with tempfile.TemporaryDirectory(prefix="sealway-demo-") as folder:
             return _run(Path(folder), port, keep_running=False)
-    except _Stopped:
-        print("serve: stopped")
-        return 0
     except FolderForeign as error:
         print(f"demo: {error}", file=sys.stderr)
         return USAGE

@@ -10,7 +10,7 @@ from demonstration.commands import post
 from demonstration.country import BENEFITS, CIVIL_REGISTRY, STATISTICS, TERRITORIES, Country
 from demonstration.screen import Screen, Step, shorten
 
-from sealway import Client, ProofFailed
+from sealway import Client, ProofFailed, Rejected
 
 FRAME_TYPE = "application/vnd.sealway.message"
 ANSWER_S = 15
@@ -73,6 +73,23 @@ def show_http_service(screen: Screen, bus: Client) -> None:
             answer.exchange.receipt.index < answer.receipt.index,
             "the question lies before its answer in the log",
         )
+
+
+def show_rejection(screen: Screen, bus: Client) -> None:
+    """The provider's no: an answer like another, signed and in the log."""
+    with screen.step("Rejected by the provider: nobody has this code") as step:
+        question = {"person_code": "10000000000"}
+        _show_question(step, BENEFITS, CIVIL_REGISTRY, "person-status", "child-benefit", question)
+        began_s = time.perf_counter()
+        try:
+            answer = bus.ask(CIVIL_REGISTRY, "person-status", question, purpose="child-benefit")
+        except Rejected as no:
+            step.back(f"rejected, {no}", time.perf_counter() - began_s)
+            step.check(no.code == "no-data", "the registry's own no, signed and verified", no.code)
+            state = no.exchange.state().state if no.exchange else "unknown"
+            step.check(state == "rejected", "the exchange is over", state)
+        else:
+            step.check(False, "rejected with no-data", answer.json)
 
 
 def show_mailbox(screen: Screen, country: Country, bus: Client) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from demonstration.answers import mailbox_of
 from demonstration.commands import headers_of, post
@@ -19,6 +20,7 @@ BACK_S = 25
 
 def show_outage(screen: Screen, country: Country, bus: Client, scratch: Path) -> str | None:
     """The register is away; the question lives on and is answered. Gives the message's id."""
+    message_id = None
     with screen.step("The provider is down and comes back; the question lives on") as step:
         country.processes.stop("register")
         step.note("the territories register is stopped")
@@ -31,6 +33,7 @@ def show_outage(screen: Screen, country: Country, bus: Client, scratch: Path) ->
         headers["Prefer"] = f"wait={WAIT_S}"
         step.out(f"{BENEFITS} asks {TERRITORIES} country, Prefer: wait={WAIT_S}")
         reply = post(f"{country.url}/v1/messages", question.read_bytes(), headers)
+        message_id = reply.json.get("id")
         attempt = reply.json.get("last_attempt", {})
         again_s = _seconds(attempt.get("at"), attempt.get("next_at"))
         step.back(
@@ -50,8 +53,7 @@ def show_outage(screen: Screen, country: Country, bus: Client, scratch: Path) ->
         answer = bus.exchange(reply.json["id"]).answer(wait_s=BACK_S)
         step.back(f"{answer.json['name']}, {answer.json['alpha_3']}", time.perf_counter() - began_s)
         step.check(answer.json["alpha_3"] == "ISL", "a later attempt found it", answer.json)
-        return str(reply.json["id"])
-    return None
+    return message_id
 
 
 def show_timeline(screen: Screen, bus: Client, message_id: str | None) -> None:
@@ -60,12 +62,9 @@ def show_timeline(screen: Screen, bus: Client, message_id: str | None) -> None:
         assert message_id is not None, "there is no message to look at"
         step.out(f"sealway message show {message_id}")
         state = bus.exchange(message_id).state()
-        codes = []
         first = state.timeline[0].get("at")
-        for line in state.timeline:
-            codes.append(line["code"])
-            attempt = f"  (attempt {line['attempt']})" if "attempt" in line else ""
-            step.note(f"+{_seconds(first, line.get('at')):5.2f} s  {line['code']}{attempt}")
+        step.back("\n".join(_line(first, line) for line in state.timeline))
+        codes = [line["code"] for line in state.timeline]
         step.check(codes[:1] == ["accepted"], "it begins with the acceptance", codes)
         step.check("provider-unreachable" in codes, "it names the attempts that failed", codes)
         step.check(
@@ -84,6 +83,11 @@ def show_mailbox_state(screen: Screen, country: Country) -> None:
             "nothing waits, nothing is held, nothing was given up",
             box,
         )
+
+
+def _line(first: str | None, line: dict[str, Any]) -> str:
+    attempt = f"  (attempt {line['attempt']})" if "attempt" in line else ""
+    return f"+{_seconds(first, line.get('at')):.2f} s  {line['code']}{attempt}"
 
 
 def _seconds(begin: str | None, end: str | None) -> float:

@@ -125,7 +125,7 @@ class Screen:
         room = self._width - INDENT - (TIME_ROOM if took_s is not None else 0)
         rows = [row for line in text.splitlines() for row in _wrapped(line, room)]
         for number, row in enumerate(rows):
-            sign = self.styled(mark if number == 0 else " ", style)
+            sign = self.styled(mark, style) if number == 0 and mark.strip() else " "
             line = f"{sign} {self.styled(row, style if style in ('dim', 'bad') else '')}"
             if took_s is not None and number == len(rows) - 1:
                 took = _took(took_s)
