@@ -33,7 +33,7 @@ def show_outage(screen: Screen, country: Country, bus: Client, scratch: Path) ->
         headers["Prefer"] = f"wait={WAIT_S}"
         step.out(f"{BENEFITS} asks {TERRITORIES} country, Prefer: wait={WAIT_S}")
         reply = post(f"{country.url}/v1/messages", question.read_bytes(), headers)
-        message_id = reply.json.get("id")
+        message_id = str(reply.json["id"])
         attempt = reply.json.get("last_attempt", {})
         again_s = _seconds(attempt.get("at"), attempt.get("next_at"))
         step.back(

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -64,6 +65,9 @@ def test_killed_it_takes_its_processes_along(tmp_path: Path) -> None:
     assert left_running(tmp_path) == []
 
 
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("curl", "openssl", "jq", "basenc"))), reason="needs them"
+)
 def test_what_serve_prints_works_when_pasted_and_the_folder_serves_again(tmp_path: Path) -> None:
     port = free_port()
     words = ("--serve", "--dir", str(tmp_path), "--port", str(port))
