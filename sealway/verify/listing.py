@@ -80,11 +80,14 @@ class Listing:
             raise ProofInvalid("The record of a log gives it another name or key.")
         if known is not None and known.closed is not None:
             raise ProofInvalid("A log that was closed is opened again.")
-        listed = self.logs.setdefault(n, ListedLog(n, origin, verifier))
-        if state == "closed":
+        if state == "open":
+            self.logs.setdefault(n, ListedLog(n, origin, verifier))
+        elif known is None:
+            raise ProofInvalid("A log is closed that was never opened.")
+        else:
             size, root = _size_and_root(after)
-            listed.closed = Anchor(size, root, index, leaf.reg)
-            self._grow(listed, listed.closed)
+            known.closed = Anchor(size, root, index, leaf.reg)
+            self._grow(known, known.closed)
 
     # --- heads records ------------------------------------------------------------------------
 

@@ -17,21 +17,19 @@ from sealway.verify.findings import Code, Findings
 from sealway.verify.leaves import in_tiles, stored_leaves
 from sealway.verify.listing import ListedLog
 from sealway.verify.pairing import Asked, Pairing
+from sealway.verify.receipts import Tile, check_receipt, tile_at
 from sealway.verify.record_rows import RecordReader
 from sealway.verify.row_cursor import RowCursor, fetch_messages
 from sealway.verify.scan import ScannedLog, Step
 from sealway.verify.standing import Standing
-from sealway.verify.tree import Levels, path
 from signing.errors import ProofInvalid
 from signing.log.leaf import TRAFFIC_KINDS, Leaf, parse_leaf
-from signing.log.merkle import leaf_hash, verify_inclusion
-from signing.log.tiles import TILE_WIDTH
 from signing.manifest import KINDS
-from signing.receipts import encode_receipt, verify_message_receipt
 
 REFUSALS_KEPT_MS: Final = 90 * 86_400_000  # log.md: a refused envelope is kept 90 days
 _PLAIN: Final = (bytes, int, bytes, bytes, int)
 _REFUSAL_COLUMNS: Final = 6
+_ALTERED: Final = "The leaf is not the one that its message was accepted with."
 _SUSPECTS_MAX: Final = 10_000
 
 
@@ -44,18 +42,6 @@ class Counts:
     records: int = 0
     receipts: int = 0
     envelopes: int = 0
-
-
-@dataclass(slots=True)
-class _Tile:
-    """256 leaves at hand, with what proves each of them."""
-
-    first: int
-    hashes: list[bytes]
-    levels: Levels
-    covered: int
-    above: list[bytes]
-    sampled: bool = False
 
 
 @dataclass(slots=True)
@@ -97,7 +83,7 @@ class TrafficLog:
             end = first + len(leaves)
             rows = self._messages(places.take(first, end))
             others = self._others(refusals.take(first, end), records.take(first, end))
-            tile = self._tile(first, leaves)
+            tile = tile_at(first, leaves, self.scanned)
             for offset, raw in enumerate(leaves):
                 index = first + offset
                 leaf = self._parse(raw, index, bounds)
@@ -128,15 +114,6 @@ class TrafficLog:
         self._unclaimed([index for index in refusals if index in records])
         return {**refusals, **records}
 
-    def _tile(self, first: int, leaves: list[bytes]) -> _Tile:
-        hashes = [leaf_hash(leaf) for leaf in leaves]
-        proofs = self.scanned.proofs
-        if proofs is None or first >= proofs.size:
-            return _Tile(first, hashes, [], 0, [])
-        number = first // TILE_WIDTH
-        levels, covered = proofs.inside(number, hashes)
-        return _Tile(first, hashes, levels, covered, proofs.above(number))
-
     def _unclaimed(self, indexes: list[int]) -> None:
         for index in indexes:
             text = "A row stands for a leaf of another kind, or for none."
@@ -164,7 +141,7 @@ class TrafficLog:
         return leaf
 
     def _leaf(
-        self, leaf: Leaf, tile: _Tile, index: int, message: Row | None, other: Row | None
+        self, leaf: Leaf, tile: Tile, index: int, message: Row | None, other: Row | None
     ) -> None:
         if leaf.k in KINDS:
             if message is None:
@@ -191,7 +168,7 @@ class TrafficLog:
             text = "The record is about another exchange than its leaf."
             self._add(Code.RECORD_DIFFERS, text, index)
 
-    def _message(self, leaf: Leaf, tile: _Tile, index: int, row: Row | None) -> None:
+    def _message(self, leaf: Leaf, tile: Tile, index: int, row: Row | None) -> None:
         hash_ = tile.hashes[index - tile.first]
         directory = self.directories.at(self._last_reg)
         grant = self.standing.check(leaf, directory, self.shard, index)
@@ -208,14 +185,19 @@ class TrafficLog:
         self.counts.messages += 1
         self._check_row(leaf, hash_, row, index)
         opened = self._open(leaf, row, index, directory, asked, grant)
-        self._receipt(leaf, tile, index, row[3], opened)
+        try:
+            self.counts.receipts += check_receipt(
+                leaf, row[3], index, tile, self.scanned.note, opened, self.listed.verifier
+            )
+        except ProofInvalid as error:
+            self._add(Code.RECEIPT_INVALID, error.detail, index)
 
     def _check_row(self, leaf: Leaf, hash_: bytes, row: Row, index: int) -> None:
         _, sender, _, row_hash, accepted_at = row[:5]
         if row_hash != hash_ and len(self._suspects) < _SUSPECTS_MAX:
             self._suspects.append((index, hash_, row_hash))
         elif row_hash != hash_:
-            self._add(Code.LEAF_ALTERED, "The leaf is not its message's.", index)
+            self._add(Code.LEAF_ALTERED, _ALTERED, index)
         if accepted_at != leaf.ts_ms or self.systems.get(sender) != leaf.sender:
             self._add(Code.STORY_DIFFERS, "The row has another sender or time.", index)
 
@@ -258,33 +240,6 @@ class TrafficLog:
                 self.counts.envelopes += 1
                 self.envelopes.check_refusal(sealed, opened, leaf)
 
-    # --- receipts -----------------------------------------------------------------------------
-
-    def _receipt(
-        self, leaf: Leaf, tile: _Tile, index: int, hash_: bytes, opened: OpenedEnvelope | None
-    ) -> None:
-        """Make the message's receipt and verify it; the checkpoint's signature was checked once.
-
-        Of each tile the first goes all the way: its text is made, parsed, and verified with the
-        checkpoint's signature, as its holder would.
-        """
-        offset = index - tile.first
-        note = self.scanned.note
-        if offset >= tile.covered or note is None:
-            return
-        checkpoint = note.checkpoint
-        proof = path(tile.levels, offset, tile.covered, tile.above)
-        try:
-            verify_inclusion(hash_, index, checkpoint.size, proof, checkpoint.root)
-            if opened is not None and not tile.sampled:
-                tile.sampled = True
-                text = encode_receipt(leaf.raw, opened.salt, index, tuple(proof), note.text)
-                verify_message_receipt(text, opened.envelope, self.listed.verifier)
-        except ProofInvalid as error:
-            self._add(Code.RECEIPT_INVALID, error.detail, index)
-            return
-        self.counts.receipts += 1
-
     # --- the end ------------------------------------------------------------------------------
 
     def _check_end(self) -> None:
@@ -294,7 +249,7 @@ class TrafficLog:
                 text = "The leaf of this place's message stands elsewhere in the log."
                 self._add(Code.LEAF_MOVED, text, index)
             else:
-                self._add(Code.LEAF_ALTERED, "The leaf is not its message's.", index)
+                self._add(Code.LEAF_ALTERED, _ALTERED, index)
         head, scanned = self.scanned.head, self.scanned
         if scanned.size == head.size and head.last_ts_ms != self._last_ts_ms:
             text = "The log's row names another time for its last leaf."
