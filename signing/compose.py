@@ -7,9 +7,10 @@ random salt and id.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from signing.envelope import message_digest, seal
+from signing.envelope import VerifiedEnvelope, decode_envelope, message_digest, seal
 from signing.identifiers import Code, Fingerprint, MessageId, SystemId, new_message_id
-from signing.keys import Signer
+from signing.jws import verify_jws
+from signing.keys import KeyResolver, Signer
 from signing.manifest import About, Digest, Kind, Manifest, PartSpec, encode_manifest
 from signing.message import Parts, encode_frame, new_salt, part_commitment
 
@@ -49,6 +50,20 @@ def compose(
     envelope = seal(payload, signer, manifest.created_ms // 1000)
     data = tuple(part.data for part in parts)
     return Composed(envelope, Parts(salt, data), manifest, message_digest(payload))
+
+
+def verify_composed(composed: Composed, resolver: KeyResolver) -> VerifiedEnvelope:
+    """What we have just sealed, its signature checked like anybody's; nothing is parsed again.
+
+    Raises:
+        CertificateUnknown, AlgorithmNotAllowed, SignatureInvalid: the key and its certificate
+            don't belong together, or the certificate isn't registered.
+    """
+    envelope = decode_envelope(composed.envelope)
+    certificate = verify_jws(envelope, resolver)
+    return VerifiedEnvelope(
+        composed.envelope, composed.manifest, composed.digest, certificate, envelope.iat_s
+    )
 
 
 def _spec(part: PartIn, salt: bytes) -> PartSpec:

@@ -5,7 +5,6 @@ whether a message was accepted before is asked when something speaks against it,
 itself: the answer is the same and the hot path reads nothing.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -102,19 +101,26 @@ class Acceptance:
         directory = self._w.directory.current
         return await self._arrive(verify_envelope(raw, directory))
 
-    async def accept(self, envelope: VerifiedEnvelope, parts: Parts) -> Accepted:
+    async def accept(
+        self, envelope: VerifiedEnvelope, parts: Parts, *, checked_at: int | None = None
+    ) -> Accepted:
         """Take responsibility for one message, or refuse it.
 
         The message, its leaf and its delivery commit together; the bus is touched later, by the
         relay. A crash can repeat a delivery and cannot lose one. Sending the same message again
         answers its first acceptance.
 
+        ``checked_at``: the directory version under which the caller, who made these parts itself,
+        has just checked them; they are checked again if another is in force.
+
         Raises:
             Refused: with the error of the check that refused it.
             SealwayError: the log can't be written now; send the same bytes again.
         """
         arrival = await self._arrive(envelope)
-        return arrival if isinstance(arrival, Accepted) else await self.take(arrival, parts)
+        if isinstance(arrival, Accepted):
+            return arrival
+        return await self.take(arrival, parts, checked_at=checked_at)
 
     async def _arrive(self, envelope: VerifiedEnvelope) -> Arrival | Accepted:
         w = self._w
@@ -139,21 +145,23 @@ class Acceptance:
         if about is not None:
             arrival.request = await self._w.requests.find(about.id)
 
-    async def take(self, arrival: Arrival, parts: Parts) -> Accepted:
-        """Accept an arrival with its parts; raises as `accept` does."""
+    async def take(
+        self, arrival: Arrival, parts: Parts, *, checked_at: int | None = None
+    ) -> Accepted:
+        """Accept an arrival with its parts; raises as `accept` does.
+
+        A caller that is cancelled while it waits cancels nothing: the committer goes on.
+        """
         w = self._w
         try:
-            check_commitments(arrival, parts)
-            check_payload(arrival, parts, w.validators)
-            entry = message_entry(arrival, parts, w.epochs)
-            until = answer_by_ms(arrival, arrival.right) if arrival.right else 0
-            outcome = await asyncio.shield(
-                w.committer.submit(
-                    entry,
-                    arrival.directory.version,
-                    lambda: self._recheck(arrival, parts),
-                    Taken(arrival, parts, until),
-                )
+            if checked_at != arrival.directory.version:
+                check_commitments(arrival, parts)
+                check_payload(arrival, parts, w.validators)
+            outcome = await w.committer.submit(
+                message_entry(arrival, parts, w.epochs),
+                arrival.directory.version,
+                lambda: self._recheck(arrival, parts),
+                Taken(arrival, parts, answer_by_ms(arrival, arrival.right) if arrival.right else 0),
             )
         except SealwayError as error:
             if error.code in TROUBLE:

@@ -5,6 +5,7 @@ its envelope first, so only that much of it is read before the checks.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -278,14 +279,21 @@ class _Head:
 async def _read_head(receive: Receive, within_s: float) -> _Head:
     """The beginning of a frame: at least its whole envelope, or all there is."""
     head = _Head(bytearray(), True)
+    await _read_on(receive, head, within_s, lambda: _head_bytes(head.data))
+    return head
+
+
+async def _read_on(
+    receive: Receive, head: _Head, within_s: float, wanted: Callable[[], int]
+) -> None:
+    """Read until ``wanted()`` bytes are there, or all there is. Raises ClientTooSlow."""
     try:
         async with asyncio.timeout(within_s):
-            while head.more and len(head.data) < _head_bytes(head.data):
+            while head.more and len(head.data) < wanted():
                 chunk, head.more = await read_chunk(receive)
                 head.data += chunk
     except TimeoutError as error:
-        raise ClientTooSlow("The envelope did not arrive in time.") from error
-    return head
+        raise ClientTooSlow("The body did not arrive in time.") from error
 
 
 def _head_bytes(data: bytearray) -> int:
@@ -297,13 +305,8 @@ def _head_bytes(data: bytearray) -> int:
 
 async def _read_rest(receive: Receive, head: _Head, most: int, within_s: float) -> bytes:
     """The rest of a frame, whose length the manifest says."""
-    try:
-        async with asyncio.timeout(within_s):
-            while head.more and len(head.data) <= most:
-                chunk, head.more = await read_chunk(receive)
-                head.data += chunk
-    except TimeoutError as error:
-        raise ClientTooSlow("The body did not arrive in time.") from error
+    if head.more:
+        await _read_on(receive, head, within_s, lambda: most + 1)
     if len(head.data) > most:
         raise BodyTooLarge(f"The frame is longer than the {most} bytes its manifest promises.")
     return bytes(head.data)

@@ -6,9 +6,7 @@ from typing import Final
 
 from adapters.base import Answer, Reject
 from exchange.delivery.jobs import Job
-from registry.directory import Directory
 from signing.compose import Composed, PartIn, answer_draft, compose
-from signing.envelope import VerifiedEnvelope, verify_envelope
 from signing.errors import IdentifierInvalid, SealwayError
 from signing.identifiers import Code, Fingerprint, SystemId, parse_code
 from signing.keys import Signer
@@ -63,8 +61,3 @@ def _context(reject: Reject) -> list[PartIn]:
         return []
     text = json.dumps({"text": reject.text}, ensure_ascii=False).encode()
     return [PartIn(text, "context")]
-
-
-def verified(composed: Composed, directory: Directory) -> VerifiedEnvelope:
-    """Our own envelope, verified like anybody's. Raises SealwayError."""
-    return verify_envelope(composed.envelope, directory)

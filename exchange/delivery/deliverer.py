@@ -17,7 +17,7 @@ from exchange.acceptance.accept import Acceptance, Refused
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.record import Recorder
 from exchange.bus.port import Carried, Dispatch, MessageBus, Subscription, Topic
-from exchange.delivery.answers import HostedKeys, KeyNotHosted, compose_answer, verified
+from exchange.delivery.answers import HostedKeys, KeyNotHosted, compose_answer
 from exchange.delivery.jobs import Job
 from exchange.delivery.slots import Slots
 from exchange.delivery.statements import dead_entry
@@ -25,9 +25,11 @@ from exchange.ledger.group_commit import GroupCommitter
 from exchange.ledger.log_writer import Clock
 from exchange.storage.port import Store
 from exchange.storage.rows import Park, StepRow
+from registry.directory import Directory
 from registry.services import Service
 from schemas.catalogue import Validators
 from schemas.errors import PayloadInvalid
+from signing.compose import verify_composed
 from signing.errors import SealwayError
 from signing.identifiers import SystemId
 
@@ -172,8 +174,9 @@ class Deliverer:
         holding = asyncio.get_running_loop().call_later(times.hold_s, self._hold_under_lease, job)
         try:
             result = await self._ask(job, service)
-            self._check(result, service)
-            await self._accept(job, result, service)
+            directory = self._t.directory.current
+            self._check(result, service, directory)
+            await self._accept(job, result, service, directory)
         except AttemptFailed as failed:
             await self._failed(job, service, failed)
         except KeyNotHosted as error:
@@ -230,11 +233,11 @@ class Deliverer:
         except TimeoutError as error:
             raise ProviderTimeout("No answer within the service's time.") from error
 
-    def _check(self, result: Answer | Reject, service: Service) -> None:
+    def _check(self, result: Answer | Reject, service: Service, directory: Directory) -> None:
         """Check an answer before it is signed: we sign nothing that we'd refuse."""
         if isinstance(result, Reject):
             return
-        schema = self._t.directory.current.schema(service.response_schema)
+        schema = directory.schema(service.response_schema)
         if result.type != "application/json" or schema is None:
             raise ProviderMisbehaved("The answer isn't of the type that its schema describes.")
         try:
@@ -242,13 +245,15 @@ class Deliverer:
         except PayloadInvalid as error:
             raise ProviderMisbehaved(f"The answer breaks its schema: {error.detail}") from error
 
-    async def _accept(self, job: Job, result: Answer | Reject, service: Service) -> None:
+    async def _accept(
+        self, job: Job, result: Answer | Reject, service: Service, directory: Directory
+    ) -> None:
         signer = self._t.hosted.signer(service.system)
         schema = None if isinstance(result, Reject) else service.response_schema
         composed = compose_answer(job, result, signer, self._t.clock(), schema)
-        envelope = verified(composed, self._t.directory.current)
+        envelope = verify_composed(composed, directory)
         try:
-            await self._t.acceptance.accept(envelope, composed.parts)
+            await self._t.acceptance.accept(envelope, composed.parts, checked_at=directory.version)
         except Refused as refused:
             if refused.error.code not in OVER:
                 raise refused.error from refused

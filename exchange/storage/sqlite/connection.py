@@ -113,13 +113,15 @@ class WriterThread:
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do one piece of work in a transaction of its own and wait for its commit.
 
+        Cancelling the caller doesn't cancel the work.
+
         Raises:
             StorageUnavailable: the database refused; nothing was written.
         """
         assert self._loop is not None, "not started"
         future: asyncio.Future[object] = self._loop.create_future()
         self._jobs.put((work, future))
-        return cast(T, await asyncio.shield(future))
+        return cast(T, await future)
 
     async def stop(self) -> None:
         """Finish what was asked, fold the WAL back, close."""
