@@ -1,22 +1,20 @@
 """The FastAPI application: every resource but the three calls on the path of a message.
 
-Owns its making, its errors, and the OpenAPI document of the whole API. Nothing is loaded from
-elsewhere: FastAPI's own documentation pages are off.
+Owns its making and its errors. Nothing is loaded from elsewhere: FastAPI's own documentation pages
+are off.
 """
 
 import re
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 
 from exchange.acceptance.accept import Refused
 from exchange.api.asgi import ClientGone, raw_path
-from exchange.api.bodies import Body, invalid
+from exchange.api.bodies import invalid
 from exchange.api.context import Api
 from exchange.api.errors import MethodNotAllowed, NotFound
-from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmBody, LeaseBody
+from exchange.api.openapi import openapi_document
 from exchange.api.replies import problem_reply
 from exchange.api.resources import (
     certificates,
@@ -35,7 +33,6 @@ from exchange.api.resources import (
 )
 from exchange.api.resources.asked import TOLD, TRACE_ID, respond
 from signing.errors import SealwayError
-from signing.message import DELIVERY_TYPE, FRAME_TYPE
 
 _ROUTERS = (
     messages.router,
@@ -73,7 +70,7 @@ def rest_app(api: Api) -> FastAPI:
     app.add_exception_handler(Refused, _problem)
     app.add_exception_handler(ClientGone, _nobody)
     app.add_exception_handler(Exception, _unexpected)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
     return app
 
 
@@ -114,45 +111,3 @@ def _allowed(request: Request) -> str:
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return await _problem(request, invalid(list(error.errors())))
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        document["paths"] |= _hot_paths()
-        app.openapi_schema = document
-    return app.openapi_schema
-
-
-def _hot_paths() -> dict[str, Any]:
-    """The calls that are plain ASGI routes beside FastAPI."""
-    bodies: dict[str, type[Body]] = {LEASE_PATH: LeaseBody, CONFIRM_PATH: ConfirmBody}
-    summaries = {LEASE_PATH: "Lease from your mailbox", CONFIRM_PATH: "Confirm leases"}
-    paths: dict[str, Any] = {
-        path: _post(
-            summaries[path], "mailbox", {"application/json": {"schema": model.model_json_schema()}}
-        )
-        for path, model in bodies.items()
-    }
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    send = _post("Send a message", "messages", {FRAME_TYPE: binary, "application/json": {}})
-    send["post"]["parameters"] = [
-        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
-        for name in ("Prefer", "Sealway-Envelope", "Sealway-Salt")
-    ]
-    send["post"]["responses"] |= {
-        "200": {"description": "The provider's answer", "content": {DELIVERY_TYPE: binary}},
-        "202": {"description": "Accepted; the receipt"},
-    }
-    return {**paths, "/v1/messages": send}
-
-
-def _post(summary: str, tag: str, content: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "post": {
-            "summary": summary,
-            "tags": [tag],
-            "requestBody": {"required": True, "content": content},
-            "responses": {"200": {"description": "Done"}},
-        }
-    }

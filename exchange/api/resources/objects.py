@@ -109,7 +109,7 @@ def add_routes(router: APIRouter, collection: Collection, *, with_show: bool = T
         if expected is None and api.directory.current.get(collection.noun, key) is not None:
             raise PreconditionRequired("Send the ETag of the object that you saw in If-Match.")
         members = await _members(api, headers, request)
-        change = Change(collection.noun, members, key, expected)
+        change = Change(collection.noun, members, key, expected, new=expected is None)
         return respond(await put_in_force(api, collection, change))
 
     noun, one = collection.noun, f"{collection.path}/{{key:path}}"

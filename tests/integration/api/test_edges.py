@@ -156,3 +156,9 @@ async def test_the_page_and_the_openapi_document_list_the_same_calls(edge: Edge)
     listed = {(call.method, call.path) for _, calls in CALLS for call in calls}
     assert listed == described
     assert document["openapi"].startswith("3.1")
+    refused = [
+        call["responses"]["default"]["content"].keys()
+        for calls in document["paths"].values()
+        for call in calls.values()
+    ]
+    assert all(one == {"application/problem+json"} for one in refused)

@@ -1,0 +1,89 @@
+"""``/openapi.json``: the whole API for machines, the plain ASGI calls included.
+
+Owns what FastAPI can't know: the calls beside it, and that every refusal is one kind of document.
+"""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from exchange.api.bodies import Body
+from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmBody, LeaseBody
+from exchange.api.messages import PATH as MESSAGES_PATH
+from exchange.api.problems import MEDIA_TYPE, PROBLEMS
+from signing.message import DELIVERY_TYPE, FRAME_TYPE
+
+_TEXT: Final = {"type": "string"}
+PROBLEM: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "RFC 9457; each code has a page at its type.",
+    "required": ["type", "title", "status", "code", "retryable", "detail", "remedy"],
+    "properties": {
+        "type": {**_TEXT, "format": "uri"},
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "code": {**_TEXT, "enum": sorted(PROBLEMS)},
+        "retryable": {"type": "boolean"},
+        "detail": _TEXT,
+        "remedy": _TEXT,
+        "instance": _TEXT,
+        "trace_id": _TEXT,
+        "refusal": {
+            "type": "object",
+            "properties": {"log": _TEXT, "index": {"type": "integer"}},
+        },
+    },
+}
+_REFUSED: Final = {
+    "description": "Refused",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    """The document, made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        document["paths"] |= _hot_paths()
+        document.setdefault("components", {})["schemas"] = {"Problem": PROBLEM}
+        for calls in document["paths"].values():
+            for call in calls.values():
+                call["responses"].pop("422", None)
+                call["responses"]["default"] = _REFUSED
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _hot_paths() -> dict[str, Any]:
+    """The calls that are plain ASGI routes beside FastAPI."""
+    bodies: dict[str, type[Body]] = {LEASE_PATH: LeaseBody, CONFIRM_PATH: ConfirmBody}
+    summaries = {LEASE_PATH: "Lease from your mailbox", CONFIRM_PATH: "Confirm leases"}
+    paths: dict[str, Any] = {
+        path: _post(
+            summaries[path], "mailbox", {"application/json": {"schema": model.model_json_schema()}}
+        )
+        for path, model in bodies.items()
+    }
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    send = _post("Send a message", "messages", {FRAME_TYPE: binary, "application/json": {}})
+    send["post"]["parameters"] = [
+        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
+        for name in ("Prefer", "Sealway-Envelope", "Sealway-Salt")
+    ]
+    send["post"]["responses"] |= {
+        "200": {"description": "The provider's answer", "content": {DELIVERY_TYPE: binary}},
+        "202": {"description": "Accepted; the receipt"},
+    }
+    return {**paths, MESSAGES_PATH: send}
+
+
+def _post(summary: str, tag: str, content: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "post": {
+            "summary": summary,
+            "tags": [tag],
+            "requestBody": {"required": True, "content": content},
+            "responses": {"200": {"description": "Done"}},
+        }
+    }
