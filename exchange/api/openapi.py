@@ -12,6 +12,7 @@ from exchange.api.bodies import Body
 from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmBody, LeaseBody
 from exchange.api.messages import PATH as MESSAGES_PATH
 from exchange.api.problems import MEDIA_TYPE, PROBLEMS
+from exchange.api.resources.changes import ChangeBody
 from signing.message import DELIVERY_TYPE, FRAME_TYPE
 
 _TEXT: Final = {"type": "string"}
@@ -46,7 +47,10 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
         document["paths"] |= _hot_paths()
-        document.setdefault("components", {})["schemas"] = {"Problem": PROBLEM}
+        document.setdefault("components", {})["schemas"] = {
+            "ChangeBody": ChangeBody.model_json_schema(),
+            "Problem": PROBLEM,
+        }
         for calls in document["paths"].values():
             for call in calls.values():
                 call["responses"].pop("422", None)

@@ -1,9 +1,8 @@
 """``POST /v1/changes``: a set of registry changes, all or none, in one transaction on log 0."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
 
 from exchange.api.bodies import Body, read_model
 from exchange.api.errors import RequestInvalid
@@ -27,7 +26,14 @@ class ChangeBody(Body):
 class ChangesBody(Body):
     """A set of changes; each sees the ones before it."""
 
-    changes: Annotated[list[ChangeBody], Field()]
+    changes: list[ChangeBody]
+
+
+def _described() -> dict[str, Any]:
+    """The body's schema; the part it refers to stands among the document's components."""
+    schema = ChangesBody.model_json_schema(ref_template="#/components/schemas/{model}")
+    del schema["$defs"]
+    return schema
 
 
 @router.post(
@@ -36,7 +42,7 @@ class ChangesBody(Body):
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": ChangesBody.model_json_schema()}},
+            "content": {"application/json": {"schema": _described()}},
         }
     },
 )

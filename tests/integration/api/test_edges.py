@@ -1,5 +1,6 @@
 """The edge as a whole: addresses, methods, health, pages, what leaves when something breaks."""
 
+import json
 import re
 from typing import Any
 
@@ -162,3 +163,6 @@ async def test_the_page_and_the_openapi_document_list_the_same_calls(edge: Edge)
         for call in calls.values()
     ]
     assert all(one == {"application/problem+json"} for one in refused)
+    named = set(re.findall(r'"#/([^"]+)"', json.dumps(document)))
+    known = {f"components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert named == known
