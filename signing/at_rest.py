@@ -6,7 +6,6 @@ last?. A wrapped key = u32be epoch ‖ AES-KW (RFC 3394). The leaf salt is wrapp
 envelope's key, so that erasing the one erases the other. Each key seals one thing, once.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from signing.errors import SigningError
 from signing.message import SALT_BYTES, Parts
+from signing.randomness import random_bytes
 
 KEY_BYTES = 32
 CHUNK_BYTES = 1_048_576
@@ -78,7 +78,7 @@ def seal_envelope(
     envelope: bytes, context: bytes, leaf_salt: bytes, epochs: EpochKeys
 ) -> SealedEnvelope:
     """Encrypt an envelope under a fresh key; ``context`` is the id's 16 bytes."""
-    key = os.urandom(KEY_BYTES)
+    key = random_bytes(KEY_BYTES)
     data = AESGCM(key).encrypt(_NONCE_0, envelope, _ENVELOPE_AAD + context)
     return SealedEnvelope(data, epochs.wrap(key), aes_key_wrap(key, leaf_salt))
 
@@ -103,7 +103,7 @@ class SealedContent:
 
 def seal_content(parts: Parts, context: bytes, epochs: EpochKeys) -> SealedContent:
     """Encrypt salt and parts under a fresh key; ``context`` is the id's 16 bytes."""
-    key = os.urandom(KEY_BYTES)
+    key = random_bytes(KEY_BYTES)
     plain = b"".join((parts.salt, *parts.data))
     cipher, aad = AESGCM(key), _CONTENT_AAD + context
     last = (len(plain) - 1) // CHUNK_BYTES

@@ -4,11 +4,11 @@ Owns the grammar only; whether a name is registered is for the registry. Two sys
 that differ only in case are the same place: compare ``fold`` of them.
 """
 
-import os
 import re
 from typing import NewType
 
 from signing.errors import IdentifierInvalid, MessageIdInvalid
+from signing.randomness import random_bytes
 
 MemberId = NewType("MemberId", str)
 SystemId = NewType("SystemId", str)
@@ -85,7 +85,7 @@ def parse_message_id(text: str) -> MessageId:
 
 def new_message_id(now_ms: int) -> MessageId:
     """A fresh UUIDv7 whose time is ``now_ms``; the rest is random."""
-    tail = int.from_bytes(os.urandom(10), "big")
+    tail = int.from_bytes(random_bytes(10), "big")
     rand_a, rand_b = (tail >> 62) & 0xFFF, tail & ((1 << 62) - 1)
     value = (now_ms << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b
     text = f"{value:032x}"

@@ -6,7 +6,6 @@ in bundles. Nothing may follow.
 """
 
 import hmac
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +15,7 @@ from signing.envelope import VerifiedEnvelope
 from signing.errors import CommitmentMismatch, FrameMalformed, PartMissing
 from signing.jws import ENVELOPE_BYTES_MAX
 from signing.manifest import PARTS_MAX, Manifest, PartSpec
+from signing.randomness import random_bytes
 
 FRAME_TYPE: Final = "application/vnd.sealway.message"
 DELIVERY_TYPE: Final = "application/vnd.sealway.delivery"
@@ -54,7 +54,7 @@ class Message:
 
 def new_salt() -> bytes:
     """A sender's salt for one message."""
-    return os.urandom(SALT_BYTES)
+    return random_bytes(SALT_BYTES)
 
 
 def part_key(salt: bytes, name: str) -> bytes:

@@ -4,13 +4,13 @@ Claims: ``iss aud iat exp jti htm htu``. Lives at most a minute, names one metho
 """
 
 import json
-import os
 from dataclasses import dataclass
 
 from signing.encoding import b64url_encode
 from signing.errors import SigningError, TokenInvalid
 from signing.jws import AUTH, Envelope, decode_jws, sign_jws, verify_jws
 from signing.keys import KeyResolver, KnownCertificate, Signer
+from signing.randomness import random_bytes
 from signing.strict_json import parse_json
 
 TOKEN_LIFE_S_MAX = 60  # long enough for a retry, short enough to be worthless when it leaks
@@ -43,7 +43,7 @@ def sign_token(call: Call, issuer: str, signer: Signer, now_s: int) -> str:
         "aud": call.bus,
         "iat": now_s,
         "exp": now_s + TOKEN_LIFE_S_MAX,
-        "jti": b64url_encode(os.urandom(16)),
+        "jti": b64url_encode(random_bytes(16)),
         "htm": call.method,
         "htu": call.url,
     }

@@ -5,7 +5,6 @@ are stored plain and for ever; others are sealed like envelopes, bound to their 
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +14,7 @@ from exchange.storage.rows import ConfirmDelivery, EndExchange, KillDelivery, Ob
 from signing.at_rest import EpochKeys, seal_envelope
 from signing.keys import Signer
 from signing.log.leaf import BARE_KINDS, LEAF_SALT_BYTES, NONCE_BYTES, commit_to
+from signing.randomness import random_bytes
 from signing.records import Record, sign_record
 
 BUS: Final = "bus"
@@ -74,7 +74,7 @@ class Recorder:
         """A record of log 0, plain; ``stored``: its object is kept as a row of the directory."""
         assert act.k in BARE_KINDS
         raw = self._sign(act, at_ms)
-        salt = os.urandom(LEAF_SALT_BYTES)
+        salt = random_bytes(LEAF_SALT_BYTES)
         row = None
         if stored:
             text = json.dumps(act.after, ensure_ascii=False, separators=(",", ":"))
@@ -94,7 +94,7 @@ class Recorder:
     ) -> RecordEntry:
         """A record of a shard, sealed under a key of its own with its leaf's nonce as context."""
         raw = self._sign(act, at_ms)
-        salt, nonce = os.urandom(LEAF_SALT_BYTES), os.urandom(NONCE_BYTES)
+        salt, nonce = random_bytes(LEAF_SALT_BYTES), random_bytes(NONCE_BYTES)
         sealed = seal_envelope(raw, nonce, salt, self._epochs)
         leaf = LeafDraft(
             act.k,

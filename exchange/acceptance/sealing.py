@@ -1,7 +1,5 @@
 """From a checked message to an entry of the ledger: sealed bytes, leaf, what it opens or ends."""
 
-import os
-
 from exchange.acceptance.arrival import Arrival
 from exchange.ledger.entries import LeafDraft, MessageEntry, RefusalEntry
 from exchange.storage.rows import (
@@ -18,6 +16,7 @@ from signing.envelope import VerifiedEnvelope
 from signing.identifiers import message_id_bytes
 from signing.log.leaf import LEAF_SALT_BYTES, commit_to
 from signing.message import Parts
+from signing.randomness import random_bytes
 
 _ENDS = {
     "response": ExchangeState.ANSWERED,
@@ -37,7 +36,7 @@ def message_entry(arrival: Arrival, parts: Parts, epochs: EpochKeys) -> MessageE
     envelope = arrival.envelope
     manifest = envelope.manifest
     id_ = message_id_bytes(manifest.id)
-    salt = os.urandom(LEAF_SALT_BYTES)
+    salt = random_bytes(LEAF_SALT_BYTES)
     sealed = seal_envelope(envelope.raw, id_, salt, epochs)
     content = seal_content(parts, id_, epochs)
     row = MessageRow(
@@ -115,7 +114,7 @@ def refusal_of(
     """A refusal's entry; ``known``: the service it names is registered."""
     manifest = envelope.manifest
     id_ = message_id_bytes(manifest.id)
-    salt = os.urandom(LEAF_SALT_BYTES)
+    salt = random_bytes(LEAF_SALT_BYTES)
     sealed = seal_envelope(envelope.raw, id_, salt, epochs)
     leaf = LeafDraft(
         "refusal",

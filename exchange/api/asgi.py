@@ -5,7 +5,6 @@ allocates little. Refuses to know any route. Invariant: no body is read beyond i
 """
 
 import asyncio
-import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 from exchange.api.context import Api
 from exchange.api.errors import BodyTooLarge, ClientTooSlow, RequestInvalid
 from exchange.api.replies import HeaderLine, Reply, problem_reply
+from signing.randomness import random_bytes
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
@@ -84,7 +84,7 @@ def trace_id_of(lines: Iterable[HeaderLine]) -> str:
             match = _TRACEPARENT.fullmatch(value)
             if match is not None and match[1] != _NO_TRACE:
                 return match[1].decode("ascii")
-    return os.urandom(16).hex()
+    return random_bytes(16).hex()
 
 
 def raw_path(scope: Scope) -> str:

@@ -6,13 +6,13 @@ verifier hashes the bytes it was given and never rebuilds them.
 
 import hmac
 import json
-import os
 from dataclasses import dataclass
 from typing import Any, NewType
 
 from signing.encoding import b64url_decode, b64url_encode
 from signing.errors import EncodingInvalid, JsonInvalid, ProofInvalid
 from signing.manifest import KINDS
+from signing.randomness import random_bytes
 from signing.strict_json import parse_json
 
 LeafSalt = NewType("LeafSalt", bytes)
@@ -51,7 +51,7 @@ class Leaf:
 
 def new_leaf_salt() -> bytes:
     """32 random bytes that keep a leaf's commitment from being guessed."""
-    return os.urandom(LEAF_SALT_BYTES)
+    return random_bytes(LEAF_SALT_BYTES)
 
 
 def commit_to(salt: bytes, act: bytes) -> str:
@@ -74,7 +74,7 @@ def encode_leaf(
     nonce: bytes | None = None,
 ) -> bytes:
     """A new leaf's bytes. Values are identifiers and digests of known alphabets: no escaping."""
-    nonce64 = b64url_encode(nonce or os.urandom(NONCE_BYTES))
+    nonce64 = b64url_encode(nonce or random_bytes(NONCE_BYTES))
     text = f'{{"v":1,"k":"{k}","n":"{nonce64}","ts":{ts_ms}'
     if sender is not None:
         text += f',"from":"{sender}"'
