@@ -84,11 +84,20 @@ def _answers(port: int, path: str) -> bool:
 
 def cpu_s(pid: int) -> float:
     """Seconds of CPU that a process has used, all threads; 0 where there is no /proc."""
+    return _cpu_s(Path(f"/proc/{pid}/stat"))
+
+
+def threads_cpu_s(pid: int) -> dict[int, float]:
+    """The same for each thread of a process, by its number."""
+    return {int(path.name): _cpu_s(path / "stat") for path in Path(f"/proc/{pid}/task").glob("*")}
+
+
+def _cpu_s(stat: Path) -> float:
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text("ascii")
+        text = stat.read_text("utf-8")
     except OSError:
         return 0.0
-    fields = stat.rpartition(")")[2].split()
+    fields = text.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
