@@ -102,6 +102,7 @@ async def serve(settings: Settings) -> None:
             bus=settings.bus,
             url=settings.public_url,
             logs={n: writer.head.size for n, writer in bus.api.writers.items()},
+            durability=await bus.store.durability(),
         )
         await DrainingServer(config, bus.api.waiting).serve()
     finally:
