@@ -159,9 +159,11 @@ class RunningBus:
             self._bus = await wiring.open_bus(self.settings)
 
     async def close(self) -> None:
-        """Stop it cleanly; harmless when it isn't open."""
+        """Stop it cleanly, the disk well again; harmless when it isn't open."""
         bus, self._bus = self._bus, None
         if bus is not None:
+            assert isinstance(bus.store, FaultyStore)
+            bus.store.failing, bus.store.before_commit = False, None
             await bus.close()
 
     async def restart(self) -> None:
