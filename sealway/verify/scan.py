@@ -90,7 +90,7 @@ def scan_log(
     _check_anchors(anchors, tree.size, tree.roots, shard, findings)
     good = note is not None and check_root(note, tree.size, tree.roots, shard, findings)
     if good and cut < tree.size:
-        text = f"The last {tree.size - cut} leaves are under no signed checkpoint yet."
+        text = f"Leaves from here on ({tree.size - cut}) are under no signed checkpoint yet."
         findings.add(Code.TAIL_UNSIGNED, text, shard, cut)
     proofs = Proofs(cut, tree.tile_roots, tree.cut_root) if good else None
     return ScannedLog(head, tree.size, note, proofs)

@@ -266,7 +266,7 @@ class TrafficLog:
             self.findings.add(Code.LOG_CLOSED, text, self.shard, closed.size)
         anchored = last.size if last else 0
         if closed is None and size > anchored:
-            text = f"The last {size - anchored} leaves are in no heads of log 0 yet: unanchored."
+            text = f"Leaves from here on ({size - anchored}) are in no heads of log 0 yet."
             self.findings.add(Code.TAIL_UNANCHORED, text, self.shard, anchored)
 
     def _add(self, code: Code, text: str, index: int) -> None:
