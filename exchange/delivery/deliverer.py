@@ -32,6 +32,7 @@ from schemas.errors import PayloadInvalid
 from signing.compose import verify_composed
 from signing.errors import SealwayError
 from signing.identifiers import SystemId
+from signing.keys import Signer
 
 log = structlog.get_logger()
 
@@ -134,11 +135,17 @@ class Deliverer:
             await self._deliver(job)
         except SealwayError as error:
             log.warning("delivery.postponed", code=error.code, attempt=job.attempt)
-            await self._postpone(job, None, job.misbehaved)
+            await self._give_back(job)
         except asyncio.CancelledError:
             raise
         except Exception as error:
             log.error("delivery.failed", error=type(error).__name__, attempt=job.attempt)
+            await self._give_back(job)
+
+    async def _give_back(self, job: Job) -> None:
+        """After an error of our own; what must not be repeated stays as its row says."""
+        service = self._service(job)
+        if service is None or service.repeat != "never":
             await self._postpone(job, None, job.misbehaved)
 
     async def _deliver(self, job: Job) -> None:
@@ -146,7 +153,7 @@ class Deliverer:
         if service is None or self._is_over(job):
             await self._postpone(job, None, job.misbehaved)
             return
-        if service.repeat == "never" and job.claimed and job.attempt > 1:
+        if service.repeat == "never" and job.interrupted:
             await self._kill(job, "outcome-unknown")
             return
         slot = self._slots.of(service)
@@ -168,43 +175,52 @@ class Deliverer:
         return expires is not None and expires <= self._t.clock()
 
     async def _attempt(self, job: Job, service: Service) -> None:
-        times = self._t.times
-        if service.repeat == "never":
-            await self._lease(job)
-        holding = asyncio.get_running_loop().call_later(times.hold_s, self._hold_under_lease, job)
+        if service.repeat == "never" and not await self._t.store.claim(self._lease(job, service)):
+            return  # a repeated record: somebody has begun this attempt
+        try:
+            await self._exchange(job, service)
+        except AttemptFailed as failed:
+            await self._failed(job, service, failed)
+
+    async def _exchange(self, job: Job, service: Service) -> None:
+        """Ask, check, sign, accept; from `hold_s` on under a lease."""
+        signer = self._signer(service)
+        loop = asyncio.get_running_loop()
+        holding = loop.call_later(self._t.times.hold_s, self._hold_under_lease, job, service)
         try:
             result = await self._ask(job, service)
             directory = self._t.directory.current
             self._check(result, service, directory)
-            await self._accept(job, result, service, directory)
-        except AttemptFailed as failed:
-            await self._failed(job, service, failed)
-        except KeyNotHosted as error:
-            log.error("delivery.no_key", system=job.manifest.to)
-            await self._failed(job, service, ProviderUnreachable(error.detail, maybe_sent=False))
+            await self._accept(job, result, service, directory, signer)
         finally:
             holding.cancel()
 
-    def _hold_under_lease(self, job: Job) -> None:
-        task = asyncio.create_task(self._lease(job))
+    def _signer(self, service: Service) -> Signer:
+        """Whom to sign as, asked before anything is sent."""
+        try:
+            return self._t.hosted.signer(service.system)
+        except KeyNotHosted as error:
+            log.error("delivery.no_key", system=service.system)
+            raise ProviderUnreachable(error.detail, maybe_sent=False) from error
+
+    def _hold_under_lease(self, job: Job, service: Service) -> None:
+        task = asyncio.create_task(self._park_leased(job, service))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _lease(self, job: Job) -> None:
-        """Write the attempt to its row: in flight, ours until the lease ends."""
-        until = self._t.clock() + self._t.times.claim_ms
-        await self._t.store.park(
-            [
-                Park(
-                    job.id,
-                    _recipient(job),
-                    until,
-                    job.attempt,
-                    job.misbehaved,
-                    self._t.owner,
-                    until,
-                )
-            ]
+    async def _park_leased(self, job: Job, service: Service) -> None:
+        try:
+            await self._t.store.park([self._lease(job, service)])
+        except SealwayError as error:
+            log.warning("delivery.row_not_written", code=error.code)
+
+    def _lease(self, job: Job, service: Service) -> Park:
+        """The attempt as its row shows it: in flight, ours for as long as the call may take."""
+        times = self._t.times
+        call_ms = service.timeout_s * 1000 + times.claim_ms // 3
+        until = self._t.clock() + max(times.claim_ms, call_ms)
+        return Park(
+            job.id, _recipient(job), until, job.attempt, job.misbehaved, self._t.owner, until
         )
 
     async def _ask(self, job: Job, service: Service) -> Answer | Reject:
@@ -246,9 +262,13 @@ class Deliverer:
             raise ProviderMisbehaved(f"The answer breaks its schema: {error.detail}") from error
 
     async def _accept(
-        self, job: Job, result: Answer | Reject, service: Service, directory: Directory
+        self,
+        job: Job,
+        result: Answer | Reject,
+        service: Service,
+        directory: Directory,
+        signer: Signer,
     ) -> None:
-        signer = self._t.hosted.signer(service.system)
         schema = None if isinstance(result, Reject) else service.response_schema
         composed = compose_answer(job, result, signer, self._t.clock(), schema)
         envelope = verify_composed(composed, directory)
@@ -256,7 +276,8 @@ class Deliverer:
             await self._t.acceptance.accept(envelope, composed.parts, checked_at=directory.version)
         except Refused as refused:
             if refused.error.code not in OVER:
-                raise refused.error from refused
+                what = f"The bus refused the answer: {refused.error.code}."
+                raise ProviderMisbehaved(what) from refused
 
     async def _failed(self, job: Job, service: Service, failed: AttemptFailed) -> None:
         misbehaved = job.misbehaved + isinstance(failed, ProviderMisbehaved)
@@ -268,7 +289,8 @@ class Deliverer:
             service=service.code,
         )
         if service.repeat == "never" and failed.maybe_sent:
-            await self._postpone(job, "outcome-unknown", misbehaved, retry=False)
+            step = StepRow(job.id, self._t.clock(), "outcome-unknown", job.attempt)
+            await self._t.store.add_steps([step])  # the row stays in flight: never tried again
             await self._kill(job, "outcome-unknown")
         elif misbehaved >= self._t.times.misbehaved_max:
             await self._postpone(job, failed.code, misbehaved, retry=False)

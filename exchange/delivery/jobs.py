@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from exchange.acceptance.accept import Taken
 from exchange.acceptance.stored import OpenedMessage
-from exchange.storage.rows import StoredDelivery
+from exchange.storage.rows import DeliveryState, StoredDelivery
 from signing.encoding import b64url_encode
 from signing.identifiers import message_id_bytes
 from signing.manifest import Digest, Manifest
@@ -22,8 +22,8 @@ class Job:
     leaf_hash: bytes
     attempt: int
     misbehaved: int
-    claimed: bool
-    """Its row is already ours; otherwise the row still says ``queued``."""
+    interrupted: bool
+    """An earlier attempt began and nobody wrote down how it ended."""
 
     @property
     def ref(self) -> str:
@@ -48,5 +48,5 @@ def job_of_row(row: StoredDelivery, message: OpenedMessage) -> Job:
         message.place.leaf_hash,
         row.attempt + 1,
         row.misbehaved,
-        True,
+        row.attempt > 0 and row.state is DeliveryState.IN_FLIGHT,
     )

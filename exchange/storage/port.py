@@ -96,7 +96,10 @@ class Store(Protocol):
     async def claim_due(
         self, owner: str, now_ms: int, lease_until_ms: int, count_max: int
     ) -> list[StoredDelivery]:
-        """Take due deliveries under a lease."""
+        """Take due deliveries under a lease; each is answered as it was found."""
+
+    async def claim(self, lease: Park) -> bool:
+        """Begin one attempt; False when somebody has begun it, or the delivery is over."""
 
     async def reclaim(self, now_ms: int) -> int:
         """Make every delivery that another process of this store had in hand due now."""

@@ -66,14 +66,37 @@ def claim_due(
 ) -> list[StoredDelivery]:
     """Take deliveries whose time has come: due, or in flight under a lease that ran out."""
     rows = connection.execute(
-        "UPDATE delivery SET state = 'in-flight', owner = ?, lease_until = ?, due_at = ?"
-        " WHERE (id, recipient) IN (SELECT id, recipient FROM delivery INDEXED BY delivery_due"
+        f"SELECT {COLUMNS} FROM delivery INDEXED BY delivery_due"
         " WHERE state IN ('queued', 'in-flight') AND due_at <= ?"
-        " AND (lease_until IS NULL OR lease_until <= ?) ORDER BY due_at LIMIT ?)"
-        f" RETURNING {COLUMNS}",
-        (owner, lease_until_ms, lease_until_ms, now_ms, now_ms, count_max),
+        " AND (lease_until IS NULL OR lease_until <= ?) ORDER BY due_at LIMIT ?",
+        (now_ms, now_ms, count_max),
     ).fetchall()
+    connection.executemany(
+        "UPDATE delivery SET state = 'in-flight', owner = ?, lease_until = ?, due_at = ?"
+        " WHERE id = ? AND recipient = ?",
+        [(owner, lease_until_ms, lease_until_ms, row[0], row[1]) for row in rows],
+    )
     return [parse_delivery(connection, row, numbers) for row in rows]
+
+
+def claim(connection: sqlite3.Connection, lease: Park, numbers: SystemNumbers) -> bool:
+    """Begin one attempt of a delivery that is free or its owner's, if nobody has begun it."""
+    changed = connection.execute(
+        "UPDATE delivery SET state = 'in-flight', due_at = ?, attempt = ?, owner = ?,"
+        " lease_until = ? WHERE id = ? AND recipient = ? AND attempt = ?"
+        " AND (state = 'queued' OR state = 'in-flight' AND owner = ?)",
+        (
+            lease.due_at_ms,
+            lease.attempt,
+            lease.owner,
+            lease.lease_until_ms,
+            lease.id,
+            numbers.number(connection, lease.recipient),
+            lease.attempt - 1,
+            lease.owner,
+        ),
+    ).rowcount
+    return changed == 1
 
 
 def reclaim(connection: sqlite3.Connection, now_ms: int) -> int:

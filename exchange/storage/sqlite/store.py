@@ -174,12 +174,16 @@ class SqliteStore:
     async def claim_due(
         self, owner: str, now_ms: int, lease_until_ms: int, count_max: int
     ) -> list[StoredDelivery]:
-        """Take due deliveries under a lease, durably."""
+        """Take due deliveries under a lease, durably; each is answered as it was found."""
         return await self._writer.run(
             lambda c: deliveries.claim_due(
                 c, owner, now_ms, lease_until_ms, count_max, self._numbers
             )
         )
+
+    async def claim(self, lease: Park) -> bool:
+        """Begin one attempt, durably; False when somebody has begun it or the delivery is over."""
+        return await self._writer.run(lambda c: deliveries.claim(c, lease, self._numbers))
 
     async def reclaim(self, now_ms: int) -> int:
         """Make all deliveries on their way due now: whoever had them in hand is gone."""
