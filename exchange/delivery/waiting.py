@@ -8,12 +8,17 @@ import asyncio
 from collections import defaultdict
 from typing import Final
 
+import structlog
+
 from exchange.acceptance.accept import Taken
 from exchange.bus.port import MessageBus, Signal, SignalKind, Topic
 from exchange.ledger.entries import Placed
 from exchange.storage.port import Reads
 from exchange.storage.rows import ExchangeState
+from signing.errors import SealwayError
 from signing.identifiers import MessageId, SystemId, message_id_bytes
+
+log = structlog.get_logger()
 
 POLL_S: Final = 1.0  # signals may be lost; a state is never older than this to a waiter
 
@@ -112,7 +117,13 @@ class Waiting:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(POLL_S)
-            for id_ in list(self._exchanges):
-                exchange = await self._reads.exchange(message_id_bytes(id_))
-                if exchange is not None and exchange.state is not ExchangeState.OPEN:
-                    self.wake_exchange(id_, None)
+            try:
+                await self._wake_ended()
+            except SealwayError as error:
+                log.warning("waiting.poll_failed", code=error.code)
+
+    async def _wake_ended(self) -> None:
+        for id_ in list(self._exchanges):
+            exchange = await self._reads.exchange(message_id_bytes(id_))
+            if exchange is not None and exchange.state is not ExchangeState.OPEN:
+                self.wake_exchange(id_, None)

@@ -1,0 +1,57 @@
+"""Waiting when signals are lost and the database can't be read for a moment."""
+
+import asyncio
+
+from exchange.bus.embedded import EmbeddedBus
+from exchange.delivery.waiting import POLL_S, Waiting
+from exchange.storage.rows import ExchangeState, StoredExchange
+from exchange.storage.sqlite.connection import StorageUnavailable
+from signing.identifiers import new_message_id
+from tests.support.agencies import CIVIL, PERSON_STATUS, POPULATION, STATISTICS
+from tests.support.bus import RunningBus
+
+
+class FlakyReads:
+    """Reads that fail once, then find the exchange answered."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def exchange(self, id_: bytes) -> StoredExchange | None:
+        self.asked += 1
+        if self.asked == 1:
+            raise StorageUnavailable("Not now.")
+        return StoredExchange(id_, ExchangeState.ANSWERED, CIVIL, PERSON_STATUS, 0, None)
+
+
+async def test_polling_goes_on_after_a_read_that_failed() -> None:
+    bus, reads = EmbeddedBus(), FlakyReads()
+    await bus.start()
+    waiting = Waiting(bus, reads)  # type: ignore[arg-type]
+    await waiting.start()
+    waiter = waiting.register(new_message_id(1_790_000_000_000))
+    async with asyncio.timeout(POLL_S * 3):
+        await waiter
+    assert reads.asked == 2
+    await waiting.stop()
+    await bus.stop()
+
+
+async def test_an_answer_wakes_everybody_who_waits_for_it(running: RunningBus) -> None:
+    request = running.ask(POPULATION)
+    waiters = [running.bus.api.waiting.register(request.manifest.id) for _ in range(3)]
+    await running.send(request)
+    assert not any(waiter.done() for waiter in waiters)
+    answered = await running.send(running.reply(request))
+    async with asyncio.timeout(POLL_S / 2):
+        found = await asyncio.gather(*waiters)
+    assert [answer is not None and answer[1] for answer in found] == [answered.place] * 3
+
+
+async def test_a_mailboxs_waiter_is_woken_by_what_comes_in(running: RunningBus) -> None:
+    waiting = asyncio.create_task(running.bus.api.waiting.mailbox(STATISTICS, 5))
+    await asyncio.sleep(0.05)
+    await running.send(running.ask(POPULATION))
+    async with asyncio.timeout(1):
+        assert await waiting is True
+    assert await running.bus.api.waiting.mailbox(CIVIL, 0.05) is False
