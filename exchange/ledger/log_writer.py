@@ -7,14 +7,15 @@ committed meanwhile.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Protocol
 
 from exchange.ledger.decide import Decision, ask, decide
 from exchange.ledger.entries import Entry
 from exchange.ledger.errors import LedgerError, LogUnavailable
 from exchange.ledger.marks import Marks
+from exchange.ledger.one_thread import OneThread
 from exchange.ledger.tree import NodeCache, Tree
 from exchange.storage.rows import CommitResult, GroupFacts, GroupPlan, GroupWrite, ShardHead
 from signing.log.checkpoint import Checkpoint, sign_checkpoint
@@ -83,7 +84,7 @@ class LogWriter:
         self._clock = clock
         self.signed = Signed(head.note_size, head.note) if head.note else None
         self._marked = (head.size, head.root)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sealway-mark-{head.shard}")
+        self._thread = OneThread(f"sealway-mark-{head.shard}")
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._sealing: asyncio.Task[None] | None = None
         self._failed: LedgerError | None = None
@@ -167,11 +168,10 @@ class LogWriter:
         return future
 
     async def _seal_all(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._waiting:
             head, before = self.head, self._marked
             try:
-                note = await loop.run_in_executor(self._thread, self._mark_and_sign, head, before)
+                note = await self._thread.run(partial(self._mark_and_sign, head, before))
             except (LedgerError, OSError) as error:
                 self._fail(error)
                 return
@@ -212,4 +212,4 @@ class LogWriter:
             if self.signed is not None:
                 await self._store.save_note(self.head.shard, self.signed.note, self.signed.size)
                 self._saved = self.signed.size
-        self._thread.shutdown()
+        await asyncio.to_thread(self._thread.stop)
