@@ -12,6 +12,7 @@ import structlog
 import uvicorn
 
 from exchange.api.app import create_app
+from exchange.api.protocol import limited_protocol
 from exchange.delivery.waiting import Waiting
 from exchange.operation.settings import Settings
 from exchange.operation.wiring import open_bus
@@ -86,7 +87,9 @@ async def serve(settings: Settings) -> None:
             host=settings.host,
             port=settings.port,
             loop="none",
-            http="httptools",
+            http=limited_protocol(
+                settings.public_url, settings.limits.header_bytes_max, settings.limits.header_s_max
+            ),
             ws="none",
             lifespan="off",
             access_log=False,
