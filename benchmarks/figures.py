@@ -103,12 +103,12 @@ def p1(legs: Sequence[Leg], concurrency: int) -> float:
     return median(ratios(legs, concurrency))
 
 
-def table(legs: Sequence[Leg], concurrency: int) -> list[str]:
-    """The lines that a person reads."""
+def table(legs: Sequence[Leg], concurrency: int, alone: int = 1) -> list[str]:
+    """The lines that a person reads; ``alone`` is the concurrency of the unhurried runs."""
     titles = ("", "p50 at 1", f"at {concurrency}", "p50", "p99", "itself", "provider", "client")
     lines = ["{:32} {:>9}  {:>9} {:>8} {:>8}  CPU µs: {:>6} {:>8} {:>7}".format(*titles)]
     for target in TARGETS:
-        many, one = row(legs, target, concurrency), row(legs, target, 1)
+        many, one = row(legs, target, concurrency), row(legs, target, alone)
         own = f"{many.cpu_us:14.0f}" if many.cpu_us else f"{'–':>14}"
         lines.append(
             f"{_NAMES[target]:32} {one.p50_ms:6.2f} ms  {many.rate:7,.0f}/s"

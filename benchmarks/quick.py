@@ -82,8 +82,10 @@ def measure(on: Stage, rounds: int, seconds: float, concurrency: int) -> list[Le
 
 def _show_surroundings(on: Stage, alg: str) -> None:
     durability = on.ready.get("durability", {})
+    if durability.get("synchronous") not in ("FULL", "EXTRA"):
+        raise RunFailed(f"The bus doesn't sync its commits: {durability}. Nothing to measure.")
     told = ", ".join(f"{name} {value}" for name, value in sorted(durability.items()))
-    print(f"durability as read back: {told or 'not told by the bus'}")
+    print(f"durability as read back: {told}")
     print(f"fsync here: {_fsync_us(on.country.folder):.0f} µs; keys of the consumer: {alg}")
 
 
