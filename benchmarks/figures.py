@@ -103,6 +103,11 @@ def p1(legs: Sequence[Leg], concurrency: int) -> float:
     return median(ratios(legs, concurrency))
 
 
+def shown(ratio: float) -> str:
+    """A ratio with two digits, never rounded up over a limit that it doesn't reach."""
+    return f"{int(ratio * 100) / 100:.2f}"
+
+
 def table(legs: Sequence[Leg], concurrency: int, alone: int = 1) -> list[str]:
     """The lines that a person reads; ``alone`` is the concurrency of the unhurried runs."""
     titles = ("", "p50 at 1", f"at {concurrency}", "p50", "p99", "itself", "provider", "client")

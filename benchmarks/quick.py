@@ -133,7 +133,7 @@ def _conclude(legs: Sequence[Leg], concurrency: int) -> int:
         print(f"P1 is below {figures.FLOOR:.2f}: not done", file=sys.stderr)
     elif ratio < figures.GOAL:
         print(f"P1 is below its goal of {figures.GOAL:.2f}", file=sys.stderr)
-    print(f"bench-quick: P1 {ratio:.2f} of {figures.GOAL:.2f}")
+    print(f"bench-quick: P1 {figures.shown(ratio)} of {figures.GOAL:.2f}")
     return 0 if ratio >= figures.FLOOR else 1
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import bodies
-from benchmarks.figures import Leg, p1, row, table
+from benchmarks.figures import Leg, p1, row, shown, table
 from benchmarks.load import _is_whole
 from benchmarks.profiling import LOOP, stage_of
 from schemas.catalogue import Validators, admit
@@ -26,6 +26,10 @@ def test_the_ratio_is_the_median_of_the_rounds() -> None:
     rounds = [("bus", 400, 500, 450), ("proxy", 1_000, 1_000, 3_000)]
     legs = [_leg(name, at, count) for name, *counts in rounds for at, count in enumerate(counts)]
     assert p1(legs, 32) == 0.4
+
+
+def test_a_ratio_below_a_limit_is_not_shown_as_the_limit() -> None:
+    assert [shown(0.2499), shown(0.25), shown(0.409)] == ["0.24", "0.25", "0.40"]
 
 
 def test_a_run_whose_load_took_most_of_a_core_is_marked() -> None:
@@ -79,7 +83,7 @@ def test_a_short_run_ends_with_its_ratio_and_leaves_its_figures() -> None:
     assert lines[0] == "durability as read back: journal_mode wal, synchronous FULL"
     (path,) = [line.partition(",")[0] for line in lines if line.startswith("benchmarks/results/")]
     written = json.loads((ROOT / path).read_text("utf-8"))
-    assert f"{written['P1']['ratio']:.2f}" == said[1]
+    assert shown(written["P1"]["ratio"]) == said[1]
     assert sum(leg["failed"] for leg in written["legs"]) == 0
     assert sum(leg["checked"] for leg in written["legs"] if leg["target"] == "bus") > 0
     (ROOT / path).unlink()
