@@ -225,7 +225,9 @@ class RunningBus:
         try:
             async with asyncio.timeout(within_s):
                 while True:
-                    found = {await self.state(composed), (await self.delivery(composed)).state}
+                    id_ = message_id_bytes(composed.manifest.id)
+                    rows = await self.bus.api.reads.deliveries(id_)
+                    found = {await self.state(composed), *(row.state for row in rows)}
                     if hit := found.intersection(states):
                         return hit.pop()
                     await asyncio.sleep(0.02)
