@@ -117,6 +117,10 @@ class FaultyStore(SqliteStore):
             await self._writer.run(lambda connection: connection.execute("SELECT * FROM no_disk"))
         return await super().commit(plan)
 
+    async def watch(self, told: Callable[[str], object]) -> None:
+        """Tell each statement that the writer carries out from now on."""
+        await self._writer.run(lambda connection: connection.set_trace_callback(told))
+
 
 class RunningBus:
     """One bus, its folder, and the agencies that use it."""

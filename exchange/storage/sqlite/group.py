@@ -31,6 +31,8 @@ class SystemNumbers:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._systems: dict[int, SystemId] = {}
+        self.is_stale = False
+        """Numbers were given since the last look; the next group looks before it writes."""
 
     def number(self, connection: sqlite3.Connection, system: SystemId) -> int:
         """The number of a system, given one inside this transaction when it has none."""
@@ -45,6 +47,7 @@ class SystemNumbers:
 
     def learn(self, connection: sqlite3.Connection) -> None:
         """Cache what is committed."""
+        self.is_stale = False
         for number, system in connection.execute("SELECT n, system FROM system_number"):
             self._numbers[system] = number
             self._systems[number] = SystemId(system)
@@ -66,6 +69,8 @@ def commit_group(
     connection: sqlite3.Connection, plan: GroupPlan, numbers: SystemNumbers
 ) -> tuple[CommitResult, GroupWrite | None]:
     """Swap the log's head and write the group's rows, or say why not and write nothing."""
+    if numbers.is_stale:
+        numbers.learn(connection)
     row = connection.execute(
         "SELECT l.epoch, l.size, l.root, l.state, d.version FROM log_shard l, directory d"
         " WHERE l.shard = ?",

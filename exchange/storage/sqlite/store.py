@@ -128,7 +128,7 @@ class SqliteStore:
 
     def _learn_later(self, write: GroupWrite | None) -> None:
         if write is not None and any(row.noun == "system" for row, _, _ in write.objects):
-            self._numbers = SystemNumbers()
+            self._numbers.is_stale = True
 
     async def open_log(self, head: ShardHead) -> None:
         """Write the first head of a log that no group opens: log 0's own."""
