@@ -36,6 +36,8 @@ EARLY_SHARE: Final = 0.1
 """Of the kills, how many more fall into the start itself; they count for nothing."""
 
 
+IDLE_MAX: Final = 10
+"""So many kills with nothing in flight, and one more for each that counts, are bad luck."""
 BROKEN_SETTLE_S: Final = 1
 """How long to wait for what was broken to come right by itself."""
 
@@ -87,6 +89,8 @@ class Run:
     def _kill_all(self, crowd: Crowd, bus: "subprocess.Popen[bytes]") -> "subprocess.Popen[bytes]":
         tally, ready = self.tally, time.monotonic()
         while tally.kills < self.kills:
+            idle = len(tally.lives) - tally.kills
+            assert idle <= IDLE_MAX + self.kills, "the load doesn't get through; see load.jsonl"
             up_s = self.chance.uniform(*UP_S)
             time.sleep(max(0.0, ready + up_s - time.monotonic()))
             killed = crowd.kill(bus)
