@@ -27,6 +27,7 @@ from signing.identifiers import ServiceCode, SystemId
 
 FILE_NAME: Final = "sealway.db"
 SCHEMA_VERSION: Final = 1
+SQLITE_MIN: Final = (3, 35, 0)  # RETURNING, and UPDATE … FROM
 
 
 class StorageForeign(StorageError):
@@ -68,6 +69,10 @@ class SqliteStore:
         return new
 
     def _prepare(self, bus: str, instance: str) -> bool:
+        if sqlite3.sqlite_version_info < SQLITE_MIN:
+            raise StorageForeign(
+                f"SQLite {sqlite3.sqlite_version} is too old; Sealway needs 3.35 or later."
+            )
         connection = connect(self.path)
         try:
             found = connection.execute(
