@@ -101,8 +101,11 @@ class Store(Protocol):
     async def claim(self, lease: Park) -> bool:
         """Begin one attempt; False when somebody has begun it, or the delivery is over."""
 
-    async def reclaim(self, now_ms: int) -> int:
-        """Make every delivery that another process of this store had in hand due now."""
+    async def reclaim(self, now_ms: int, owner: str | None = None) -> int:
+        """Make due now what a process that is gone had in hand: one owner's, or everybody's.
+
+        Everybody's only where no other process works on the database.
+        """
 
     async def lease_mailbox(
         self,

@@ -24,8 +24,8 @@ from exchange.operation import wiring
 from exchange.operation.initialise import Names, initialise
 from exchange.operation.numbers import terms
 from exchange.operation.settings import Settings, load_settings
+from exchange.storage.errors import StorageUnavailable
 from exchange.storage.rows import CommitResult, GroupPlan, GroupWrite, StoredDelivery
-from exchange.storage.sqlite.connection import StorageUnavailable
 from exchange.storage.sqlite.store import SqliteStore
 from registry.changes import Change
 from signing.certificates import der_to_pem

@@ -15,28 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from exchange.storage.errors import StorageInUse, StorageUnavailable
 from exchange.storage.one_thread import OneThread
-from signing.errors import SealwayError
 
 BUSY_TIMEOUT_MS: Final = 5_000  # only a checkpoint or a backup ever makes us wait
 STATEMENTS_CACHED: Final = 512  # a handful of shapes, each for up to 64 rows
 WAL_BYTES_MAX: Final = 64 * 1024 * 1024  # above this the WAL is folded back between groups
 WAL_BYTES_FOLDED: Final = 1024 * 1024  # above this it is folded back beside the writer
 LOOK_EVERY: Final = 64  # transactions between two looks at the WAL: some hundred exchanges
-
-
-class StorageError(SealwayError):
-    """The branch of storage."""
-
-    code = "log-unavailable"
-
-
-class StorageInUse(StorageError):
-    """Another process serves this file."""
-
-
-class StorageUnavailable(StorageError):
-    """The database refused to work; what was asked is surely not recorded."""
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

@@ -99,12 +99,12 @@ def claim(connection: sqlite3.Connection, lease: Park, numbers: SystemNumbers) -
     return changed == 1
 
 
-def reclaim(connection: sqlite3.Connection, now_ms: int) -> int:
-    """Make all deliveries on their way due now; the file's lock says nobody else has them."""
+def reclaim(connection: sqlite3.Connection, now_ms: int, owner: str | None) -> int:
+    """Make deliveries on their way due now: one owner's, or all (the file's lock allows it)."""
     return connection.execute(
         "UPDATE delivery SET due_at = ?, lease_until = NULL WHERE state IN ('queued', 'in-flight')"
-        " AND due_at > ?",
-        (now_ms, now_ms),
+        " AND due_at > ? AND (? IS NULL OR owner = ?)",
+        (now_ms, now_ms, owner, owner),
     ).rowcount
 
 

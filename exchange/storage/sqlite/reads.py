@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
+from exchange.storage.errors import StorageUnavailable
 from exchange.storage.rows import (
     ExchangeState,
     MailboxDepth,
@@ -20,7 +21,7 @@ from exchange.storage.rows import (
     StoredExchange,
     StoredMessage,
 )
-from exchange.storage.sqlite.connection import StorageUnavailable, connect
+from exchange.storage.sqlite.connection import connect
 from exchange.storage.sqlite.deliveries import COLUMNS, parse_delivery
 from exchange.storage.sqlite.group import HEAD_COLUMNS, SystemNumbers, parse_head
 from signing.identifiers import ServiceCode, SystemId

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from exchange.storage.errors import StorageForeign
 from exchange.storage.rows import (
     CommitResult,
     GroupPlan,
@@ -17,7 +18,6 @@ from exchange.storage.rows import (
 from exchange.storage.sqlite import deliveries
 from exchange.storage.sqlite.connection import (
     FileLock,
-    StorageError,
     WriterThread,
     connect,
 )
@@ -28,10 +28,6 @@ from signing.identifiers import ServiceCode, SystemId
 FILE_NAME: Final = "sealway.db"
 SCHEMA_VERSION: Final = 1
 SQLITE_MIN: Final = (3, 35, 0)  # RETURNING, and UPDATE … FROM
-
-
-class StorageForeign(StorageError):
-    """The file is another bus's, or of a schema this version doesn't read."""
 
 
 class SqliteStore:
@@ -190,9 +186,9 @@ class SqliteStore:
         """Begin one attempt, durably; False when somebody has begun it or the delivery is over."""
         return await self._writer.run(lambda c: deliveries.claim(c, lease, self._numbers))
 
-    async def reclaim(self, now_ms: int) -> int:
-        """Make all deliveries on their way due now: whoever had them in hand is gone."""
-        return await self._writer.run(lambda c: deliveries.reclaim(c, now_ms))
+    async def reclaim(self, now_ms: int, owner: str | None = None) -> int:
+        """Make deliveries on their way due now: whoever had them in hand is gone."""
+        return await self._writer.run(lambda c: deliveries.reclaim(c, now_ms, owner))
 
     async def lease_mailbox(
         self,

@@ -24,7 +24,7 @@ metadata = MetaData()
 bus = Table(
     "bus",
     metadata,
-    Column("one", Integer, primary_key=True, comment="always 1"),
+    Column("one", Integer, primary_key=True, autoincrement=False, comment="always 1"),
     Column("schema_version", Integer, nullable=False),
     Column("bus", Text, nullable=False),
     Column("instance", Text, nullable=False),
@@ -33,7 +33,7 @@ bus = Table(
 directory = Table(
     "directory",
     metadata,
-    Column("one", Integer, primary_key=True, comment="always 1"),
+    Column("one", Integer, primary_key=True, autoincrement=False, comment="always 1"),
     Column("version", BigInteger, nullable=False, comment="registry, trust and policy leaves"),
 )
 
@@ -58,7 +58,7 @@ system_number = Table(
 log_shard = Table(
     "log_shard",
     metadata,
-    Column("shard", Integer, primary_key=True),
+    Column("shard", Integer, primary_key=True, autoincrement=False),
     Column("origin", Text, nullable=False),
     Column("owner", Text),
     Column("epoch", BigInteger, nullable=False),

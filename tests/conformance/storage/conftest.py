@@ -8,8 +8,10 @@ from typing import Protocol
 import pytest
 
 from exchange.storage.port import Store
+from exchange.storage.postgres.store import PostgresStore
 from exchange.storage.sqlite.store import SqliteStore
-from tests.conformance.storage.rows import HEAD
+from tests.conformance.storage.rows import HEAD, NOW
+from tests.support import postgres as servers
 
 BUS, INSTANCE = "sx.example", "sx"
 
@@ -36,12 +38,32 @@ def sqlite(folder: Path) -> Engine:
     return opened
 
 
-ENGINES: dict[str, Callable[[Path], Engine]] = {"sqlite": sqlite}
+def postgres(folder: Path) -> Engine:
+    """PostgreSQL, on a database of its own, made with the first opening."""
+    made: list[str] = []
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Store]:
+        if not made:
+            made.append(await servers.new_database(servers.server()))
+        store = PostgresStore(made[0], "me")
+        await store.open(BUS, INSTANCE, NOW)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    return opened
+
+
+ENGINES: dict[str, Callable[[Path], Engine]] = {"postgres": postgres, "sqlite": sqlite}
 
 
 @pytest.fixture(params=sorted(ENGINES))
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     """An empty database."""
+    if request.param == "postgres":
+        servers.server()  # outside of the test's loop and its time
     return ENGINES[request.param](tmp_path)
 
 

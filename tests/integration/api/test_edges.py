@@ -9,7 +9,7 @@ import structlog
 
 from exchange.api.call_docs import CALLS
 from exchange.operation.settings import Limits
-from exchange.storage.sqlite.connection import StorageUnavailable
+from exchange.storage.errors import StorageUnavailable
 from signing.message import FRAME_TYPE
 from tests.support.agencies import BENEFITS
 from tests.support.http import FOUNDER, Edge, code_of

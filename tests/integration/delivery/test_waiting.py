@@ -4,8 +4,8 @@ import asyncio
 
 from exchange.bus.embedded import EmbeddedBus
 from exchange.delivery.waiting import POLL_S, Waiting
+from exchange.storage.errors import StorageUnavailable
 from exchange.storage.rows import ExchangeState, StoredExchange
-from exchange.storage.sqlite.connection import StorageUnavailable
 from signing.identifiers import new_message_id
 from tests.support.agencies import CIVIL, PERSON_STATUS, POPULATION, STATISTICS
 from tests.support.bus import RunningBus

@@ -1,0 +1,181 @@
+"""Deliveries on PostgreSQL: parking, sweeping, mailbox leases.
+
+Each function is one statement, or work that may be repeated whole. What is claimed is taken with
+SKIP LOCKED: processes share what is due without waiting for each other, and none gets what
+another has. Rows are locked in the order of their ids.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from exchange.storage.postgres.connection import Connection
+from exchange.storage.postgres.numbers import SystemNumbers
+from exchange.storage.rows import DeliveryState, Park, StepRow, StoredDelivery
+from signing.identifiers import ServiceCode, SystemId
+
+COLUMNS = (
+    "id, recipient, state, service, due_at, owner, lease_until, attempt, misbehaved, cause,"
+    " accepted_at"
+)
+_PARK = """
+WITH parked AS (
+  SELECT * FROM unnest($1::bytea[], $2::int[], $3::text[], $4::bigint[], $5::int[], $6::int[],
+    $7::text[], $8::bigint[])
+    AS n(id, recipient, state, due_at, attempt, misbehaved, owner, lease_until)
+), locked AS (
+  SELECT d.id, d.recipient FROM delivery d JOIN parked n ON d.id = n.id
+    AND d.recipient = n.recipient
+  WHERE d.state IN ('queued', 'in-flight') AND d.id >= $9 AND d.id <= $10
+  ORDER BY d.id, d.recipient FOR UPDATE OF d
+)
+UPDATE delivery d SET state = n.state, due_at = n.due_at, attempt = n.attempt,
+  misbehaved = n.misbehaved, owner = n.owner, lease_until = n.lease_until
+FROM locked l JOIN parked n ON n.id = l.id AND n.recipient = l.recipient
+WHERE d.id = l.id AND d.recipient = l.recipient AND d.id >= $9 AND d.id <= $10
+"""
+_STEPS = (
+    "INSERT INTO step(id, at, code, attempt, next_at)"
+    " SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::int[], $5::bigint[])"
+)
+_CLAIM_DUE = f"""
+WITH due AS (
+  SELECT {COLUMNS} FROM delivery
+  WHERE state IN ('queued', 'in-flight') AND due_at <= $2
+    AND (lease_until IS NULL OR lease_until <= $2)
+  ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
+), taken AS (
+  UPDATE delivery d SET state = 'in-flight', owner = $1, lease_until = $3, due_at = $3
+  FROM due WHERE d.id = due.id AND d.recipient = due.recipient
+)
+SELECT {COLUMNS} FROM due ORDER BY due_at
+"""
+_CLAIM = (
+    "UPDATE delivery SET state = 'in-flight', due_at = $1, attempt = $2, owner = $3,"
+    " lease_until = $4 WHERE id = $5 AND recipient = $6 AND attempt = $2 - 1"
+    " AND (state = 'queued' OR state = 'in-flight' AND owner = $3) RETURNING 1"
+)
+_RECLAIM = """
+WITH gone AS (
+  SELECT id, recipient FROM delivery
+  WHERE state IN ('queued', 'in-flight') AND due_at > $1 AND ($2::text IS NULL OR owner = $2)
+  ORDER BY id, recipient FOR UPDATE
+), due AS (
+  UPDATE delivery d SET due_at = $1, lease_until = NULL
+  FROM gone WHERE d.id = gone.id AND d.recipient = gone.recipient RETURNING 1
+)
+SELECT count(*) FROM due
+"""
+_LEASE_MAILBOX = f"""
+WITH free AS (
+  SELECT id, recipient FROM delivery
+  WHERE recipient = $1 AND state IN ('ready', 'leased')
+    AND (cardinality($2::text[]) = 0 OR service = ANY($2::text[]))
+    AND (lease_until IS NULL OR lease_until <= $3)
+  ORDER BY accepted_at, id LIMIT $5 FOR UPDATE SKIP LOCKED
+), leased AS (
+  UPDATE delivery d SET state = 'leased', lease_until = $4, attempt = d.attempt + 1
+  FROM free WHERE d.id = free.id AND d.recipient = free.recipient
+  RETURNING {", ".join("d." + name for name in COLUMNS.split(", "))}
+)
+SELECT {COLUMNS} FROM leased ORDER BY accepted_at, id
+"""
+
+
+async def parse_delivery(
+    connection: Connection, row: Sequence[Any], numbers: SystemNumbers
+) -> StoredDelivery:
+    """A delivery from `COLUMNS`."""
+    id_, recipient, state, *others = row
+    return StoredDelivery(
+        id_, await numbers.name(connection, recipient), DeliveryState(state), *others
+    )
+
+
+async def park(connection: Connection, parks: Sequence[Park], numbers: SystemNumbers) -> None:
+    """Give deliveries back to their rows, each with its due time; those that ended stay ended.
+
+    When one is given back twice, the last counts.
+    """
+    if not parks:
+        return
+    await numbers.give(connection, {one.recipient for one in parks})
+    last = {(one.id, numbers[one.recipient]): one for one in parks}
+    rows = [
+        (
+            *(id_, number, (DeliveryState.IN_FLIGHT if one.owner else DeliveryState.QUEUED).value),
+            *(one.due_at_ms, one.attempt, one.misbehaved, one.owner, one.lease_until_ms),
+        )
+        for (id_, number), one in sorted(last.items(), key=lambda item: item[0])
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    async with connection.transaction():
+        await connection.execute(_PARK, *columns, rows[0][0], rows[-1][0])
+        await add_steps(connection, [one.step for one in parks if one.step is not None])
+
+
+async def add_steps(connection: Connection, steps: Sequence[StepRow]) -> None:
+    """Lines of timelines, in their order."""
+    if not steps:
+        return
+    rows = [(one.id, one.at_ms, one.code, one.attempt, one.next_at_ms) for one in steps]
+    await connection.execute(_STEPS, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def claim_due(
+    connection: Connection,
+    owner: str,
+    now_ms: int,
+    lease_until_ms: int,
+    count_max: int,
+    numbers: SystemNumbers,
+) -> list[StoredDelivery]:
+    """Take deliveries whose time has come: due, or in flight under a lease that ran out."""
+    rows = await connection.fetch(_CLAIM_DUE, owner, now_ms, lease_until_ms, count_max)
+    return [await parse_delivery(connection, row, numbers) for row in rows]
+
+
+async def claim(connection: Connection, lease: Park, numbers: SystemNumbers) -> bool:
+    """Begin one attempt of a delivery that is free or its owner's, if nobody has begun it."""
+    number = await numbers.find(connection, lease.recipient)
+    if number is None:
+        return False
+    begun = await connection.fetchval(
+        _CLAIM,
+        *(lease.due_at_ms, lease.attempt, lease.owner, lease.lease_until_ms, lease.id, number),
+    )
+    return begun is not None
+
+
+async def reclaim(connection: Connection, now_ms: int, owner: str | None) -> int:
+    """Make due now what an owner that is gone had in hand; None: what anybody had."""
+    return int(await connection.fetchval(_RECLAIM, now_ms, owner))
+
+
+async def lease_mailbox(
+    connection: Connection,
+    recipient: SystemId,
+    services: Sequence[ServiceCode],
+    now_ms: int,
+    lease_until_ms: int,
+    count_max: int,
+    numbers: SystemNumbers,
+) -> list[StoredDelivery]:
+    """Lease the oldest free deliveries of a mailbox; each lease is one more attempt."""
+    number = await numbers.find(connection, recipient)
+    if number is None:
+        return []
+    rows = await connection.fetch(
+        _LEASE_MAILBOX, number, list(services), now_ms, lease_until_ms, count_max
+    )
+    return [await parse_delivery(connection, row, numbers) for row in rows]
+
+
+async def due_to_expire(connection: Connection, before_ms: int, count_max: int) -> list[bytes]:
+    """Open exchanges whose ``answer_by`` is before a moment, the oldest first."""
+    rows = await connection.fetch(
+        "SELECT id FROM exchange WHERE state = 'open' AND answer_by < $1"
+        " ORDER BY answer_by LIMIT $2",
+        before_ms,
+        count_max,
+    )
+    return [row["id"] for row in rows]

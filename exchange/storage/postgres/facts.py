@@ -1,0 +1,101 @@
+"""What a group's decision rests on: read under locks, or assumed and proven by the statement."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from exchange.storage.postgres.connection import Connection
+from exchange.storage.postgres.numbers import SystemNumbers
+from exchange.storage.rows import (
+    DeliveryState,
+    ExchangeState,
+    GroupFacts,
+    GroupQuestions,
+    GroupWrite,
+    Stored,
+)
+from signing.identifiers import ServiceCode, SystemId
+
+FIGURE_AGE_MAX_S: Final = 1.0  # delivery.md, *Mailboxes*: a figure 1 s old plus one's own
+FIGURES_MAX: Final = 10_000  # boxes remembered; more than systems with a mailbox
+
+Box = tuple[SystemId, ServiceCode]
+
+_MESSAGES = "SELECT id, digest, shard, idx FROM message WHERE id = ANY($1::bytea[])"
+_EXCHANGES = (
+    "SELECT id, state FROM exchange WHERE id = ANY($1::bytea[]) AND id >= $2 AND id <= $3"
+    " ORDER BY id FOR UPDATE"
+)
+_DELIVERIES = (
+    "SELECT id, state, attempt FROM delivery WHERE id = ANY($1::bytea[])"
+    " AND id >= $2 AND id <= $3 ORDER BY id FOR UPDATE"
+)
+_BOXED = (
+    "SELECT count(*) FROM delivery WHERE recipient = $1 AND service = $2"
+    " AND state IN ('ready', 'leased')"
+)
+
+
+class BoxFigures:
+    """How many wait in each mailbox: at most 1 s old, plus what this process added since."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._now = monotonic
+        self._figures: dict[Box, tuple[float, int]] = {}
+
+    def fresh(self, box: Box) -> int | None:
+        """The figure, unless it is too old."""
+        found = self._figures.get(box)
+        if found is None or self._now() - found[0] > FIGURE_AGE_MAX_S:
+            return None
+        return found[1]
+
+    def keep(self, box: Box, count: int) -> None:
+        """Remember what was just counted."""
+        if len(self._figures) >= FIGURES_MAX:
+            self._figures.clear()
+        self._figures[box] = (self._now(), count)
+
+    def add(self, write: GroupWrite) -> None:
+        """Count what a committed group put into mailboxes."""
+        for new, _ in write.exchanges:
+            box = (new.provider, new.service)
+            if new.boxed_max is not None and (found := self._figures.get(box)) is not None:
+                self._figures[box] = (found[0], found[1] + 1)
+
+
+def assumed(questions: GroupQuestions, boxes: BoxFigures) -> GroupFacts | None:
+    """Facts that the one statement can prove: ids new, exchanges open. None: they must be read."""
+    if questions.deliveries:
+        return None
+    boxed: dict[Box, int] = {}
+    for box in questions.boxes:
+        count = boxes.fresh(box)
+        if count is None:
+            return None
+        boxed[box] = count
+    return GroupFacts({}, dict.fromkeys(questions.exchanges, ExchangeState.OPEN), {}, boxed)
+
+
+async def read_facts(
+    connection: Connection, questions: GroupQuestions, numbers: SystemNumbers, boxes: BoxFigures
+) -> GroupFacts:
+    """Answer a decision's questions; exchanges and deliveries stay locked until the commit."""
+    messages, exchanges, deliveries = [], [], []
+    if questions.messages:
+        messages = await connection.fetch(_MESSAGES, questions.messages)
+    if ids := sorted(questions.exchanges):
+        exchanges = await connection.fetch(_EXCHANGES, ids, ids[0], ids[-1])
+    if ids := sorted(questions.deliveries):
+        deliveries = await connection.fetch(_DELIVERIES, ids, ids[0], ids[-1])
+    boxed: dict[Box, int] = {}
+    for box in questions.boxes:
+        number = await numbers.find(connection, box[0])
+        boxed[box] = int(await connection.fetchval(_BOXED, number, box[1]))
+        boxes.keep(box, boxed[box])
+    return GroupFacts(
+        {id_: Stored(digest, shard, index) for id_, digest, shard, index in messages},
+        {id_: ExchangeState(state) for id_, state in exchanges},
+        {id_: (DeliveryState(state), attempt) for id_, state, attempt in deliveries},
+        boxed,
+    )

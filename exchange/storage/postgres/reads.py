@@ -1,0 +1,166 @@
+"""Reads on PostgreSQL: each takes a connection from the pool, and sees what is committed."""
+
+from typing import Any, Final
+
+from exchange.storage.postgres.connection import Connection, Connections
+from exchange.storage.postgres.deliveries import COLUMNS, parse_delivery
+from exchange.storage.postgres.numbers import SystemNumbers
+from exchange.storage.rows import (
+    ExchangeState,
+    MailboxDepth,
+    ShardHead,
+    StepRow,
+    StoredDelivery,
+    StoredExchange,
+    StoredMessage,
+)
+from signing.identifiers import ServiceCode, SystemId
+from signing.log.merkle import HASH_BYTES
+
+HEAD_COLUMNS: Final = (
+    "shard, origin, epoch, state, size, root, frontier, last_ts, relayed_to, note, note_size"
+)
+_MESSAGE = (
+    "SELECT id, sender, digest, shard, idx, leaf_hash, leaf_salt, envelope, envelope_key, content,"
+    " content_key, accepted_at FROM message WHERE id = $1"
+)
+_EXCHANGE = "SELECT id, state, provider, service, answer_by, answer FROM exchange WHERE id = $1"
+_DEPTHS = (
+    "SELECT service, count(*) FILTER (WHERE state = 'ready'),"
+    " count(*) FILTER (WHERE state = 'leased'), count(*) FILTER (WHERE state = 'dead'),"
+    " min(accepted_at) FILTER (WHERE state IN ('ready', 'leased'))"
+    " FROM delivery WHERE recipient = $1 AND state IN ('ready', 'leased', 'dead')"
+    " GROUP BY service ORDER BY service"
+)
+_BOXED = (
+    "SELECT count(*) FROM delivery WHERE recipient = $1 AND service = $2"
+    " AND state IN ('ready', 'leased')"
+)
+_ENTRIES = (
+    "SELECT first_index, entries FROM log_group WHERE shard = $1 AND first_index <= $3"
+    " AND first_index >= coalesce((SELECT max(first_index) FROM log_group"
+    " WHERE shard = $1 AND first_index <= $2), 0) ORDER BY first_index"
+)
+
+
+def parse_head(row: Any) -> ShardHead:
+    """A head from its columns, in the order of `HEAD_COLUMNS`."""
+    shard, origin, epoch, state, size, root, frontier, last_ts, relayed_to, note, note_size = row
+    hashes = tuple(frontier[at : at + HASH_BYTES] for at in range(0, len(frontier), HASH_BYTES))
+    return ShardHead(
+        *(shard, origin, epoch, state, size, root, hashes),
+        *(last_ts, relayed_to, note, note_size or 0),
+    )
+
+
+class Readers:
+    """Every read of the port. Each raises StorageUnavailable."""
+
+    def __init__(self, connections: Connections, numbers: SystemNumbers) -> None:
+        self._connections = connections
+        self._numbers = numbers
+
+    async def _fetch(self, statement: str, *values: object) -> list[Any]:
+        rows: list[Any] = await self._connections.run(lambda c: c.fetch(statement, *values))
+        return rows
+
+    async def _fetch_one(self, statement: str, *values: object) -> Any:
+        return await self._connections.run(lambda c: c.fetchrow(statement, *values))
+
+    async def _name(self, number: int) -> SystemId:
+        return await self._connections.run(lambda c: self._numbers.name(c, number))
+
+    async def _find(self, system: SystemId) -> int | None:
+        return await self._connections.run(lambda c: self._numbers.find(c, system))
+
+    async def _deliveries(self, statement: str, *values: object) -> list[StoredDelivery]:
+        async def read(connection: Connection) -> list[StoredDelivery]:
+            rows = await connection.fetch(statement, *values)
+            return [await parse_delivery(connection, row, self._numbers) for row in rows]
+
+        return await self._connections.run(read)
+
+    async def message(self, id_: bytes) -> StoredMessage | None:
+        """A message by id, still sealed."""
+        row = await self._fetch_one(_MESSAGE, id_)
+        if row is None:
+            return None
+        found, sender, *others = row
+        return StoredMessage(found, await self._name(sender), *others)
+
+    async def exchange(self, id_: bytes) -> StoredExchange | None:
+        """An exchange by its request's id."""
+        row = await self._fetch_one(_EXCHANGE, id_)
+        if row is None:
+            return None
+        found, state, provider, *others = row
+        return StoredExchange(found, ExchangeState(state), await self._name(provider), *others)
+
+    async def deliveries(self, id_: bytes) -> list[StoredDelivery]:
+        """The deliveries of a message."""
+        return await self._deliveries(f"SELECT {COLUMNS} FROM delivery WHERE id = $1", id_)
+
+    async def steps(self, id_: bytes) -> list[StepRow]:
+        """The timeline of a message, the oldest first."""
+        rows = await self._fetch(
+            "SELECT id, at, code, attempt, next_at FROM step WHERE id = $1 ORDER BY n", id_
+        )
+        return [StepRow(*row) for row in rows]
+
+    async def mailbox_depths(self, system: SystemId) -> list[MailboxDepth]:
+        """A system's mailbox, by service."""
+        return [MailboxDepth(*row) for row in await self._fetch(_DEPTHS, await self._find(system))]
+
+    async def boxed(self, system: SystemId, service: ServiceCode) -> int:
+        """How many deliveries wait in one mailbox."""
+        row = await self._fetch_one(_BOXED, await self._find(system), service)
+        return int(row[0])
+
+    async def dead(self, count_max: int) -> list[StoredDelivery]:
+        """Dead letters, the oldest first."""
+        return await self._deliveries(
+            f"SELECT {COLUMNS} FROM delivery WHERE state = 'dead' ORDER BY accepted_at LIMIT $1",
+            count_max,
+        )
+
+    async def record(self, shard: int, index: int) -> tuple[bytes, bytes, bytes | None] | None:
+        """A record's bytes, leaf salt and wrapped key."""
+        row = await self._fetch_one(
+            "SELECT bytes, leaf_salt, key FROM record WHERE shard = $1 AND idx = $2", shard, index
+        )
+        return None if row is None else (row[0], row[1], row[2])
+
+    async def object_place(self, noun: str, key: str) -> tuple[int, int] | None:
+        """Directory version and log 0 index of the change that made an object as it is."""
+        row = await self._fetch_one(
+            "SELECT version, idx FROM directory_object WHERE noun = $1 AND key = $2", noun, key
+        )
+        return None if row is None else (row[0], row[1])
+
+    async def entries(self, shard: int, first: int, last: int) -> list[tuple[int, bytes]]:
+        """The groups that hold leaves ``first`` to ``last``: first index and entry bundle."""
+        return [tuple(row) for row in await self._fetch(_ENTRIES, shard, first, last)]
+
+    async def tile(self, shard: int, level: int, number: int) -> bytes | None:
+        """A full tile's hashes."""
+        row = await self._fetch_one(
+            "SELECT hashes FROM log_tile WHERE shard = $1 AND level = $2 AND number = $3",
+            *(shard, level, number),
+        )
+        return None if row is None else bytes(row[0])
+
+    async def heads(self) -> list[ShardHead]:
+        """Every log's committed head."""
+        rows = await self._fetch(f"SELECT {HEAD_COLUMNS} FROM log_shard ORDER BY shard")
+        return [parse_head(row) for row in rows]
+
+    async def objects(self) -> list[tuple[str, str, int, str]]:
+        """Every directory object: noun, key, version, JSON; by version."""
+        rows = await self._fetch(
+            "SELECT noun, key, version, object FROM directory_object ORDER BY version"
+        )
+        return [tuple(row) for row in rows]
+
+    async def directory_version(self) -> int:
+        """The committed directory version."""
+        return int((await self._fetch_one("SELECT version FROM directory"))[0])
