@@ -1,7 +1,9 @@
 """The storage port: what the ledger, acceptance and delivery ask of an engine.
 
-Implemented by `sqlite.SqliteStore`; the contract suite in `tests/conformance/storage` is what an
-engine must pass. Ids are the 16 bytes of a message id; times ms since 1970.
+Implemented by `sqlite.SqliteStore` and `postgres.PostgresStore`; the contract suite in
+`tests/conformance/storage` is what an engine must pass. Where several processes share a database
+the engine is `LogLeases` too; SQLite's file lock stands for the one lease there. Ids are the 16
+bytes of a message id; times ms since 1970.
 """
 
 from collections.abc import Sequence
@@ -76,7 +78,10 @@ class Store(Protocol):
         """The reading side."""
 
     async def commit(self, plan: GroupPlan) -> tuple[CommitResult, GroupWrite | None]:
-        """Commit one group, or say why its assumptions no longer hold."""
+        """Commit one group, or say why its assumptions no longer hold.
+
+        The plan's decision may be called more than once; its last call is the one that counts.
+        """
 
     async def save_note(self, shard: int, note: str, size: int) -> None:
         """Keep a log's last signed checkpoint when no further group will carry it."""
@@ -119,3 +124,20 @@ class Store(Protocol):
 
     async def due_to_expire(self, before_ms: int, count_max: int) -> list[bytes]:
         """Open exchanges whose ``answer_by`` is before a moment, the oldest first."""
+
+
+class LogLeases(Protocol):
+    """Which process writes which traffic log. Each raises StorageUnavailable.
+
+    Safety comes from the epoch in each commit's swap; a lease only says when it may be raised.
+    Each commit renews its log's lease.
+    """
+
+    async def take_log(self, shard: int | None = None) -> ShardHead | None:
+        """Take a log that nobody holds (or this one), under a higher epoch; None: there is none."""
+
+    async def renew_log(self, shard: int, epoch: int) -> bool:
+        """Renew the lease while no group does; False when the log is somebody else's now."""
+
+    async def release_log(self, shard: int, epoch: int) -> None:
+        """Let another process take a log at once; harmless when it is no longer held."""

@@ -73,17 +73,20 @@ def database_of(dsn: str, name: str) -> str:
     return f"{scheme}://{host}/{name}" + (f"?{query}" if query else "")
 
 
-async def new_database(dsn: str) -> str:
-    """An empty database on this server; its address."""
+async def new_database(dsn: str, like: str | None = None) -> str:
+    """A database on this server, empty or a copy of another; its address."""
     name = f"sealway_test_{uuid.uuid4().hex[:12]}"
-    await _execute(dsn, f"CREATE DATABASE {name}")
+    await _execute(dsn, f"CREATE DATABASE {name}" + (f" TEMPLATE {_name(like)}" if like else ""))
     return database_of(dsn, name)
 
 
 async def drop_database(dsn: str, made: str) -> None:
     """Drop what `new_database` made, whoever is connected."""
-    name = made.partition("?")[0].rpartition("/")[2]
-    await _execute(dsn, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    await _execute(dsn, f"DROP DATABASE IF EXISTS {_name(made)} WITH (FORCE)")
+
+
+def _name(dsn: str) -> str:
+    return dsn.partition("?")[0].rpartition("/")[2]
 
 
 async def _execute(dsn: str, statement: str) -> None:

@@ -23,6 +23,7 @@ SERVER_SETTINGS: Final = {
     # A stopped process lets go of its locks; its epoch is judged by the swap, not by the clock.
     "idle_in_transaction_session_timeout": "10000",
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
     "synchronous_commit": "on",
 }
 TRIES: Final = 4  # against deadlocks and lost races, each of which one side survives
@@ -109,7 +110,20 @@ def is_in_doubt(problem: BaseException, connection: Connection) -> bool:
     """Whether a commit that ended so may have happened all the same."""
     if isinstance(problem, asyncpg.OperatorInterventionError | asyncpg.PostgresConnectionError):
         return True
-    return connection.is_closed() or not isinstance(problem, asyncpg.PostgresError)
+    return not isinstance(problem, asyncpg.PostgresError) or _is_closed(connection)
+
+
+def _is_closed(connection: Connection) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # it ended, and the pool has taken it back
+        return True
+
+
+def cut(connection: Connection) -> None:
+    """Never use a connection again whose state nobody knows."""
+    if not _is_closed(connection):
+        connection.terminate()
 
 
 def unavailable(problem: BaseException | None) -> StorageUnavailable:

@@ -15,6 +15,7 @@ from exchange.storage.postgres.connection import (
     TRIES,
     Connection,
     Connections,
+    cut,
     is_failure,
     is_in_doubt,
     unavailable,
@@ -38,7 +39,7 @@ class _ReplyLost(Exception):
 
 
 class _Aborted(Exception):
-    """PostgreSQL rolled the group back."""
+    """PostgreSQL rolled the group back, or nothing of it was sent."""
 
 
 @dataclass(slots=True)
@@ -116,10 +117,8 @@ class Groups:
                     raise
                 if not is_in_doubt(problem, connection):
                     raise _Aborted from problem
-                connection.terminate()
-                if attempt.sent is None:
-                    raise unavailable(problem) from problem
-                raise _ReplyLost from problem
+                cut(connection)
+                raise (_Aborted if attempt.sent is None else _ReplyLost) from problem
 
     async def _fast(self, connection: Connection, attempt: _Attempt) -> Outcome | None:
         """The one statement; None when this group needs the slow way, and nothing was written."""

@@ -1,6 +1,7 @@
 """Every engine there is; adding one is one line in `ENGINES`."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -38,15 +39,12 @@ def sqlite(folder: Path) -> Engine:
     return opened
 
 
-def postgres(folder: Path) -> Engine:
-    """PostgreSQL, on a database of its own, made with the first opening."""
-    made: list[str] = []
+def postgres(dsn: str) -> Engine:
+    """PostgreSQL, on a database of its own."""
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Store]:
-        if not made:
-            made.append(await servers.new_database(servers.server()))
-        store = PostgresStore(made[0], "me")
+        store = PostgresStore(dsn, "me")
         await store.open(BUS, INSTANCE, NOW)
         try:
             yield store
@@ -56,15 +54,55 @@ def postgres(folder: Path) -> Engine:
     return opened
 
 
-ENGINES: dict[str, Callable[[Path], Engine]] = {"postgres": postgres, "sqlite": sqlite}
+@pytest.fixture(scope="session")
+def postgres_with_tables() -> Iterator[str]:
+    """A database with our tables and nothing in them: to be copied for each test."""
+    server = servers.server()
+
+    async def make() -> str:
+        made = await servers.new_database(server)
+        async with postgres(made)():
+            return made
+
+    made = asyncio.run(make())
+    yield made
+    asyncio.run(servers.drop_database(server, made))
+
+
+@asynccontextmanager
+async def on_sqlite(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    """An empty file."""
+    yield sqlite(request.getfixturevalue("tmp_path"))
+
+
+@asynccontextmanager
+async def on_postgres(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    """A copy of the empty database; gone afterwards."""
+    like = request.getfixturevalue("postgres_with_tables")
+    server = servers.server()
+    made = await servers.new_database(server, like)
+    yield postgres(made)
+    await servers.drop_database(server, made)
+
+
+ENGINES = {"postgres": on_postgres, "sqlite": on_sqlite}
 
 
 @pytest.fixture(params=sorted(ENGINES))
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    """An empty database."""
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Each engine there is; what it needs for the whole run is made outside of a test's loop."""
     if request.param == "postgres":
-        servers.server()  # outside of the test's loop and its time
-    return ENGINES[request.param](tmp_path)
+        request.getfixturevalue("postgres_with_tables")
+    return str(request.param)
+
+
+@pytest.fixture
+async def engine(
+    engine_name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Engine]:
+    """An empty database."""
+    async with ENGINES[engine_name](request) as empty:
+        yield empty
 
 
 @pytest.fixture

@@ -98,6 +98,15 @@ async def test_reclaiming_makes_everything_due_that_was_in_hand(store: Store) ->
     assert len(await store.claim_due("you", NOW, NOW + LEASE, 10)) == 2
 
 
+async def test_reclaiming_one_owners_leaves_the_others_alone(store: Store) -> None:
+    await queued(store, 1, 2, 3, due_at_ms=NOW + 30_000)
+    await store.claim(lease_of(1, 1, "gone"))
+    await store.claim(lease_of(2, 1, "here"))
+    assert await store.reclaim(NOW, "gone") == 1
+    (again,) = await store.claim_due("here", NOW, NOW + LEASE, 10)
+    assert (again.id, again.owner, again.attempt) == (id_of(1), "gone", 1)
+
+
 async def test_a_parked_delivery_waits_for_its_time(store: Store) -> None:
     await queued(store, 1)
     (row,) = await store.claim_due("me", NOW, NOW + LEASE, 10)

@@ -88,6 +88,28 @@ async def test_a_group_on_another_head_writes_nothing(
     assert result is CommitResult.COMMITTED
 
 
+async def test_a_lost_group_leaves_none_of_its_rows(store: Store) -> None:
+    head = await accept(store, HEAD, exchange(1))
+
+    def fill(write: GroupWrite, facts: GroupFacts) -> None:
+        write.messages.append((message(2, OFFICE), 0, bytes(32), NOW))
+        write.exchanges.append((exchange(3), NOW))
+        write.ends.append(end(1, 2))
+        write.tiles.append((0, 0, b"h" * 8192))
+
+    stale = plan(HEAD, fill)
+    asked = GroupQuestions([id_of(2)], [id_of(1)])
+    for group in (stale, replace(stale, questions=asked)):
+        assert await store.commit(group) == (CommitResult.SHARD_LOST, None)
+    assert await store.reads.message(id_of(2)) is None
+    assert await store.reads.exchange(id_of(3)) is None
+    assert await store.reads.tile(1, 0, 0) is None
+    first = await store.reads.exchange(id_of(1))
+    assert first is not None
+    assert first.state is ExchangeState.OPEN
+    assert [one.root for one in await store.reads.heads()] == [head.root]
+
+
 async def test_a_group_under_another_directory_writes_nothing(store: Store) -> None:
     assert await store.commit(plan(HEAD, nothing, version=1)) == (
         CommitResult.DIRECTORY_CHANGED,
