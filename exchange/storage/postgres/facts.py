@@ -77,6 +77,13 @@ def assumed(questions: GroupQuestions, boxes: BoxFigures) -> GroupFacts | None:
     return GroupFacts({}, dict.fromkeys(questions.exchanges, ExchangeState.OPEN), {}, boxed)
 
 
+def proves(write: GroupWrite, questions: GroupQuestions) -> bool:
+    """Whether writing these rows shows every assumption to have been right."""
+    return {row.id for row, *_ in write.messages}.issuperset(questions.messages) and {
+        end.id for end in write.ends
+    }.issuperset(questions.exchanges)
+
+
 async def read_facts(
     connection: Connection, questions: GroupQuestions, numbers: SystemNumbers, boxes: BoxFigures
 ) -> GroupFacts:

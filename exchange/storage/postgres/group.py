@@ -20,7 +20,7 @@ from exchange.storage.postgres.connection import (
     is_in_doubt,
     unavailable,
 )
-from exchange.storage.postgres.facts import BoxFigures, assumed, read_facts
+from exchange.storage.postgres.facts import BoxFigures, assumed, proves, read_facts
 from exchange.storage.postgres.numbers import SystemNumbers, UnknownSystems
 from exchange.storage.postgres.rest import has_rest, systems_of, write_rest
 from exchange.storage.postgres.statement import COMMIT, arguments
@@ -125,7 +125,7 @@ class Groups:
         plan = attempt.plan
         facts = assumed(plan.questions, self._boxes)
         write = plan.decide(facts) if facts is not None else None
-        if write is None or has_rest(write):
+        if write is None or has_rest(write) or not proves(write, plan.questions):
             return None
         values = arguments(plan, write, self._numbers, self._lease_ms)
         attempt.sent = write

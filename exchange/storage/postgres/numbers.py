@@ -51,17 +51,25 @@ class SystemNumbers:
     async def learn(self, connection: Connection) -> None:
         """Cache what is committed."""
         for number, system in await connection.fetch("SELECT n, system FROM system_number"):
-            self._numbers[system] = number
-            self._systems[number] = SystemId(system)
+            self._keep(number, system)
 
     async def find(self, connection: Connection, system: SystemId) -> int | None:
         """The number of a system, or None; writes nothing."""
         if system not in self._numbers:
-            await self.learn(connection)
-        return self._numbers.get(system)
+            number = await connection.fetchval(
+                "SELECT n FROM system_number WHERE system = $1", system
+            )
+            if number is None:
+                return None
+            self._keep(number, system)
+        return self._numbers[system]
 
     async def name(self, connection: Connection, number: int) -> SystemId:
         """The system of a number."""
         if number not in self._systems:
             await self.learn(connection)
         return self._systems[number]
+
+    def _keep(self, number: int, system: str) -> None:
+        self._numbers[system] = number
+        self._systems[number] = SystemId(system)
