@@ -61,6 +61,7 @@ class Dispatch:
     service: ServiceCode | None = None
     payload: object | None = field(default=None, compare=False, repr=False)
     payload_bytes: int = field(default=0, compare=False)
+    traceparent: str | None = field(default=None, compare=False)
 
 
 class SignalKind(StrEnum):
@@ -85,6 +86,7 @@ class Signal:
     version: int | None = None
     payload: object | None = field(default=None, compare=False, repr=False)
     payload_bytes: int = field(default=0, compare=False)
+    traceparent: str | None = field(default=None, compare=False)
 
 
 Body = Dispatch | Signal
