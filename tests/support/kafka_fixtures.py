@@ -7,6 +7,7 @@ import ast
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -101,7 +102,10 @@ class PlainCodec:
         return ast.literal_eval(data.decode())
 
 
-def kafka_bus(brokers: Brokers, epochs: EpochKeys | None = None) -> KafkaBus:
-    """A bus on that cluster, stopped, with the codec of tests and an epoch key of its own."""
-    keys = epochs or EpochKeys(1, {1: secrets.token_bytes(32)})
-    return KafkaBus(brokers, keys, PlainCodec(), source="sx.example", limits=QUICK)
+EPOCHS: Final = EpochKeys(1, {1: secrets.token_bytes(32)})
+
+
+def kafka_bus(brokers: Brokers, epochs: EpochKeys = EPOCHS, **limits: float) -> KafkaBus:
+    """A bus on that cluster, stopped, with the codec of tests."""
+    numbers = replace(QUICK, **limits)  # type: ignore[arg-type]
+    return KafkaBus(brokers, epochs, PlainCodec(), source="sx.example", limits=numbers)

@@ -61,6 +61,7 @@ class Reader:
         self._task: asyncio.Task[None] | None = None
         self._joined = asyncio.Event()
         self._committed: dict[int, int] = {}
+        self._broken = False
         self.made = 0
         """Consumers made so far; more than one means errors."""
 
@@ -88,11 +89,17 @@ class Reader:
                 await self._begin(consumer)
                 await self._read(consumer)
             except Exception as error:  # whatever broke, the next consumer is a fresh one
-                log.warning("bus.reading_broke", topic=self._topic, cause=repr(error))
+                self._broke(error)
             finally:
                 self._joined.clear()
                 await self._end(consumer)
             await asyncio.sleep(self._limits.retry_s)
+
+    def _broke(self, error: Exception) -> None:
+        """Say so once, until it reads again."""
+        if not self._broken:
+            log.warning("bus.reading_broke", topic=self._topic, cause=repr(error))
+        self._broken = True
 
     def _make(self) -> AIOKafkaConsumer:
         limits = self._limits
@@ -118,6 +125,9 @@ class Reader:
             consumer.subscribe([self._topic], listener=_Shares(self, consumer))
             await consumer.start()
         self._joined.set()
+        if self._broken:
+            log.info("bus.reading_again", topic=self._topic, consumers=self.made)
+        self._broken = False
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         committing = asyncio.create_task(self._commit_often(consumer), name="kafka-commit")

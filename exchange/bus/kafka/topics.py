@@ -4,6 +4,7 @@ A topic that makes itself has the broker's defaults: one partition, one copy. Br
 with ``auto.create.topics.enable=false``.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,6 +16,8 @@ from exchange.bus.kafka.brokers import Brokers
 from exchange.bus.port import BusLost
 
 _REQUEST_S: Final = 30.0
+_LOOKS: Final = 50
+_LOOK_EVERY_S: Final = 0.1
 _EXISTS: Final = 36  # TOPIC_ALREADY_EXISTS: somebody else was quicker
 _HOUR_MS: Final = 3_600_000
 _WEEK_MS: Final = 7 * 24 * _HOUR_MS
@@ -86,7 +89,17 @@ async def _create(
     for name, code, *why in answer.topic_errors:
         if code not in (0, _EXISTS):
             raise BusLost(f"The topic {name} can't be made: error {code} of the broker.", why=why)
-    return tuple(name for name, code, *_ in answer.topic_errors if code == 0)
+    made = tuple(name for name, code, *_ in answer.topic_errors if code == 0)
+    await _until_listed(admin, {name for name, *_ in answer.topic_errors})
+    return made
+
+
+async def _until_listed(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+    """Wait until the brokers tell of the topics; they learn of them one after the other."""
+    for _ in range(_LOOKS):
+        if names <= set(await admin.list_topics()):
+            return
+        await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def topic_faults(brokers: Brokers) -> tuple[str, ...]:
