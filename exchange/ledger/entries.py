@@ -4,7 +4,7 @@ Everything a group needs is made before the group forms: sealed bytes, leaf salt
 Only place and time are missing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exchange.storage.rows import (
     ConfirmDelivery,
@@ -124,6 +124,8 @@ class Placed:
     leaf_hash: bytes
     leaf_salt: bytes
     at_ms: int
+    receipt: str | None = field(default=None, compare=False, repr=False)
+    """Its receipt, where another process made it and handed it on."""
 
 
 @dataclass(frozen=True, slots=True)

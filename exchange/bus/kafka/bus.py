@@ -168,9 +168,10 @@ class KafkaBus:
             bound = bound_to(found.topic, found.key or b"", found.headers)
             data = open_value(found.value, bound, self._epochs)
             payload = self._codec.decode(record.body, data)
-        except SealwayError as error:
+        except Exception as error:  # no record may stop its partition
             self.counts.unopened += 1
-            log.warning("bus.payload_unopened", topic=found.topic, code=error.code)
+            code = error.code if isinstance(error, SealwayError) else type(error).__name__
+            log.warning("bus.payload_unopened", topic=found.topic, code=code)
             return record
         body = replace(record.body, payload=payload, payload_bytes=len(data))
         return replace(record, body=body)
