@@ -49,9 +49,9 @@ class KafkaBus:
     """`MessageBus` over a cluster whose topics are there (`create_topics`).
 
     A cluster that is away stops nothing: `start` and `subscribe` go on trying behind the caller,
-    `publish` says `BusLost`. ``source`` is the bus's name. Seen on two shared cores, 4 kB sealed: 33 µs
-    of this process for a record published in batches of 128 (65 in batches of 8, 254 alone), 33 µs
-    for one read (docs/adr/0010).
+    `publish` says `BusLost`. ``source`` is the bus's name. Seen on two shared cores, 4 kB sealed:
+    33 µs of this process for a record published in batches of 128 (65 in batches of 8, 254 alone),
+    33 µs for one read (docs/adr/0010).
     """
 
     def __init__(
