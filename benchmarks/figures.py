@@ -4,6 +4,7 @@ Owns arithmetic and the table. Refuses to measure. Invariant: a ratio is taken w
 between runs that followed each other, and the median of the rounds' ratios is reported.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
@@ -105,7 +106,7 @@ def p1(legs: Sequence[Leg], concurrency: int) -> float:
 
 def shown(ratio: float) -> str:
     """A ratio with two digits, never rounded up over a limit that it doesn't reach."""
-    return f"{int(ratio * 100) / 100:.2f}"
+    return f"{math.floor(ratio * 100 + 1e-9) / 100:.2f}"
 
 
 def table(legs: Sequence[Leg], concurrency: int, alone: int = 1) -> list[str]:

@@ -1,19 +1,17 @@
 """Certificates: development ones, parsing, thumbprints.
 
 The directory is the authority on certificates; here is only what their bytes say. Chains are
-checked when a certificate is added under a policy that names a CA, not here.
+checked when a certificate is added under a policy that names a CA, not here. The X.509 library is
+imported by whoever first reads or makes a certificate: it would be a fifth of the SDK's import.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.oid import NameOID
 
 from signing.encoding import b64url_encode, sha256
 from signing.errors import AlgorithmNotAllowed, EnvelopeMalformed
@@ -53,6 +51,8 @@ def parse_certificate(der: bytes) -> ParsedCertificate:
         CertificateInvalid: too long, or not a certificate.
         AlgorithmNotAllowed: its key is neither P-256 nor Ed25519.
     """
+    from cryptography import x509
+
     if len(der) > CERTIFICATE_BYTES_MAX:
         raise CertificateInvalid(f"A certificate has at most {CERTIFICATE_BYTES_MAX} bytes.")
     try:
@@ -91,6 +91,10 @@ def issue_self_signed(
 
     It says whose key this claims to be; that it is so, the directory's ``trust`` record says.
     """
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509.oid import NameOID
+
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     builder = (
@@ -109,11 +113,17 @@ def issue_self_signed(
 
 def der_to_pem(der: bytes) -> bytes:
     """The same certificate in PEM."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
 
 
 def pem_to_der(pem: bytes) -> bytes:
     """The first certificate of a PEM file, in DER. Raises CertificateInvalid."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     try:
         return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
     except (ValueError, x509.InvalidVersion) as error:

@@ -7,6 +7,7 @@ Refuses every second spelling: re-encoding what was read must give the same text
 import base64
 import binascii
 import hashlib
+import hmac
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -84,6 +85,25 @@ def b64_decode(text: str) -> bytes:
 def b64_encode(data: bytes) -> str:
     """Padded standard base64 (RFC 4648 section 4)."""
     return binascii.b2a_base64(data, newline=False).decode("ascii")
+
+
+def hmac_sha256(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA-256 that keeps the interpreter lock while ``data`` is small.
+
+    The one-call form gives the lock up for any data, the stepwise form for pieces of 2 kB and
+    more; beside a busy thread, getting it back costs more than the hash.
+    """
+    state = hmac.new(key, digestmod="sha256")
+    if len(data) > _PIECES_BYTES_MAX:
+        state.update(data)
+    else:
+        for start in range(0, len(data), _PIECE_BYTES):
+            state.update(data[start : start + _PIECE_BYTES])
+    return state.digest()
+
+
+_PIECE_BYTES = 2_047
+_PIECES_BYTES_MAX = 16_384
 
 
 def sha256(data: bytes) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NewType, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
@@ -174,6 +174,8 @@ def generate_key(alg: str = ES256) -> PrivateKey:
 
 def private_key_pem(key: PrivateKey) -> bytes:
     """PKCS#8 in PEM, not encrypted: write it to a file that only its owner reads."""
+    from cryptography.hazmat.primitives import serialization
+
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -187,6 +189,8 @@ def load_private_key(pem: bytes) -> PrivateKey:
     Raises:
         AlgorithmNotAllowed: not a PEM key, encrypted, or neither P-256 nor Ed25519.
     """
+    from cryptography.hazmat.primitives import serialization
+
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

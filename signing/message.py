@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from signing.encoding import b64url_encode
+from signing.encoding import b64url_encode, hmac_sha256
 from signing.envelope import VerifiedEnvelope
 from signing.errors import CommitmentMismatch, FrameMalformed, PartMissing
 from signing.jws import ENVELOPE_BYTES_MAX
@@ -23,9 +23,6 @@ RECEIPT_TYPE: Final = "text/vnd.sealway.receipt"
 
 SALT_BYTES: Final = 32
 RECEIPT_BYTES_MAX: Final = 16_384  # 64 proof lines, a note and its cosignatures fit in a quarter
-
-_PIECE_BYTES: Final = 2_047
-_PIECES_BYTES_MAX: Final = 16_384
 
 _PART_INFO: Final = b"sealway/part/v1"
 _LENGTH_BYTES: Final = 8
@@ -60,26 +57,12 @@ def new_salt() -> bytes:
     return random_bytes(SALT_BYTES)
 
 
-def hmac_sha256(key: bytes, data: bytes) -> bytes:
-    """HMAC-SHA-256, fed in pieces while ``data`` is small.
-
-    The library gives up the interpreter lock for pieces of 2 kB and more; for a short message,
-    getting it back costs more than the hash.
-    """
-    if len(data) <= _PIECE_BYTES or len(data) > _PIECES_BYTES_MAX:
-        return hmac.digest(key, data, "sha256")
-    state = hmac.new(key, digestmod="sha256")
-    for start in range(0, len(data), _PIECE_BYTES):
-        state.update(data[start : start + _PIECE_BYTES])
-    return state.digest()
-
-
 def part_key(salt: bytes, name: str) -> bytes:
     """HKDF-Expand-SHA256(salt, "sealway/part/v1" ‖ name, 32): disclosable one by one.
 
     With L = 32 the expansion is its first block, HMAC(salt, info ‖ 0x01) (RFC 5869 section 2.3).
     """
-    return hmac.digest(salt, _PART_INFO + name.encode("ascii") + b"\x01", "sha256")
+    return hmac_sha256(salt, _PART_INFO + name.encode("ascii") + b"\x01")
 
 
 def part_commitment(salt: bytes, name: str, data: bytes) -> str:

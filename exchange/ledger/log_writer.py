@@ -15,8 +15,8 @@ from exchange.ledger.decide import Decision, ask, decide
 from exchange.ledger.entries import Entry
 from exchange.ledger.errors import LedgerError, LogUnavailable
 from exchange.ledger.marks import Marks
-from exchange.ledger.one_thread import OneThread
 from exchange.ledger.tree import NodeCache, Tree
+from exchange.storage.one_thread import OneThread
 from exchange.storage.rows import CommitResult, GroupFacts, GroupPlan, GroupWrite, ShardHead
 from signing.log.checkpoint import Checkpoint, sign_checkpoint
 from signing.log.note import NoteSigner

@@ -100,13 +100,16 @@ async def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=int(settings.delivery.drain_s),
             backlog=BACKLOG,
         )
-        log.info(
-            "bus.ready" if bus.api.why_not_ready() is None else "bus.frozen",
-            bus=settings.bus,
-            url=settings.public_url,
-            logs={n: writer.head.size for n, writer in bus.api.writers.items()},
-            durability=await bus.store.durability(),
-        )
+        about = {
+            "bus": settings.bus,
+            "url": settings.public_url,
+            "logs": {n: writer.head.size for n, writer in bus.api.writers.items()},
+            "durability": await bus.store.durability(),
+        }
+        if (reason := bus.api.why_not_ready()) is None:
+            log.info("bus.ready", **about)
+        else:
+            log.error("bus.frozen", reason=reason, **about)
         await DrainingServer(config, bus.api.waiting).serve()
     finally:
         await bus.close()

@@ -4,12 +4,11 @@ Compact JSON, members in the documented order, absent ones left out, ASCII, at m
 verifier hashes the bytes it was given and never rebuilds them.
 """
 
-import hmac
 import json
 from dataclasses import dataclass
 from typing import Any, NewType
 
-from signing.encoding import b64url_decode, b64url_encode
+from signing.encoding import b64url_decode, b64url_encode, hmac_sha256
 from signing.errors import EncodingInvalid, JsonInvalid, ProofInvalid
 from signing.manifest import KINDS
 from signing.randomness import random_bytes
@@ -56,7 +55,7 @@ def new_leaf_salt() -> bytes:
 
 def commit_to(salt: bytes, act: bytes) -> str:
     """``env``: base64url HMAC-SHA-256 of the exact bytes of an envelope or record."""
-    return b64url_encode(hmac.digest(salt, act, "sha256"))
+    return b64url_encode(hmac_sha256(salt, act))
 
 
 def encode_leaf(

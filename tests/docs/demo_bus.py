@@ -68,15 +68,19 @@ def demo_bus(folder: Path) -> Iterator[DemoBus]:
     )
     late = threading.Timer(START_S, process.kill)
     late.start()
+    reader = threading.Thread(target=_drain, args=(process,), daemon=True)
     try:
         address = _wait_until_ready(process, [])
         late.cancel()
-        reader = threading.Thread(target=_drain, args=(process,), daemon=True)
         reader.start()
         yield DemoBus(folder, address)
     finally:
         late.cancel()
         _stop(process)
+        if reader.is_alive():
+            reader.join(STOP_S)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _drain(process: "subprocess.Popen[str]") -> None:

@@ -8,7 +8,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 
 from tests.faults.journal import read_journal
 from tests.faults.site import Site
@@ -101,20 +101,28 @@ def give_false_receipt(site: Site) -> None:
         file.write(json.dumps({**first, "receipt": other["receipt"]}) + "\n")
 
 
-def keep_earlier(site: Site, folder: Path) -> None:
-    """Keep what `roll_back` puts back."""
+def keep_earlier(site: Site) -> None:
+    """Keep what `roll_back` puts back, of a bus that has just been killed."""
     for name in ("data", "state"):
-        shutil.copytree(site.bus / name, folder / "earlier" / name)
+        shutil.copytree(site.bus / name, site.folder / "earlier" / name)
 
 
-BREAKS: dict[str, tuple[Callable[[Site], None], str]] = {
-    "lose": (lose, "lost"),
-    "forget": (forget, "lost"),
-    "alter": (alter, "lost"),
-    "rewrite": (rewrite, "lost"),
-    "rollback": (roll_back, "lost"),
-    "receipt": (give_false_receipt, "lost"),
-    "double": (answer_twice, "double"),
-    "calls": (call_twice, "double"),
+@dataclass(frozen=True, slots=True)
+class Break:
+    """How to break it, which count must not be 0 then, and whether the bus has to be asked."""
+
+    do: Callable[[Site], None]
+    sort: str
+    asks: bool = True
+
+
+BREAKS: dict[str, Break] = {
+    "lose": Break(lose, "lost"),
+    "forget": Break(forget, "lost"),
+    "alter": Break(alter, "lost"),
+    "rewrite": Break(rewrite, "lost", asks=False),
+    "rollback": Break(roll_back, "lost"),
+    "receipt": Break(give_false_receipt, "lost"),
+    "double": Break(answer_twice, "double"),
+    "calls": Break(call_twice, "double", asks=False),
 }
-"""Name → how to break, and which count must not be 0 then."""

@@ -1,8 +1,9 @@
-"""The checker, a process of its own: first over the public API, then over the stopped, copied data.
+"""The checker, a process of its own: first over the public API, then over the stopped copy.
 
-``check.py FOLDER api`` asks the running bus about every message through the SDK, which verifies
-whatever it gets, and writes what it found to ``found.pickle``. ``check.py FOLDER copy`` has the
-copy audited, reads its log, judges, prints what is wrong, and ends with one line of JSON.
+``check.py FOLDER api [SECONDS]`` asks the running bus about every message through the SDK, which
+verifies whatever it gets, and writes what it found to ``found.pickle``. ``check.py FOLDER copy``
+has the copied data audited, reads its log, judges, prints what is wrong, and ends with one line of
+JSON.
 """
 
 import base64
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from sealway import Client
+from sealway.answers import ExchangeState
+from sealway.client import Exchange
 from sealway.errors import SdkError
 from sealway.exchange_rules import open_delivery
 from sealway.profile import load_profile
@@ -35,6 +38,7 @@ from tests.faults.site import ONCE, Site, sealway
 from tests.faults.verdicts import Found, History, Log, LogLeaf, Proof, Sent, judge
 
 SETTLE_S: Final = 60.0
+"""How long the last questions may take to be answered once the killing has ended."""
 SHOWN: Final = 12
 TRAFFIC: Final = "sx.example/log/1"
 
@@ -49,13 +53,13 @@ class Checker:
         self.sent: dict[str, Sent] = {}
         self.found: dict[str, Found] = {}
 
-    def check(self) -> None:
+    def check(self, settle_s: float) -> None:
         """Read the journal, wait until nothing is under way, ask about everything."""
         key = self._run(self.client._talk.trust.log_key(TRAFFIC))
         self._read(key)
-        self._settle()
+        states = self._settle(settle_s)
         for id_ in self.sent:
-            self.found[id_] = self._ask(id_)
+            self.found[id_] = self._ask(id_, states[id_])
         with (self.site.folder / "found.pickle").open("wb") as file:
             pickle.dump((self.sent, self.found), file)
 
@@ -79,35 +83,42 @@ class Checker:
                 case "refused":
                     self.sent[line["id"]].refused.append(line["body"])
 
-    def _settle(self) -> None:
-        """Wait for the ends; what is still open then counts as undelivered."""
-        until, waiting = time.monotonic() + SETTLE_S, set(self.sent)
+    def _settle(self, settle_s: float) -> dict[str, ExchangeState | SdkError]:
+        """Wait for the ends; what is still open at last counts as undelivered."""
+        states: dict[str, ExchangeState | SdkError] = {}
+        until, waiting = time.monotonic() + settle_s, list(self.sent)
         while waiting and time.monotonic() < until:
-            waiting = {id_ for id_ in waiting if self._is_under_way(id_)}
+            for id_ in waiting:
+                states[id_] = self._state(id_)
+            waiting = [id_ for id_ in waiting if _is_under_way(states[id_])]
             time.sleep(0.2 if waiting else 0)
+        return states
 
-    def _is_under_way(self, id_: str) -> bool:
+    def _state(self, id_: str) -> ExchangeState | SdkError:
         try:
-            state = self.client.exchange(id_).state()
-        except SdkError:
-            return False
-        return state.is_open and not state.stuck
+            return self.client.exchange(id_).state()
+        except SdkError as error:
+            return error
 
-    def _ask(self, id_: str) -> Found:
+    def _ask(self, id_: str, state: ExchangeState | SdkError) -> Found:
         try:
-            exchange = self.client.exchange(id_)
-            state = exchange.state()
+            if isinstance(state, SdkError):
+                raise state
             message, receipt = self._run(self.client._talk.recall(MessageId(id_)))
             envelope, parts = parse_frame(self.frames[id_])
             same = (message.envelope.raw, message.parts) == (envelope, parts)
             answer = None
             if state.state == "answered":
-                given = exchange.answer()
+                given = Exchange(self.client, id_, message, receipt).answer()
                 answer = _taken(given.id, given.message.receipt)
             request = _taken(id_, receipt)
             return Found(state.state, state.stuck, same, request, answer)
         except (SdkError, SealwayError) as error:
             return Found(trouble=f"{getattr(error, 'code', '')}: {error}")
+
+
+def _is_under_way(state: ExchangeState | SdkError) -> bool:
+    return not isinstance(state, SdkError) and state.is_open and not state.stuck
 
 
 def _taken(id_: str, receipt: VerifiedReceipt) -> Proof:
@@ -194,12 +205,12 @@ def judge_copy(site: Site) -> int:
     return 1 if problems else 0
 
 
-def main(folder: str, phase: str) -> int:
+def main(folder: str, phase: str, settle_s: str = str(SETTLE_S)) -> int:
     """One phase."""
     site = Site.load(Path(folder))
     if phase == "copy":
         return judge_copy(site)
-    Checker(site).check()
+    Checker(site).check(float(settle_s))
     return 0
 
 

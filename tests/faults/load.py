@@ -28,10 +28,10 @@ from tests.faults.site import PEOPLE, SERVICES, Site
 from tests.support.agencies import BENEFITS, BUS, CIVIL, POPULATION, PURPOSE, STATISTICS
 
 WORKERS: Final = 24
-RATE_PER_S: Final = 90.0
+RATE_PER_S: Final = 65.0
 WAITING_SHARE: Final = 0.4
-"""Of the messages, how many are sent with ``Prefer: wait``."""
-AGAIN_S: Final = (0.02, 0.1)
+"""Of the messages, how many are sent with ``Prefer: wait``; a second try asks for the receipt."""
+AGAIN_S: Final = (0.1, 0.3)
 RETRYABLE: Final = frozenset({429, 503, 500})
 
 
@@ -88,13 +88,15 @@ class Sender:
         id_, waits = composed.manifest.id, self.chance.random() < WAITING_SHARE
         frame = base64.b64encode(composed.frame).decode()
         self.journal.write("made", id=id_, service=service, waits=waits, frame=frame)
-        while not await self._try(http, id_, composed.frame, waits):
+        is_done = await self._try(http, id_, composed.frame, waits)
+        while not is_done:
             await asyncio.sleep(self.chance.uniform(*AGAIN_S))
+            is_done = await self._try(http, id_, composed.frame, waits=False)
 
     async def _try(self, http: aiohttp.ClientSession, id_: str, frame: bytes, waits: bool) -> bool:
         headers = {"Content-Type": FRAME_TYPE}
         if waits:
-            headers |= {"Prefer": "wait=20", "Accept": DELIVERY_TYPE}
+            headers |= {"Prefer": "wait=3", "Accept": DELIVERY_TYPE}
         self.journal.write("sent", id=id_)
         try:
             async with http.post(

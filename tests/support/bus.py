@@ -117,6 +117,10 @@ class FaultyStore(SqliteStore):
             await self._writer.run(lambda connection: connection.execute("SELECT * FROM no_disk"))
         return await super().commit(plan)
 
+    async def watch(self, told: Callable[[str], object]) -> None:
+        """Tell each statement that the writer carries out from now on."""
+        await self._writer.run(lambda connection: connection.set_trace_callback(told))
+
 
 class RunningBus:
     """One bus, its folder, and the agencies that use it."""
@@ -225,7 +229,9 @@ class RunningBus:
         try:
             async with asyncio.timeout(within_s):
                 while True:
-                    found = {await self.state(composed), (await self.delivery(composed)).state}
+                    id_ = message_id_bytes(composed.manifest.id)
+                    rows = await self.bus.api.reads.deliveries(id_)
+                    found = {await self.state(composed), *(row.state for row in rows)}
                     if hit := found.intersection(states):
                         return hit.pop()
                     await asyncio.sleep(0.02)

@@ -6,20 +6,23 @@ a second `serve` on the same file is refused.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
+from exchange.storage.one_thread import OneThread
 from signing.errors import SealwayError
 
 BUSY_TIMEOUT_MS: Final = 5_000  # only a checkpoint or a backup ever makes us wait
-STATEMENTS_CACHED: Final = 256
+STATEMENTS_CACHED: Final = 512  # a handful of shapes, each for up to 64 rows
 WAL_BYTES_MAX: Final = 64 * 1024 * 1024  # above this the WAL is folded back between groups
+WAL_BYTES_FOLDED: Final = 1024 * 1024  # above this it is folded back beside the writer
+LOOK_EVERY: Final = 64  # transactions between two looks at the WAL: some hundred exchanges
 
 
 class StorageError(SealwayError):
@@ -84,8 +87,42 @@ class FileLock:
 
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], object]
-_Job = tuple[Work, "asyncio.Future[object]"]
+
+
+class WalFolder:
+    """Folds the WAL back into the file, beside the writer, on a thread and connection of its own.
+
+    A passive checkpoint waits for nobody and stops nobody; once all of the WAL is folded back the
+    writer begins it anew, over bytes that are already on the disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._wanted = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="sealway-wal", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def want(self) -> None:
+        """Ask for a checkpoint; asking again while one runs is asking once."""
+        self._wanted.set()
+
+    def stop(self) -> None:
+        """Finish the checkpoint that runs, and end."""
+        self._stopping = True
+        self._wanted.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection = connect(self._path)
+        while self._wanted.wait() and not self._stopping:
+            self._wanted.clear()
+            with contextlib.suppress(sqlite3.Error):  # a long WAL costs room, not safety
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        connection.close()
 
 
 class WriterThread:
@@ -97,18 +134,16 @@ class WriterThread:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, name="sealway-writer", daemon=True)
+        self._thread = OneThread("sealway-writer")
         self._connection: sqlite3.Connection | None = None
+        self._folder = WalFolder(path)
         self.transactions = 0
         """Transactions committed since the start, for metrics and tests."""
 
     def start(self) -> None:
-        """Open the connection and start the thread; call from the event loop."""
-        self._loop = asyncio.get_running_loop()
+        """Open the connection; call from the event loop."""
         self._connection = connect(self._path)
-        self._thread.start()
+        self._folder.start()
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do one piece of work in a transaction of its own and wait for its commit.
@@ -118,37 +153,25 @@ class WriterThread:
         Raises:
             StorageUnavailable: the database refused; nothing was written.
         """
-        assert self._loop is not None, "not started"
-        future: asyncio.Future[object] = self._loop.create_future()
-        self._jobs.put((work, future))
-        return cast(T, await future)
+        return await self._thread.run(lambda: self._do(work))
 
     async def stop(self) -> None:
         """Finish what was asked, fold the WAL back, close."""
-        self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._thread.stop)
+        await asyncio.to_thread(self._folder.stop)
         if self._connection is not None:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
 
-    def _run(self) -> None:
-        assert self._connection is not None
-        assert self._loop is not None
-        while (job := self._jobs.get()) is not None:
-            work, future = job
-            result: object = None
-            error: BaseException | None = None
-            try:
-                result = self._transact(work)
-            except sqlite3.Error as problem:
-                error = _unavailable(problem)
-            except BaseException as problem:
-                error = problem
-            self._loop.call_soon_threadsafe(_settle, future, result, error)
-            del job, work, future, result, error
-            self._checkpoint_when_large()
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            result = self._transact(work)
+        except sqlite3.Error as problem:
+            raise _unavailable(problem) from problem
+        self._look_at_wal()
+        return result
 
-    def _transact(self, work: Work) -> object:
+    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._connection
         assert connection is not None
         connection.execute("BEGIN IMMEDIATE")
@@ -162,16 +185,15 @@ class WriterThread:
         self.transactions += 1
         return result
 
-    def _checkpoint_when_large(self) -> None:
-        if self.transactions % 64:
+    def _look_at_wal(self) -> None:
+        if self.transactions % LOOK_EVERY:
             return
-        wal = Path(f"{self._path}-wal")
-        try:
-            if wal.stat().st_size > WAL_BYTES_MAX:
-                assert self._connection is not None
+        with contextlib.suppress(OSError, sqlite3.Error):  # the next look tries again
+            size = Path(f"{self._path}-wal").stat().st_size
+            if size > WAL_BYTES_MAX and self._connection is not None:
                 self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
-        except (OSError, sqlite3.Error):
-            return  # the next round tries again; a long WAL costs room, not safety
+            elif size > WAL_BYTES_FOLDED:
+                self._folder.want()
 
 
 def _unavailable(problem: sqlite3.Error) -> StorageUnavailable:
@@ -179,12 +201,3 @@ def _unavailable(problem: sqlite3.Error) -> StorageUnavailable:
         "The log can't be written at the moment; nothing was recorded. Send the same bytes again.",
         cause=repr(problem),
     )
-
-
-def _settle(future: "asyncio.Future[object]", result: object, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(result)

@@ -11,6 +11,7 @@ from typing import Any
 from exchange.storage.rows import (
     CommitResult,
     DeliveryState,
+    EndExchange,
     ExchangeState,
     GroupFacts,
     GroupPlan,
@@ -31,6 +32,8 @@ class SystemNumbers:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._systems: dict[int, SystemId] = {}
+        self.is_stale = False
+        """Numbers were given since the last look; the next group looks before it writes."""
 
     def number(self, connection: sqlite3.Connection, system: SystemId) -> int:
         """The number of a system, given one inside this transaction when it has none."""
@@ -45,6 +48,7 @@ class SystemNumbers:
 
     def learn(self, connection: sqlite3.Connection) -> None:
         """Cache what is committed."""
+        self.is_stale = False
         for number, system in connection.execute("SELECT n, system FROM system_number"):
             self._numbers[system] = number
             self._systems[number] = SystemId(system)
@@ -66,6 +70,8 @@ def commit_group(
     connection: sqlite3.Connection, plan: GroupPlan, numbers: SystemNumbers
 ) -> tuple[CommitResult, GroupWrite | None]:
     """Swap the log's head and write the group's rows, or say why not and write nothing."""
+    if numbers.is_stale:
+        numbers.learn(connection)
     row = connection.execute(
         "SELECT l.epoch, l.size, l.root, l.state, d.version FROM log_shard l, directory d"
         " WHERE l.shard = ?",
@@ -238,19 +244,8 @@ def _write_messages(
 
 
 def _write_ends(connection: sqlite3.Connection, write: GroupWrite, numbers: SystemNumbers) -> None:
-    for end in write.ends:
-        changed = connection.execute(
-            "UPDATE exchange SET state = ?, version = version + 1, answer = ?"
-            " WHERE id = ? AND state = 'open'",
-            (end.state, end.answer, end.id),
-        ).rowcount
-        if changed != 1:
-            raise sqlite3.IntegrityError("an exchange was not open when its end was written")
-        connection.execute(
-            "UPDATE delivery SET state = ?, owner = NULL, lease_until = NULL"
-            " WHERE id = ? AND state IN ('ready', 'queued', 'leased', 'in-flight', 'dead')",
-            (end.delivery_state, end.id),
-        )
+    for start in range(0, len(write.ends), ROWS_A_STATEMENT):
+        _end_exchanges(connection, write.ends[start : start + ROWS_A_STATEMENT])
     for done in write.confirms:
         connection.execute(
             "UPDATE delivery SET state = 'done', owner = NULL, lease_until = NULL"
@@ -264,6 +259,25 @@ def _write_ends(connection: sqlite3.Connection, write: GroupWrite, numbers: Syst
             " AND state IN ('ready', 'queued', 'leased', 'in-flight')",
             (kill.cause, kill.id, numbers.number(connection, kill.recipient)),
         )
+
+
+def _end_exchanges(connection: sqlite3.Connection, ends: Sequence[EndExchange]) -> None:
+    """End open exchanges and their deliveries; one that isn't open aborts the whole."""
+    rows = ",".join(["(?, ?, ?)"] * len(ends))
+    changed = connection.execute(
+        "UPDATE exchange SET state = new.column2, version = version + 1, answer = new.column3"
+        f" FROM (VALUES {rows}) AS new WHERE exchange.id = new.column1 AND exchange.state = 'open'",
+        [value for end in ends for value in (end.id, end.state, end.answer)],
+    ).rowcount
+    if changed != len(ends):
+        raise sqlite3.IntegrityError("an exchange was not open when its end was written")
+    rows = ",".join(["(?, ?)"] * len(ends))
+    connection.execute(
+        "UPDATE delivery SET state = new.column2, owner = NULL, lease_until = NULL"
+        f" FROM (VALUES {rows}) AS new WHERE delivery.id = new.column1"
+        " AND delivery.state IN ('ready', 'queued', 'leased', 'in-flight', 'dead')",
+        [value for end in ends for value in (end.id, end.delivery_state)],
+    )
 
 
 def insert_head(connection: sqlite3.Connection, head: ShardHead) -> None:

@@ -27,6 +27,7 @@ from signing.identifiers import ServiceCode, SystemId
 
 FILE_NAME: Final = "sealway.db"
 SCHEMA_VERSION: Final = 1
+SQLITE_MIN: Final = (3, 35, 0)  # RETURNING, and UPDATE … FROM
 
 
 class StorageForeign(StorageError):
@@ -68,6 +69,10 @@ class SqliteStore:
         return new
 
     def _prepare(self, bus: str, instance: str) -> bool:
+        if sqlite3.sqlite_version_info < SQLITE_MIN:
+            raise StorageForeign(
+                f"SQLite {sqlite3.sqlite_version} is too old; Sealway needs 3.35 or later."
+            )
         connection = connect(self.path)
         try:
             found = connection.execute(
@@ -128,7 +133,7 @@ class SqliteStore:
 
     def _learn_later(self, write: GroupWrite | None) -> None:
         if write is not None and any(row.noun == "system" for row, _, _ in write.objects):
-            self._numbers = SystemNumbers()
+            self._numbers.is_stale = True
 
     async def open_log(self, head: ShardHead) -> None:
         """Write the first head of a log that no group opens: log 0's own."""

@@ -178,7 +178,8 @@ async def test_expiry_revokes_a_lease(running: RunningBus) -> None:
 
 async def test_what_kills_its_readers_is_given_up(stopped: RunningBus) -> None:
     settings = stopped.folder / "sealway.toml"
-    settings.write_text(settings.read_text().replace("\n[delivery]\n", "\n[delivery]\nleases_max = 2\n"))
+    text = settings.read_text()
+    settings.write_text(text.replace("\n[delivery]\n", "\n[delivery]\nleases_max = 2\n"))
     async with opened(stopped) as running:
         request = running.ask(POPULATION)
         await running.send(request)

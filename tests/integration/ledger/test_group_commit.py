@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from exchange.storage.rows import GroupPlan
+from registry.changes import Change
 from signing.log.leaf import parse_leaf
 from tests.support.agencies import POPULATION
 from tests.support.bus import RunningBus, opened
@@ -164,3 +165,14 @@ async def test_too_much_waiting_is_refused_and_not_kept(stopped: RunningBus) -> 
         await gate.open()
         assert await fits == "accepted"
         assert await running.outcome(running.ask(POPULATION, content=large)) == "accepted"
+
+
+async def test_a_new_systems_number_is_looked_up_once(running: RunningBus) -> None:
+    """Small numbers stand for systems in every row; a group must not ask for them each time."""
+    await running.change(Change("system", {"id": "sx/GOV/1001/pensions", "name": "Pensions"}))
+    await running.send(running.ask(POPULATION))
+    asked: list[str] = []
+    await running.store.watch(asked.append)
+    await running.send(running.ask(POPULATION))
+    assert any("INSERT INTO message" in statement for statement in asked)
+    assert not [statement for statement in asked if "system_number" in statement]

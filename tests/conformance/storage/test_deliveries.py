@@ -1,0 +1,202 @@
+"""What any engine promises of deliveries: claimed by one, parked, leased in order, ended."""
+
+import asyncio
+
+from exchange.storage.port import Store
+from exchange.storage.rows import (
+    ConfirmDelivery,
+    DeliveryState,
+    GroupFacts,
+    GroupWrite,
+    KillDelivery,
+    Park,
+    ShardHead,
+    StepRow,
+)
+from tests.conformance.storage.rows import (
+    BIRTHS,
+    CONSUMER,
+    COUNT,
+    HEAD,
+    NOW,
+    OFFICE,
+    accept,
+    end,
+    exchange,
+    id_of,
+    plan,
+)
+
+QUEUED = DeliveryState.QUEUED
+LEASE = 60_000
+
+
+def lease_of(number: int, attempt: int, owner: str = "me") -> Park:
+    until = NOW + LEASE
+    return Park(id_of(number), OFFICE, until, attempt, 0, owner, until)
+
+
+async def queued(store: Store, *numbers: int, due_at_ms: int = NOW) -> ShardHead:
+    return await accept(store, HEAD, *(exchange(n, QUEUED, due_at_ms) for n in numbers))
+
+
+async def state_of(store: Store, number: int) -> tuple[str, int]:
+    (row,) = await store.reads.deliveries(id_of(number))
+    return row.state.value, row.attempt
+
+
+# ---------------------------------------------------------------- claims
+
+
+async def test_what_is_due_is_claimed_once_the_earliest_first(store: Store) -> None:
+    opens = [exchange(n, QUEUED, NOW + n * 10) for n in (3, 1, 2)]
+    await accept(store, HEAD, *opens)
+    assert await store.claim_due("me", NOW + 5, NOW + LEASE, 10) == []
+    first = await store.claim_due("me", NOW + 100, NOW + LEASE, 2)
+    assert [row.id for row in first] == [id_of(1), id_of(2)]
+    second = await store.claim_due("you", NOW + 100, NOW + LEASE, 10)
+    assert [row.id for row in second] == [id_of(3)]
+    assert await store.claim_due("you", NOW + 100, NOW + LEASE, 10) == []
+
+
+async def test_many_who_claim_at_once_share_without_overlap(store: Store) -> None:
+    await queued(store, *range(1, 31))
+    claims = await asyncio.gather(
+        *(store.claim_due(f"p{n}", NOW, NOW + LEASE, 5) for n in range(10))
+    )
+    ids = [row.id for rows in claims for row in rows]
+    assert (len(ids), len(set(ids))) == (30, 30)
+
+
+async def test_a_claim_tells_how_the_delivery_was_found(store: Store) -> None:
+    await queued(store, 1)
+    (fresh,) = await store.claim_due("me", NOW, NOW + 10, 10)
+    assert (fresh.state, fresh.attempt) == (QUEUED, 0)
+    assert await store.claim(lease_of(1, 1))
+    (cut_off,) = await store.claim_due("you", NOW + LEASE, NOW + 2 * LEASE, 10)
+    assert (cut_off.state, cut_off.attempt) == (DeliveryState.IN_FLIGHT, 1)
+
+
+async def test_an_attempt_is_begun_by_one(store: Store) -> None:
+    await queued(store, 1)
+    assert [await store.claim(lease_of(1, 1)) for _ in range(3)] == [True, False, False]
+    assert not await store.claim(lease_of(1, 2, "you"))
+    assert await state_of(store, 1) == ("in-flight", 1)
+
+
+async def test_a_claim_that_ran_out_is_anybodys(store: Store) -> None:
+    await queued(store, 1)
+    await store.claim_due("me", NOW, NOW + LEASE, 10)
+    assert await store.claim_due("you", NOW + LEASE - 1, NOW + 2 * LEASE, 10) == []
+    assert len(await store.claim_due("you", NOW + LEASE, NOW + 2 * LEASE, 10)) == 1
+
+
+async def test_reclaiming_makes_everything_due_that_was_in_hand(store: Store) -> None:
+    await queued(store, 1, 2, due_at_ms=NOW + 30_000)
+    await store.claim(lease_of(1, 1))
+    assert await store.reclaim(NOW) == 2
+    assert len(await store.claim_due("you", NOW, NOW + LEASE, 10)) == 2
+
+
+async def test_a_parked_delivery_waits_for_its_time(store: Store) -> None:
+    await queued(store, 1)
+    (row,) = await store.claim_due("me", NOW, NOW + LEASE, 10)
+    step = StepRow(row.id, NOW, "provider-timeout", 1, NOW + 500)
+    await store.park([Park(row.id, OFFICE, NOW + 500, 1, 2, step=step)])
+    assert await store.claim_due("me", NOW + 499, NOW + LEASE, 10) == []
+    (again,) = await store.claim_due("me", NOW + 500, NOW + LEASE, 10)
+    assert (again.attempt, again.misbehaved, again.state) == (1, 2, QUEUED)
+    assert await store.reads.steps(row.id) == [step]
+
+
+async def test_what_has_ended_is_not_parked_and_not_claimed(store: Store) -> None:
+    head = await queued(store, 1)
+
+    def answer(write: GroupWrite, facts: GroupFacts) -> None:
+        write.ends.append(end(1, 2))
+
+    await store.commit(plan(head, answer))
+    await store.park([Park(id_of(1), OFFICE, NOW, 1, 0)])
+    assert not await store.claim(lease_of(1, 1))
+    assert await store.claim_due("me", NOW + LEASE, NOW + 2 * LEASE, 10) == []
+    assert await state_of(store, 1) == ("done", 0)
+
+
+async def test_timelines_keep_their_order(store: Store) -> None:
+    steps = [StepRow(id_of(1), NOW - n, f"step-{n}") for n in range(5)]
+    await store.add_steps(steps[:2])
+    await store.add_steps(steps[2:])
+    assert await store.reads.steps(id_of(1)) == steps
+
+
+# ---------------------------------------------------------------- mailboxes
+
+
+async def test_a_mailbox_is_leased_oldest_first_and_counts_attempts(store: Store) -> None:
+    await accept(store, HEAD, *(exchange(n) for n in (1, 2, 3)))
+    first = await store.lease_mailbox(OFFICE, [], NOW, NOW + LEASE, 2)
+    assert [(row.id, row.attempt) for row in first] == [(id_of(1), 1), (id_of(2), 1)]
+    assert [row.lease_until_ms for row in first] == [NOW + LEASE] * 2
+    later = await store.lease_mailbox(OFFICE, [], NOW + LEASE, NOW + 2 * LEASE, 10)
+    assert [(row.id, row.attempt) for row in later] == [(id_of(1), 2), (id_of(2), 2), (id_of(3), 1)]
+
+
+async def test_a_mailbox_is_its_systems_and_its_services(store: Store) -> None:
+    await accept(store, HEAD, exchange(1), exchange(2, service=BIRTHS))
+    assert await store.lease_mailbox(CONSUMER, [], NOW, NOW + LEASE, 10) == []
+    (row,) = await store.lease_mailbox(OFFICE, [BIRTHS], NOW, NOW + LEASE, 10)
+    assert row.id == id_of(2)
+
+
+async def test_what_goes_to_an_adapter_is_in_no_mailbox(store: Store) -> None:
+    await accept(store, HEAD, exchange(1, QUEUED), exchange(2))
+    assert [row.id for row in await store.lease_mailbox(OFFICE, [], NOW, NOW + LEASE, 10)] == [
+        id_of(2)
+    ]
+    assert [row.id for row in await store.claim_due("me", NOW, NOW + LEASE, 10)] == [id_of(1)]
+
+
+async def test_depths_count_what_waits_what_is_leased_and_what_is_dead(store: Store) -> None:
+    head = await accept(store, HEAD, *(exchange(n) for n in (1, 2, 3, 4)))
+    await store.lease_mailbox(OFFICE, [], NOW, NOW + LEASE, 1)
+
+    def kill(write: GroupWrite, facts: GroupFacts) -> None:
+        write.kills.append(KillDelivery(id_of(4), OFFICE, "leases-exhausted"))
+
+    await store.commit(plan(head, kill))
+    (depth,) = await store.reads.mailbox_depths(OFFICE)
+    assert (depth.service, depth.waiting, depth.leased, depth.dead) == (COUNT, 2, 1, 1)
+    assert depth.oldest_at_ms == NOW + 1
+    assert await store.reads.boxed(OFFICE, COUNT) == 3
+    assert await store.reads.boxed(CONSUMER, COUNT) == 0
+    (dead,) = await store.reads.dead(10)
+    assert (dead.id, dead.cause) == (id_of(4), "leases-exhausted")
+
+
+async def test_a_confirmation_ends_a_delivery_and_leaves_its_exchange_open(store: Store) -> None:
+    head = await accept(store, HEAD, exchange(1))
+    await store.lease_mailbox(OFFICE, [], NOW, NOW + LEASE, 1)
+
+    def confirm(write: GroupWrite, facts: GroupFacts) -> None:
+        write.confirms.append(ConfirmDelivery(id_of(1), OFFICE, 1))
+
+    await store.commit(plan(head, confirm))
+    assert await state_of(store, 1) == ("done", 1)
+    opened = await store.reads.exchange(id_of(1))
+    assert opened is not None
+    assert opened.state == "open"
+    assert await store.lease_mailbox(OFFICE, [], NOW + LEASE, NOW + 2 * LEASE, 10) == []
+
+
+async def test_open_exchanges_are_found_when_their_time_is_over(store: Store) -> None:
+    opens = [exchange(n, answer_by_ms=NOW + 1_000 * (4 - n)) for n in (1, 2, 3)]
+    head = await accept(store, HEAD, *opens)
+    assert await store.due_to_expire(NOW + 1_000, 10) == []
+    assert await store.due_to_expire(NOW + 2_500, 10) == [id_of(3), id_of(2)]
+    assert await store.due_to_expire(NOW + 9_000, 1) == [id_of(3)]
+
+    def answer(write: GroupWrite, facts: GroupFacts) -> None:
+        write.ends.append(end(3, 9))
+
+    await store.commit(plan(head, answer))
+    assert await store.due_to_expire(NOW + 9_000, 10) == [id_of(2), id_of(1)]
