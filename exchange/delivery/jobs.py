@@ -1,16 +1,15 @@
 """One delivery in hand: the request in memory, and how often it was tried."""
 
-from dataclasses import dataclass
-
 from exchange.acceptance.stored import OpenedMessage
 from exchange.storage.rows import DeliveryState, StoredDelivery
 from signing.encoding import b64url_encode
 from signing.identifiers import message_id_bytes
 from signing.manifest import Digest, Manifest
 from signing.message import Parts
+from signing.values import value_type
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Job:
     """A request to hand over; ``attempt`` counts from 1."""
 

@@ -17,9 +17,10 @@ from exchange.storage.rows import (
 )
 from signing.errors import SealwayError
 from signing.log.leaf import encode_leaf
+from signing.values import value_type
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class LeafDraft:
     """A leaf without its time and directory version."""
 
@@ -51,7 +52,7 @@ class LeafDraft:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class MessageEntry:
     """An accepted message, and what it opens or ends."""
 
@@ -114,7 +115,7 @@ class RecordEntry:
 Entry = MessageEntry | RefusalEntry | RecordEntry
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Placed:
     """An entry's place in a log: what a receipt is made from."""
 
