@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SUITES := $(wildcard tests/unit tests/conformance tests/house tests/integration tests/docs tests/e2e)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check fix test demo serve bench-quick faults docs clean
+.PHONY: help setup check fix test demo serve kafka bench-quick faults docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ demo: $(READY) ## agencies exchange data through a bus; then an audit of what it
 
 serve: $(READY) ## the demo's agencies and bus, left running, with commands to paste
 	@$(PY) examples/demo.py --serve
+
+kafka: $(READY) ## Apache Kafka by its Maven coordinates, for the tests (needs Java 17 and Maven)
+	@$(PY) tests/support/kafka_broker.py
 
 bench-quick: $(READY) ## exchanges per second against a plain proxy, in one run
 	@$(PY) benchmarks/quick.py

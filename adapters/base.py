@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from signing.strict_json import parse_json
+from signing.values import value_type
 
 if TYPE_CHECKING:
     from adapters.egress import Egress
@@ -25,7 +26,7 @@ REJECT_TEXT_CHARS_MAX: Final = 4000
 _UNPARSED: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class AdapterRequest:
     """A verified request, as an adapter may see it.
 
@@ -59,7 +60,7 @@ class AdapterRequest:
         return self._json
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Answer:
     """The provider's answer: a media type without parameters, and the bytes to sign."""
 

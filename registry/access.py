@@ -5,19 +5,18 @@ unknown, unlisted, suspended, not granted or granted for another time is one ref
 nobody learns what is registered by asking.
 """
 
-from dataclasses import dataclass
-
 from registry.directory import Directory
 from registry.errors import NotAllowed, PurposeRequired, SenderSuspended
 from registry.grants import Grant
 from registry.nouns import Noun, State
 from registry.services import Delivery, Service
 from registry.systems import System
+from signing.values import value_type
 
 _ACTIVE = State.ACTIVE
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Right:
     """A consumer may use this service, by this grant; ``delivery`` is where its message goes."""
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from signing.errors import SigningError
 from signing.message import SALT_BYTES, Parts
 from signing.randomness import random_bytes
+from signing.values import value_type
 
 KEY_BYTES = 32
 CHUNK_BYTES = 1_048_576
@@ -65,7 +66,7 @@ def _unwrap(key: bytes, wrapped: bytes) -> bytes:
         raise StoredInvalid("A stored key does not unwrap: it was altered.") from error
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class SealedEnvelope:
     """An envelope (or record) as stored, with its leaf salt."""
 
@@ -93,7 +94,7 @@ def open_envelope(sealed: SealedEnvelope, context: bytes, epochs: EpochKeys) -> 
     return data, _unwrap(key, sealed.leaf_salt)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class SealedContent:
     """Content as stored: chunks with their tags, one after the other, and the wrapped key."""
 

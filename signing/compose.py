@@ -5,7 +5,7 @@ random salt and id.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from signing.envelope import VerifiedEnvelope, decode_envelope, message_digest, seal
 from signing.identifiers import Code, Fingerprint, MessageId, SystemId, new_message_id
@@ -13,9 +13,10 @@ from signing.jws import verify_jws
 from signing.keys import KeyResolver, Signer
 from signing.manifest import About, Digest, Kind, Manifest, PartSpec, encode_manifest
 from signing.message import Parts, encode_frame, new_salt, part_commitment
+from signing.values import value_type
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class PartIn:
     """A part before it is committed to."""
 
@@ -25,7 +26,7 @@ class PartIn:
     schema: Fingerprint | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Composed:
     """A sealed message, ready to send, and to send again: keep it and never compose it twice."""
 

@@ -4,16 +4,15 @@ Two types for one thing: ``Envelope`` has been taken apart, ``VerifiedEnvelope``
 what the holder of that certificate signed. Only the second is passed on.
 """
 
-from dataclasses import dataclass
-
 from signing.encoding import b64url_encode, sha256
 from signing.errors import CertificateExpired, CertificateRevoked
 from signing.jws import MESSAGE, Envelope, decode_jws, sign_jws, verify_jws
 from signing.keys import KeyResolver, KnownCertificate, Signer
 from signing.manifest import Digest, Manifest, parse_manifest
+from signing.values import value_type
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class VerifiedEnvelope:
     """An envelope whose signature holds under ``certificate``; the manifest is well-formed.
 

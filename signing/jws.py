@@ -5,7 +5,6 @@ never read as another. Refuses any header member but the four.
 """
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NewType
 
@@ -13,6 +12,7 @@ from signing.encoding import b64url_decode, b64url_encode, check_digest
 from signing.errors import AlgorithmNotAllowed, EncodingInvalid, EnvelopeMalformed
 from signing.keys import HEADER_NAMES, KeyResolver, KnownCertificate, Signer, Thumbprint
 from signing.strict_json import integer_spellings, parse_json
+from signing.values import value_type
 
 Typ = NewType("Typ", str)
 
@@ -33,7 +33,7 @@ IAT_MAX = 2**40  # far beyond any date; keeps arithmetic on it small
 _HEADER_MEMBERS = frozenset({"alg", "typ", "x5t#S256", "iat"})
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Envelope:
     """A decoded JWS whose signature has not been checked yet. Trust nothing in it."""
 

@@ -8,7 +8,6 @@ only for whoever composes a new one.
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, NewType, get_args
 
 from signing import identifiers as names
@@ -22,6 +21,7 @@ from signing.errors import (
 )
 from signing.identifiers import Code, Fingerprint, MessageId, ServiceCode, SystemId
 from signing.strict_json import integer_spellings, parse_json
+from signing.values import value_type
 
 Digest = NewType("Digest", str)
 Kind = Literal["request", "response", "interim", "rejection", "acknowledgement", "cancel", "event"]
@@ -34,7 +34,7 @@ PARTS_MAX = 32
 PART_BYTES_MAX = 2**53 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class PartSpec:
     """What a manifest promises of one part: name, media type, bytes, commitment."""
 
@@ -45,7 +45,7 @@ class PartSpec:
     schema: Fingerprint | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class About:
     """The message that this one answers: its id and its digest."""
 
@@ -53,7 +53,7 @@ class About:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Manifest:
     """A parsed manifest; ``sender`` is the member ``from``. Times in ms since 1970."""
 

@@ -16,6 +16,7 @@ from signing.errors import CommitmentMismatch, FrameMalformed, PartMissing
 from signing.jws import ENVELOPE_BYTES_MAX
 from signing.manifest import PARTS_MAX, Manifest, PartSpec
 from signing.randomness import random_bytes
+from signing.values import value_type
 
 FRAME_TYPE: Final = "application/vnd.sealway.message"
 DELIVERY_TYPE: Final = "application/vnd.sealway.delivery"
@@ -28,7 +29,7 @@ _PART_INFO: Final = b"sealway/part/v1"
 _LENGTH_BYTES: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Parts:
     """The bytes beside an envelope: the sender's salt and each part, in manifest order."""
 

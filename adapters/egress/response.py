@@ -1,11 +1,11 @@
 """What a provider's server sent back, whole and within its limits."""
 
-from dataclasses import dataclass
+from signing.values import value_type
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class EgressResponse:
     """Status, headers as they came (order and repeats kept), and the body."""
 

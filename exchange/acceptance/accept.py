@@ -33,6 +33,7 @@ from signing.errors import SealwayError
 from signing.identifiers import MessageId, message_id_bytes
 from signing.manifest import ANSWERS
 from signing.message import Parts
+from signing.values import value_type
 
 TROUBLE: Final = frozenset({"log-unavailable", "bus-backlogged", "outcome-unknown", "internal"})
 """Codes that say nothing about the message: no refusal is logged for them."""
@@ -48,7 +49,7 @@ class Refused(Exception):
         self.place = place
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Accepted:
     """A message the bus is responsible for; ``again``: it already was."""
 
@@ -57,7 +58,7 @@ class Accepted:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Taken:
     """What the relay gets of an accepted message, still in memory."""
 

@@ -3,7 +3,6 @@
 Recently accepted ones are kept in memory, bounded; older ones are read and opened from storage.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from exchange.acceptance.stored import OpenedMessages
@@ -11,11 +10,12 @@ from exchange.storage.port import Reads
 from exchange.storage.rows import ExchangeState
 from signing.identifiers import MessageId, message_id_bytes
 from signing.manifest import Digest, Manifest
+from signing.values import value_type
 
 REQUESTS_KEPT: Final = 20_000  # open exchanges of a busy minute; about 40 MB
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class AnsweredRequest:
     """A request that an answer is about, and the state of its exchange."""
 

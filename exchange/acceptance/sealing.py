@@ -12,7 +12,6 @@ from exchange.storage.rows import (
 from registry.access import Right
 from signing.at_rest import EpochKeys, seal_content, seal_envelope
 from signing.encoding import b64url_decode, b64url_encode
-from signing.envelope import VerifiedEnvelope
 from signing.identifiers import message_id_bytes
 from signing.log.leaf import LEAF_SALT_BYTES, commit_to
 from signing.message import Parts
@@ -105,14 +104,8 @@ def ended(arrival: Arrival, id_: bytes) -> EndExchange | None:
 
 def refusal_entry(arrival: Arrival, code: str, epochs: EpochKeys) -> RefusalEntry:
     """The entry of a refused message; its leaf names recipient and service only if registered."""
-    return refusal_of(arrival.envelope, arrival.service is not None, code, epochs)
-
-
-def refusal_of(
-    envelope: VerifiedEnvelope, known: bool, code: str, epochs: EpochKeys
-) -> RefusalEntry:
-    """A refusal's entry; ``known``: the service it names is registered."""
-    manifest = envelope.manifest
+    envelope, manifest = arrival.envelope, arrival.envelope.manifest
+    is_known = arrival.service is not None
     id_ = message_id_bytes(manifest.id)
     salt = random_bytes(LEAF_SALT_BYTES)
     sealed = seal_envelope(envelope.raw, id_, salt, epochs)
@@ -120,8 +113,8 @@ def refusal_of(
         "refusal",
         commit_to(salt, envelope.raw),
         envelope.certificate.system,
-        manifest.to if known else None,
-        manifest.service if known else None,
+        manifest.to if is_known else None,
+        manifest.service if is_known else None,
         test=manifest.test,
     )
     return RefusalEntry(leaf, salt, id_, code, sealed.data, sealed.leaf_salt, sealed.key)

@@ -23,6 +23,7 @@ from signing.jws import MESSAGE, decode_jws
 from signing.log.leaf import parse_leaf
 from signing.manifest import Digest, Manifest, parse_manifest
 from signing.message import Parts, encode_frame
+from signing.values import value_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class OpenedEnvelope:
     leaf_salt: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class OpenedMessage:
     """A stored message, opened, with the place of its leaf."""
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from exchange.api.context import Api
 from exchange.api.errors import BodyTooLarge, ClientTooSlow, RequestInvalid
-from exchange.api.replies import HeaderLine, Reply, problem_reply
+from exchange.api.replies import HeaderLine, problem_reply
 from signing.randomness import random_bytes
 
 Scope = MutableMapping[str, Any]
@@ -151,11 +151,6 @@ async def send(to: Send, status: int, headers: Iterable[HeaderLine], body: bytes
     lines = [(b"content-length", b"%d" % len(body)), *_ALWAYS, *headers]
     await to({"type": "http.response.start", "status": status, "headers": lines})
     await to({"type": "http.response.body", "body": body})
-
-
-async def send_reply(to: Send, reply: Reply) -> None:
-    """Send a reply that was made elsewhere."""
-    await send(to, *reply)
 
 
 async def send_problem(

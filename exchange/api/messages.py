@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from exchange.acceptance.accept import Accepted, Refused
 from exchange.acceptance.arrival import Arrival
-from exchange.acceptance.stored import OpenedMessage
 from exchange.api.answers import answer_response, ended_response
 from exchange.api.asgi import (
     ClientGone,
@@ -186,18 +185,13 @@ class MessagesRoute:
         lines: "list[tuple[bytes, bytes]]",
         granted_s: int,
     ) -> Reply:
-        taken, place = answer
-        envelope = taken.arrival.envelope
-        await self._api.receipts.sealed(place)
-        message = OpenedMessage(
-            envelope.raw, envelope.manifest, envelope.digest, taken.parts, place
-        )
+        await self._api.receipts.sealed(answer.place)
         return await answer_response(
             self._api,
-            message,
+            answer,
             request_id=request_id,
             accept_delivery=accepts_delivery(headers),
-            trace_id=trace_id_of(lines) if envelope.manifest.kind == "rejection" else "",
+            trace_id=trace_id_of(lines) if answer.manifest.kind == "rejection" else "",
             waited_s=granted_s,
         )
 

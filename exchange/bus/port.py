@@ -8,12 +8,13 @@ that is right only while the bus is kind is wrong; the contract suite is unkind 
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Protocol, Self
 
 from signing.errors import SealwayError
 from signing.identifiers import MessageId, ServiceCode, SystemId
+from signing.values import value_type
 
 BATCH_RECORDS_MAX = 500
 """The most records in one batch to a reader: about 2 ms of work before it looks up again."""
@@ -42,7 +43,7 @@ class Topic(StrEnum):
     SIGNAL = "sealway.signal"
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Dispatch:
     """The fast path to one delivery row: this message waits for this recipient.
 
@@ -61,6 +62,7 @@ class Dispatch:
     service: ServiceCode | None = None
     payload: object | None = field(default=None, compare=False, repr=False)
     payload_bytes: int = field(default=0, compare=False)
+    traceparent: str | None = field(default=None, compare=False)
 
 
 class SignalKind(StrEnum):
@@ -74,7 +76,7 @@ class SignalKind(StrEnum):
     """The directory has reached `version`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Signal:
     """A wake-up, and never the only way to learn something: readers poll as well."""
 
@@ -85,12 +87,13 @@ class Signal:
     version: int | None = None
     payload: object | None = field(default=None, compare=False, repr=False)
     payload_bytes: int = field(default=0, compare=False)
+    traceparent: str | None = field(default=None, compare=False)
 
 
 Body = Dispatch | Signal
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class BusRecord:
     """One record: where it goes, what it is kept in order by, what it says."""
 
@@ -109,7 +112,7 @@ class BusRecord:
         return cls(Topic.SIGNAL, key or body.recipient or body.message_id or body.kind, body)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Carried:
     """A record as it arrived, with the place that `Subscription.done` releases.
 

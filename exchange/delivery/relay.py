@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import structlog
 
 from exchange.acceptance.accept import Taken
+from exchange.acceptance.stored import OpenedMessage
 from exchange.bus.port import BusError, BusRecord, Dispatch, MessageBus, Signal, SignalKind
-from exchange.delivery.jobs import job_of_taken
+from exchange.delivery.jobs import Job
 from exchange.ledger.entries import Outcome, Placed
 from exchange.ledger.group_commit import Submission
 from signing.identifiers import SystemId
@@ -59,8 +60,9 @@ class Relay:
 
 def records_of(taken: Taken, place: Placed) -> list[BusRecord]:
     """What the bus is told of one accepted message."""
-    manifest = taken.arrival.envelope.manifest
-    size = taken.parts.size_bytes
+    envelope, parts = taken.arrival.envelope, taken.parts
+    manifest, size = envelope.manifest, parts.size_bytes
+    message = OpenedMessage(envelope.raw, manifest, envelope.digest, parts, place)
     if manifest.kind in ANSWERS and manifest.about is not None:
         return [
             BusRecord.signal(
@@ -68,8 +70,9 @@ def records_of(taken: Taken, place: Placed) -> list[BusRecord]:
                     SignalKind.ANSWERED,
                     manifest.about.id,
                     manifest.to,
-                    payload=(taken, place),
+                    payload=message,
                     payload_bytes=size,
+                    traceparent=manifest.traceparent,
                 )
             )
         ]
@@ -88,7 +91,8 @@ def records_of(taken: Taken, place: Placed) -> list[BusRecord]:
         place.index,
         place.at_ms,
         manifest.service,
-        payload=job_of_taken(taken, place.leaf_hash),
+        payload=Job(message, attempt=1, misbehaved=0, interrupted=False),
         payload_bytes=size,
+        traceparent=manifest.traceparent,
     )
     return [BusRecord.dispatch(dispatch)]

@@ -7,7 +7,7 @@ import structlog
 
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.record import Recorder
-from exchange.acceptance.stored import OpenedMessages
+from exchange.acceptance.stored import OpenedMessage, OpenedMessages
 from exchange.delivery.deliverer import Deliverer
 from exchange.delivery.jobs import job_of_row
 from exchange.delivery.statements import expired_entry
@@ -15,6 +15,7 @@ from exchange.delivery.waiting import Waiting
 from exchange.ledger.group_commit import GroupCommitter
 from exchange.ledger.log_writer import Clock
 from exchange.storage.port import Store
+from signing.at_rest import StoredInvalid
 from signing.errors import SealwayError
 
 log = structlog.get_logger()
@@ -89,16 +90,27 @@ class Sweeper:
             self._owner, now_ms, now_ms + self._times.claim_ms, self._times.rows_max
         )
         for row in rows:
-            message = await self._opened.message(row.id)
-            assert message is not None, "a delivery without its message"
-            self._deliverer.sweep(job_of_row(row, message))
+            message = await self._open(row.id)
+            if message is not None:
+                self._deliverer.sweep(job_of_row(row, message))
 
     async def _expire(self) -> None:
         now_ms = self._clock()
         before_ms = now_ms - self._times.expire_grace_ms
         for id_ in await self._store.due_to_expire(before_ms, self._times.rows_max):
-            message = await self._opened.message(id_)
-            assert message is not None, "an exchange without its request"
+            message = await self._open(id_)
+            if message is None:
+                continue
             entry = expired_entry(self._recorder, message.manifest, message.place.leaf_hash, now_ms)
             await self._committer.submit(entry, self._directory.version)
             self._waiting.wake_exchange(message.manifest.id, None)
+
+    async def _open(self, id_: bytes) -> OpenedMessage | None:
+        """A swept message; one that can't be opened is told to the operator and holds back none."""
+        try:
+            message = await self._opened.message(id_)
+        except StoredInvalid as error:
+            log.error("sweep.unreadable", message=id_.hex(), reason=error.detail)
+            return None
+        assert message is not None, "a row without its message"
+        return message

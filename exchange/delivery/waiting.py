@@ -10,9 +10,8 @@ from typing import Final
 
 import structlog
 
-from exchange.acceptance.accept import Taken
+from exchange.acceptance.stored import OpenedMessage
 from exchange.bus.port import MessageBus, Signal, SignalKind, Topic
-from exchange.ledger.entries import Placed
 from exchange.storage.port import Reads
 from exchange.storage.rows import ExchangeState
 from signing.errors import SealwayError
@@ -22,7 +21,7 @@ log = structlog.get_logger()
 
 POLL_S: Final = 1.0  # signals may be lost; a state is never older than this to a waiter
 
-Answer = tuple[Taken, Placed]
+Answer = OpenedMessage
 _Waiter = asyncio.Future[Answer | None]
 
 
@@ -70,7 +69,7 @@ class Waiting:
     def _wake(self, signal: Signal) -> None:
         if signal.kind is SignalKind.ANSWERED and signal.message_id is not None:
             payload = signal.payload
-            answer = payload if isinstance(payload, tuple) else None
+            answer = payload if isinstance(payload, OpenedMessage) else None
             self.wake_exchange(signal.message_id, answer)
         elif signal.kind is SignalKind.MAILBOX and signal.recipient is not None:
             self._wake_mailbox(signal.recipient)
@@ -91,6 +90,10 @@ class Waiting:
         waiter: _Waiter = asyncio.get_running_loop().create_future()
         self._exchanges.setdefault(id_, []).append(waiter)
         return waiter
+
+    def awaits(self, id_: MessageId) -> bool:
+        """Whether anybody here waits for this exchange's end."""
+        return id_ in self._exchanges
 
     def leave(self, id_: MessageId, waiter: _Waiter) -> None:
         """Take a waiter out; harmless when it was woken."""

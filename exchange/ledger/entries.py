@@ -4,7 +4,7 @@ Everything a group needs is made before the group forms: sealed bytes, leaf salt
 Only place and time are missing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exchange.storage.rows import (
     ConfirmDelivery,
@@ -17,9 +17,10 @@ from exchange.storage.rows import (
 )
 from signing.errors import SealwayError
 from signing.log.leaf import encode_leaf
+from signing.values import value_type
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class LeafDraft:
     """A leaf without its time and directory version."""
 
@@ -51,7 +52,7 @@ class LeafDraft:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class MessageEntry:
     """An accepted message, and what it opens or ends."""
 
@@ -114,7 +115,7 @@ class RecordEntry:
 Entry = MessageEntry | RefusalEntry | RecordEntry
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Placed:
     """An entry's place in a log: what a receipt is made from."""
 
@@ -124,6 +125,8 @@ class Placed:
     leaf_hash: bytes
     leaf_salt: bytes
     at_ms: int
+    receipt: str | None = field(default=None, compare=False, repr=False)
+    """Its receipt, where another process made it and handed it on."""
 
 
 @dataclass(frozen=True, slots=True)

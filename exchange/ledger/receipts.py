@@ -20,6 +20,8 @@ class Receipts:
         Raises:
             LogUnavailable, OutcomeUnknown: no checkpoint that covers it can be signed here.
         """
+        if place.receipt is not None:
+            return place.receipt
         await self.sealed(place)
         writer = self._writers[place.shard]
         signed = writer.signed
@@ -29,6 +31,8 @@ class Receipts:
 
     async def sealed(self, place: Placed) -> None:
         """Return once a signed checkpoint covers the leaf. Raises as `receipt`."""
+        if place.receipt is not None:
+            return
         writer = self._writers.get(place.shard)
         if writer is None:
             raise LogUnavailable("The receipt's log isn't held here; ask again in a moment.")

@@ -5,7 +5,7 @@ whole bus is frozen, reading goes on, a person decides.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exchange.acceptance.changes import Actor, DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce
@@ -74,6 +74,8 @@ async def open_logs(
     head = heads.get(1) or empty_head(1, signers.traffic.verifier.name)
     traffic = await open_log(store, store.reads, head, signers.traffic, marks, clock)
     _freeze_both(writer, traffic)
+    if traffic.failed is None:
+        await _raise_epochs(store, (writer, traffic))
     return OpenedLogs(log, traffic, directory)
 
 
@@ -116,6 +118,14 @@ async def _open_traffic(log: DirectoryLog, signer: NoteSigner, holder: str) -> N
     head = empty_head(1, signer.verifier.name)
     await log.open_shard(head, str(signer.verifier), holder)
     await log.write_heads([head])
+
+
+async def _raise_epochs(store: SqliteStore, writers: tuple[LogWriter, ...]) -> None:
+    """Whoever holds the file's lock raises the epochs: groups of an earlier holder can't commit."""
+    for writer in writers:
+        head = replace(writer.head, epoch=writer.head.epoch + 1)
+        await store.set_epoch(head.shard, head.epoch, head.state)
+        writer.head = head
 
 
 def _freeze_both(directory: LogWriter, traffic: LogWriter) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from signing.identifiers import ServiceCode, SystemId
+from signing.values import value_type
 
 
 class ExchangeState(StrEnum):
@@ -50,7 +51,7 @@ class ShardHead:
     note_size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class MessageRow:
     """A message as stored, but for its place."""
 
@@ -64,7 +65,7 @@ class MessageRow:
     content_key: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class NewExchange:
     """An exchange to open, with its one delivery."""
 
@@ -78,7 +79,7 @@ class NewExchange:
     """The most that may wait in this mailbox; None for deliveries that are not mailboxed."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class EndExchange:
     """An exchange to end, if it is still open."""
 

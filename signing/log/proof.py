@@ -1,18 +1,18 @@
 """The text of a C2SP tlog-proof: extra data, index, audit path, checkpoint."""
 
 import re
-from dataclasses import dataclass
 
 from signing.encoding import b64_decode, b64_encode
 from signing.errors import EncodingInvalid, ProofInvalid
 from signing.log.merkle import HASH_BYTES, PROOF_HASHES_MAX
+from signing.values import value_type
 
 HEADER = "c2sp.org/tlog-proof@v1"
 PROOF_BYTES_MAX = 16_384
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,15})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class LogProof:
     """A proof's pieces, none of them checked against another."""
 

@@ -3,14 +3,20 @@
 import os
 import random
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
 from exchange.bus.embedded import EmbeddedBus
 from exchange.bus.faulty import FaultyBus
 from exchange.bus.port import MessageBus
+from tests.support.kafka_fixtures import kafka_bus
 
-BUSES: dict[str, Callable[[], MessageBus]] = {"embedded": EmbeddedBus}
+Fixtures = Callable[[str], Any]
+BUSES: dict[str, Callable[[Fixtures], MessageBus]] = {
+    "embedded": lambda _: EmbeddedBus(),
+    "kafka": lambda fixture: kafka_bus(fixture("brokers")),
+}
 
 
 @pytest.fixture
@@ -23,7 +29,7 @@ def seed() -> int:
 
 @pytest.fixture(params=sorted(BUSES))
 def stopped_bus(request: pytest.FixtureRequest) -> MessageBus:
-    return BUSES[request.param]()
+    return BUSES[request.param](request.getfixturevalue)
 
 
 @pytest.fixture

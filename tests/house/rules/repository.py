@@ -21,8 +21,8 @@ ASSERTING = ("assert", "check", "expect", "verify", "refuses")
 
 # The dependencies of each package: the base install, and the extra it comes with.
 EXTRAS: Mapping[str, str] = {"exchange": "server", "adapters": "agent"}
-# Used by name, never imported: uvicorn picks these up, SQLAlchemy loads its driver.
-LOADED_BY_NAME = {"uvloop", "httptools", "aiosqlite"}
+# Used by name, never imported: uvicorn, SQLAlchemy and aiokafka load them.
+LOADED_BY_NAME = {"uvloop", "httptools", "aiosqlite", "cramjam"}
 # Released together with another library, and pinned by it.
 PART_OF: Mapping[str, str] = {"pydantic-core": "pydantic"}
 

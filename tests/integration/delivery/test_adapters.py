@@ -1,6 +1,8 @@
 """Delivery to an adapter: attempts, backoff, parking, rubbish, silence, what is not repeated."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -334,6 +336,20 @@ async def test_a_sweep_delivers_what_the_bus_lost(stopped: RunningBus) -> None:
         for one in requests:
             assert await running.until(one, "answered") == "answered"
         assert len(running.adapter.asked) == 5
+
+
+async def test_a_message_that_cannot_be_opened_holds_back_no_other(stopped: RunningBus) -> None:
+    stopped.message_bus = losing_everything
+    async with opened(stopped) as running:
+        spoilt, whole = running.ask(), running.ask()
+        for one in (spoilt, whole):
+            await running.send(one)
+        with closing(sqlite3.connect(running.settings.data / "sealway.db")) as database, database:
+            id_ = message_id_bytes(spoilt.manifest.id)
+            database.execute("UPDATE message SET content = x'00' WHERE id = ?", (id_,))
+        running.clock.ahead_ms = 1_500
+        assert await running.until(whole, "answered") == "answered"
+        assert await running.state(spoilt) == "open"
 
 
 async def test_an_unkind_bus_costs_no_message_and_no_second_answer(stopped: RunningBus) -> None:

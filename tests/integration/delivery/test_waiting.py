@@ -45,7 +45,7 @@ async def test_an_answer_wakes_everybody_who_waits_for_it(running: RunningBus) -
     answered = await running.send(running.reply(request))
     async with asyncio.timeout(POLL_S / 2):
         found = await asyncio.gather(*waiters)
-    assert [answer is not None and answer[1] for answer in found] == [answered.place] * 3
+    assert [answer is not None and answer.place for answer in found] == [answered.place] * 3
 
 
 async def test_a_mailboxs_waiter_is_woken_by_what_comes_in(running: RunningBus) -> None:

@@ -1,10 +1,12 @@
 """Which groups are one statement, and which need the transaction."""
 
+from dataclasses import replace
+
 import asyncpg
 import pytest
 
 from exchange.storage.postgres.store import PostgresStore
-from exchange.storage.rows import ExchangeState, GroupFacts, GroupQuestions, GroupWrite, NewExchange
+from exchange.storage.rows import ExchangeState, GroupFacts, GroupQuestions, GroupWrite
 from tests.conformance.storage.rows import (
     COUNT,
     HEAD,
@@ -72,8 +74,7 @@ async def test_a_mailboxs_figure_is_read_once_and_grows_with_what_is_put_in(
 
         def put(write: GroupWrite, facts: GroupFacts, number: int = number) -> None:
             figures.append(facts.boxed[OFFICE, COUNT])
-            base = exchange(number)
-            boxed = NewExchange(*(getattr(base, one) for one in base.__slots__[:-1]), 1_000)
+            boxed = replace(exchange(number), boxed_max=1_000)
             write.exchanges.append((boxed, NOW))
 
         _, wrote = await ours.commit(plan(head, put, questions=asked))

@@ -17,13 +17,11 @@ from exchange.storage.rows import (
     GroupPlan,
     GroupQuestions,
     GroupWrite,
-    MessageRow,
     ObjectRow,
     ShardHead,
 )
 from signing.errors import SealwayError
 from tests.conformance.storage.rows import (
-    CONSUMER,
     HEAD,
     NOW,
     OFFICE,
@@ -224,8 +222,8 @@ async def test_an_id_outside_the_days_that_are_made_is_refused_whole(ours: Postg
     far = (NOW + 30 * DAY_MS).to_bytes(6, "big") + bytes(10)
 
     def fill(write: GroupWrite, facts: GroupFacts) -> None:
-        row = message(1, CONSUMER)
-        out = MessageRow(far, *(getattr(row, name) for name in row.__slots__[1:]))
+        row = message(1)
+        out = replace(row, id=far)
         write.messages += [(row, 0, bytes(32), NOW), (out, 1, bytes(32), NOW)]
 
     with pytest.raises(SealwayError) as no:
