@@ -10,6 +10,7 @@ from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.stored import OpenedMessages
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.waiting import Waiting
+from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.log_writer import Clock, LogWriter
 from exchange.ledger.receipts import Receipts
 from exchange.storage.port import Reads
@@ -62,3 +63,9 @@ class Api:
     why_not_ready: Callable[[], str | None]
     """A sentence when the bus can't accept now, None when it can."""
     long_polls: dict[SystemId, int] = field(default_factory=dict)
+
+    def check_writable(self) -> None:
+        """Raises LogUnavailable while nothing may be changed: the bus is frozen, or can't write."""
+        reason = self.why_not_ready()
+        if reason is not None:
+            raise LogUnavailable(reason)

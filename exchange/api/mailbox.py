@@ -58,6 +58,7 @@ class LeaseRoute:
         """Answer one call; the outer router answers what it raises."""
         api, headers = self._api, Headers(scope["headers"])
         system = authenticate(api, headers, scope).must_be_system()
+        api.check_writable()
         check_standing(api.directory.current, system)
         body = await read_model(api, headers, receive, LeaseBody)
         leased = await self._leased(system, body, receive)
@@ -140,6 +141,7 @@ class ConfirmRoute:
         """Answer one call; the outer router answers what it raises."""
         api, headers = self._api, Headers(scope["headers"])
         system = authenticate(api, headers, scope).must_be_system()
+        api.check_writable()
         body = await read_model(api, headers, receive, ConfirmBody)
         if len(body.leases) > api.limits.deliveries_max:
             most = f"at most {api.limits.deliveries_max}"

@@ -8,10 +8,12 @@ import pytest
 import structlog
 
 from exchange.api.call_docs import CALLS
+from exchange.ledger.errors import LogUnavailable
 from exchange.operation.settings import Limits
 from exchange.storage.errors import StorageUnavailable
+from signing.identifiers import ServiceCode
 from signing.message import FRAME_TYPE
-from tests.support.agencies import BENEFITS
+from tests.support.agencies import BENEFITS, POPULATION, STATISTICS
 from tests.support.http import FOUNDER, Edge, code_of
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -166,3 +168,20 @@ async def test_the_page_and_the_openapi_document_list_the_same_calls(edge: Edge)
     named = set(re.findall(r'"#/([^"]+)"', json.dumps(document)))
     known = {f"components/schemas/{name}" for name in document["components"]["schemas"]}
     assert named == known
+
+
+async def test_a_bus_that_cannot_write_neither_judges_nor_leases(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await edge.send(edge.running.ask(POPULATION))
+    writer = edge.running.bus.api.writers[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "_failed", LogUnavailable("Frozen."))
+        nowhere = await edge.send(edge.running.ask(POPULATION, service=ServiceCode("no-such")))
+        assert code_of(nowhere) == "log-unavailable", "what an older directory says is no verdict"
+        assert code_of(await edge.post("/v1/mailbox/lease", {}, STATISTICS)) == "log-unavailable"
+        confirm = await edge.post("/v1/mailbox/confirm", {"leases": ["x"]}, STATISTICS)
+        assert code_of(confirm) == "log-unavailable"
+        assert (await edge.get("/v1/mailbox", STATISTICS)).status_code == 200
+    leased = await edge.post("/v1/mailbox/lease", {}, STATISTICS)
+    assert [one["attempt"] for one in leased.json()["deliveries"]] == [1]
