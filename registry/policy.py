@@ -29,6 +29,8 @@ class Policy:
     instance: str
     algorithms: tuple[str, ...]
     limits: Mapping[str, int]
+    founder: bool = True
+    """Whether the token that `init` made counts. Shown only when it does not."""
 
     @property
     def key(self) -> str:
@@ -49,18 +51,22 @@ class Policy:
             instance=fields.parsed("instance", parse_instance),
             algorithms=_algorithms(fields),
             limits=_limits(fields),
+            founder=fields.flag("founder") if fields.has("founder") else True,
         )
         fields.done()
         return policy
 
     def to_object(self) -> dict[str, Any]:
         """The object as records and the API show it."""
-        return {
+        whole: dict[str, Any] = {
             "bus": self.bus,
             "instance": self.instance,
             "algorithms": list(self.algorithms),
             "limits": dict(self.limits),
         }
+        if not self.founder:
+            whole["founder"] = False
+        return whole
 
 
 def _algorithms(fields: Fields) -> tuple[str, ...]:

@@ -103,6 +103,7 @@ async def _first_leaves(
         "bus": settings.bus,
         "instance": settings.instance,
         "algorithms": list(settings.policy.algorithms),
+        "founder": settings.policy.founder,
         "limits": {
             "part_bytes_max": settings.limits.part_bytes_max,
             "envelope_bytes_max": settings.limits.envelope_bytes_max,

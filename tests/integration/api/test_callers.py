@@ -1,10 +1,13 @@
 """Who may call: every way a token can be wrong, and what each caller may do."""
 
+import re
+
 import pytest
 
 from registry.changes import Change
 from signing.tokens import Call
 from tests.support.agencies import BENEFITS, BUS, CIVIL, STATISTICS, credentials
+from tests.support.bus import RunningBus
 from tests.support.http import FOUNDER, Edge, code_of
 
 PATH = "/v1/services"
@@ -103,3 +106,18 @@ async def test_a_system_changes_nothing(edge: Edge) -> None:
         assert code_of(await edge.post(path, body, STATISTICS)) == "role-missing"
     put = await edge.call("PUT", "/v1/members/sx/GOV/9", STATISTICS, json={"name": "n"})
     assert code_of(put) == "role-missing"
+
+
+async def test_the_founders_end_is_a_leaf_of_the_log(running: RunningBus) -> None:
+    settings = running.folder / "sealway.toml"
+    version = running.bus.api.directory.version
+    for said, records in (("true", 0), ("false", 1), ("false", 1), ("true", 2)):
+        await running.close()
+        text = re.sub(r"(?m)^founder = \w+$", f"founder = {said}", settings.read_text("utf-8"))
+        settings.write_text(text, "utf-8")
+        await running.open()
+        api = running.bus.api
+        assert (api.founder is not None) is (said == "true")
+        assert api.directory.version == version + records
+        assert api.directory.current.policy is not None
+        assert api.directory.current.policy.founder is (said == "true")

@@ -103,6 +103,9 @@ def test_a_key_and_a_state_are_enough_to_change_a_state() -> None:
          ["service-suspended", "service-withdrawn"]),
         ([grant(state="withdrawn")], ["grant-withdrawn"]),
         ([policy(limits={"wait_s_max": 30})], ["policy-changed"]),
+        ([policy(founder=True)], []),
+        ([policy(founder=False)], ["policy-changed"]),
+        ([policy(founder=False), policy(founder=True)], ["policy-changed", "policy-changed"]),
         ([schema(text=schema_text(title="two"))], ["schema-added"]),
     ],
 )  # fmt: skip
