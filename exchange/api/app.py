@@ -104,6 +104,8 @@ class Application:
         headers = Headers(scope["headers"])
         if not _PUBLIC.fullmatch(scope["path"]):
             scope[CALLER] = authenticate(self._api, headers, scope)
+        if scope["method"] == "HEAD":  # what GET has, and the server sends no body for it
+            scope = {**scope, "method": "GET"}
         await self._rest(scope, receive, send)
 
 

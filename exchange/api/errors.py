@@ -99,6 +99,12 @@ class BodyTooLarge(ApiError):
     code = "body-too-large"
 
 
+class HeaderTooLarge(ApiError):
+    """A header field is longer than the bus reads."""
+
+    code = "header-too-large"
+
+
 class BodyTypeUnsupported(ApiError):
     """A media type that the call doesn't take."""
 

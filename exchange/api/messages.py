@@ -26,7 +26,7 @@ from exchange.api.asgi import (
 )
 from exchange.api.attempts import last_attempt
 from exchange.api.context import Api
-from exchange.api.errors import BodyTooLarge, ClientTooSlow
+from exchange.api.errors import BodyTooLarge, ClientTooSlow, HeaderTooLarge
 from exchange.api.preferences import accepts_delivery, long_poll, wait_s
 from exchange.api.replies import Reply, json_reply
 from exchange.delivery.waiting import Answer
@@ -46,6 +46,7 @@ from signing.message import (
 
 PATH: Final = "/v1/messages"
 LENGTH_BYTES: Final = 8
+ENVELOPE_HEADER_BYTES_MAX: Final = 6_144  # proxies and clients drop longer fields
 HEAD_READ_BYTES: Final = LENGTH_BYTES + ENVELOPE_BYTES_MAX
 
 
@@ -93,6 +94,11 @@ class MessagesRoute:
         if raw_header is None:
             raise EnvelopeMalformed(
                 f"Send a frame as {FRAME_TYPE}, or the header Sealway-Envelope with one part."
+            )
+        if len(raw_header) > ENVELOPE_HEADER_BYTES_MAX:
+            raise HeaderTooLarge(
+                f"Sealway-Envelope has {len(raw_header)} bytes; at most "
+                f"{ENVELOPE_HEADER_BYTES_MAX}. Send a frame as {FRAME_TYPE}."
             )
         return await self._api.acceptance.arrive(raw_header), None
 

@@ -170,6 +170,13 @@ async def test_the_page_and_the_openapi_document_list_the_same_calls(edge: Edge)
     assert named == known
 
 
+async def test_head_is_get_without_the_body(edge: Edge) -> None:
+    for path, who in (("/livez", None), ("/readyz", None), ("/v1/members", FOUNDER)):
+        assert (await edge.call("HEAD", path, who)).status_code == 200
+    assert code_of(await edge.call("GET", "/v1/changes", FOUNDER)) == "method-not-allowed"
+    assert (await edge.call("HEAD", "/v1/changes", FOUNDER)).status_code == 405
+
+
 async def test_a_bus_that_cannot_write_neither_judges_nor_leases(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,3 +192,14 @@ async def test_a_bus_that_cannot_write_neither_judges_nor_leases(
         assert (await edge.get("/v1/mailbox", STATISTICS)).status_code == 200
     leased = await edge.post("/v1/mailbox/lease", {}, STATISTICS)
     assert [one["attempt"] for one in leased.json()["deliveries"]] == [1]
+
+
+async def test_an_envelope_too_long_for_a_header_is_refused_as_that(edge: Edge) -> None:
+    response = await edge.call(
+        "POST", "/v1/messages", headers={"sealway-envelope": "a" * 6145, "sealway-salt": "x"}
+    )
+    assert code_of(response) == "header-too-large"
+    response = await edge.call(
+        "POST", "/v1/messages", headers={"sealway-envelope": "a" * 6144, "sealway-salt": "x"}
+    )
+    assert code_of(response) == "envelope-malformed"
