@@ -40,6 +40,16 @@ def create_marks(path: Path) -> None:
     os.close(fd)
 
 
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise MarksDamaged(
+            f"{path} can't be opened ({error.strerror}); put the file back. It holds how far the "
+            "logs were signed: without it nothing is signed."
+        ) from error
+
+
 class Marks:
     """The mark file of one bus, open for as long as we sign.
 
@@ -47,7 +57,7 @@ class Marks:
     """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._fd = _open(path)
         self._lock = threading.Lock()
         self._slots: dict[str, tuple[int, Mark]] = {}
         self._read()

@@ -24,7 +24,7 @@ from exchange.operation.key_files import (
     sync_folder,
     write_new,
 )
-from exchange.operation.settings import FILE_NAME, load_settings
+from exchange.operation.settings import FILE_NAME, SettingsInvalid, load_settings
 from signing.at_rest import KEY_BYTES
 from signing.certificates import der_to_pem, issue_self_signed
 from signing.errors import SealwayError
@@ -76,13 +76,14 @@ def initialise(folder: Path, names: Names, now_ms: int) -> NewBus:
 
     Raises:
         AlreadyInitialised: some part of a bus is there; nothing was changed.
-        SettingsInvalid: a name, port or URL that the settings would refuse; nothing was changed.
+        SettingsInvalid: a name, port or URL that the settings would refuse, or a folder that can't
+            be made; nothing was changed.
     """
     folder = folder.absolute()
     _check_names(names)
     _check_empty(folder)
     for path in (folder, folder / "profiles"):
-        path.mkdir(parents=True, exist_ok=True)
+        _make(path)
     for path in (folder / "keys", folder / "state", folder / "data"):
         path.mkdir(mode=FOLDER_MODE)
     _write_keys(folder / "keys", names.bus, now_ms)
@@ -136,6 +137,13 @@ def _write_keys(keys: Path, bus: str, now_ms: int) -> None:
     )
     write_new(keys / BUS_CERTIFICATE, der_to_pem(certificate))
     write_new(keys / epoch_key_name(1), secrets.token_bytes(KEY_BYTES))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsInvalid([f"{folder} can't be made ({error.strerror})."]) from error
 
 
 def _quoted(text: str) -> str:

@@ -5,7 +5,7 @@ import gc
 import logging
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -50,9 +50,18 @@ def _calm_the_collector() -> None:
 class DrainingServer(uvicorn.Server):
     """A server that lets long polls go as soon as it is told to stop."""
 
-    def __init__(self, config: uvicorn.Config, waiting: Waiting) -> None:
+    def __init__(
+        self, config: uvicorn.Config, waiting: Waiting, announce: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._waiting = waiting
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say that the bus is there once it can be reached."""
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -106,11 +115,14 @@ async def serve(settings: Settings) -> None:
             "logs": {n: writer.head.size for n, writer in bus.api.writers.items()},
             "durability": await bus.store.durability(),
         }
-        if (reason := bus.api.why_not_ready()) is None:
-            log.info("bus.ready", **about)
-        else:
-            log.error("bus.frozen", reason=reason, **about)
-        await DrainingServer(config, bus.api.waiting).serve()
+
+        def announce() -> None:
+            if (reason := bus.api.why_not_ready()) is None:
+                log.info("bus.ready", **about)
+            else:
+                log.error("bus.frozen", reason=reason, **about)
+
+        await DrainingServer(config, bus.api.waiting, announce).serve()
     finally:
         await bus.close()
         log.info("bus.stopped")

@@ -191,6 +191,13 @@ async def test_two_torn_copies_stop_the_start(running: RunningBus) -> None:
         await running.open()
 
 
+async def test_without_its_marks_a_bus_does_not_start(running: RunningBus) -> None:
+    await running.close()
+    (running.folder / "state" / "marks").unlink()
+    with pytest.raises(MarksDamaged, match="put the file back"):
+        await running.open()
+
+
 async def test_a_second_process_on_the_same_folder_is_refused(running: RunningBus) -> None:
     second = RunningBus(running.folder, running.keys)
     with pytest.raises(SealwayError) as no:

@@ -11,7 +11,12 @@ from click.testing import CliRunner
 from exchange.ledger.marks import Marks
 from exchange.operation.founder import Founder, load_founder, make_founder
 from exchange.operation.init_command import init
-from exchange.operation.initialise import AlreadyInitialised, Names, NewBus, initialise
+from exchange.operation.initialise import (
+    AlreadyInitialised,
+    Names,
+    NewBus,
+    initialise,
+)
 from exchange.operation.key_files import (
     load_bus_signer,
     load_epoch_keys,
@@ -247,3 +252,9 @@ def test_the_verb_renews_the_founders_token_and_nothing_else(new: NewBus) -> Non
     assert token_of(new) != old
     assert token_of(new) not in result.output
     assert kept == {path: path.read_bytes() for path in kept}
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsInvalid, match="file/bus can't be made"):
+        initialise(tmp_path / "file" / "bus", Names(), NOW_MS)
