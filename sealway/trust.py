@@ -56,7 +56,7 @@ class Trust:
         try:
             self._log_0 = parse_verifier_key(log_key)
         except SealwayError as error:
-            raise ProfileInvalid(f"The profile's log_key is none: {error.detail}") from error
+            raise ProfileInvalid(f"The log key can't be used: {error.detail}") from error
         if not re.fullmatch(re.escape(bus) + r"/log/0(\.[0-9]{1,6})?", self._log_0.name):
             raise ProfileInvalid(f"The profile's log_key is not of log 0 of the bus {bus!r}.")
         self._bus = bus

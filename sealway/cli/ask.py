@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealway.cli.session import bus_options, client, examples
+from sealway.cli.session import SECONDS, bus_options, client, examples
 
 if TYPE_CHECKING:
     from sealway.answers import Answer, Receipt
@@ -76,7 +76,7 @@ def show_answer(answer: Answer, as_json: bool) -> None:
 @click.argument("service")
 @click.argument("body", required=False)
 @click.option("--purpose", metavar="CODE", help="Why, as the grant names it.")
-@click.option("--timeout", "timeout_s", type=float, default=20.0, metavar="S", show_default=True)
+@click.option("--timeout", "timeout_s", type=SECONDS, default=20.0, metavar="S", show_default=True)
 @click.option("--type", "media_type", default="application/json", metavar="TYPE")
 @click.option("--test", is_flag=True, help="A test message; grant and service must allow it.")
 @bus_options
@@ -114,7 +114,7 @@ def ask(
 @click.argument("service")
 @click.argument("body", required=False)
 @click.option("--purpose", metavar="CODE", help="Why, as the grant names it.")
-@click.option("--expires", "expires_s", type=float, metavar="S", help="Not handed over after it.")
+@click.option("--expires", "expires_s", type=SECONDS, metavar="S", help="Not handed over after it.")
 @click.option("--type", "media_type", default="application/json", metavar="TYPE")
 @click.option("--test", is_flag=True, help="A test message; grant and service must allow it.")
 @bus_options

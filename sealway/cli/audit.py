@@ -151,6 +151,10 @@ def _line(one: Finding) -> str:
     return f"{one.weight.value:<10} {one.code.value:<26} {where}{one.text}"
 
 
+def _findings(findings: int) -> str:
+    return f"{findings} finding" if findings == 1 else f"{findings} findings"
+
+
 def _verdict(report: Report) -> str:
     from sealway.verify.findings import Weight
 
@@ -159,7 +163,7 @@ def _verdict(report: Report) -> str:
     found = report.findings
     said = {
         "proven": "proven",
-        "false": f"false: {found.count(Weight.FALSE)} findings",
+        "false": f"false: {_findings(found.count(Weight.FALSE))}",
         "incomplete": "incomplete: nothing false, not everything decided",
     }[report.verdict.value]
     return f"\naudit verify: {said} ({took})"

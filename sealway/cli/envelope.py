@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealway.cli.session import (
+    SECONDS,
     clock,
     connected_as,
     conversation,
@@ -36,7 +37,7 @@ def envelope() -> None:
 @click.option("--to", required=True, metavar="SYSTEM")
 @click.option("--service", required=True, metavar="CODE")
 @click.option("--purpose", metavar="CODE", help="Why, as the grant names it.")
-@click.option("--expires", "expires_s", type=float, metavar="S", help="Not handed over after it.")
+@click.option("--expires", "expires_s", type=SECONDS, metavar="S", help="Not handed over after it.")
 @click.option("--type", "media_type", default="application/json", metavar="TYPE")
 @click.option("--test", is_flag=True, help="A test message.")
 @click.option("--about", metavar="ID:DIGEST", help="The request that this answers.")

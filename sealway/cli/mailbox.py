@@ -64,7 +64,7 @@ def lease(
     What is taken stays with you for --lease seconds; then it is handed out again, unless it was
     answered or confirmed.
     """
-    from sealway.cli.output import print_json, print_object
+    from sealway.cli.output import note, print_json, print_object
     from sealway.profile import load_profile
     from sealway.serving import Serving
 
@@ -83,6 +83,8 @@ def lease(
         for one in shown:
             print_object(one)
             print()
+        if not shown:
+            note("Nothing waits.")
     return 0 if shown else 1
 
 

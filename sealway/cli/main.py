@@ -81,7 +81,9 @@ def _failed(error: Exception, *, as_json: bool) -> int:
         if remedy:
             note(f"  {remedy}")
         for item in getattr(error, "errors", ()):
-            note(f"  {item.get('pointer', '')}: {item.get('message', '')}")
+            note(f"  {item.get('pointer') or '(the whole)'}: {item.get('message', '')}")
+        if outcome == "pending" and (exchange := getattr(error, "exchange", None)) is not None:
+            note(f"  sealway message answer {exchange.id} --wait 30")
     return code
 
 

@@ -42,6 +42,12 @@ class Change:
 
     noun: str
     object: dict[str, Any]
+    number: int = 0
+
+    @property
+    def place(self) -> str:
+        """Where in the file it stands."""
+        return f"[[{self.noun}]] number {self.number}"
 
     def as_json(self) -> dict[str, Any]:
         """The JSON form."""
@@ -89,7 +95,7 @@ def read_network(path: Path) -> list[Change]:
         )
     reader = _Reader(path, tables)
     return [
-        Change(noun, reader.read(noun, number, table))
+        Change(noun, reader.read(noun, number, table), number)
         for noun in _SHAPES
         for number, table in enumerate(reader.tables(noun), start=1)
     ]
@@ -112,7 +118,7 @@ class _Reader:
         return tables
 
     def read(self, noun: str, number: int, table: Any) -> dict[str, Any]:
-        where = f"{self._path}, [[{noun}]] number {number}"
+        where = f"{self._path}, {Change(noun, {}, number).place}"
         shape = _SHAPES[noun]
         if not isinstance(table, dict):
             raise NetworkInvalid(f"{where}: write [[{noun}]], with double brackets.")

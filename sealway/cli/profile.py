@@ -11,6 +11,7 @@ import click
 
 from sealway.cli.session import examples, json_option, outside
 
+NO = 1
 CANNOT_TELL = 2
 
 
@@ -60,6 +61,8 @@ def add(
     from sealway.trust import Trust
 
     _check_sort(system, key, certificate, token)
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter(f"the URL must begin with http:// or https://, not {url!r}")
     path = profile_path(name)
     if path.exists() and not force:
         raise click.BadParameter(f"{path} exists already; --force writes over it")
@@ -70,6 +73,8 @@ def add(
         log_key = _ask_for_key(told)
         if log_key is None:
             return CANNOT_TELL
+    if log_key is not None and not _agrees(told, log_key):
+        return NO
     members: dict[str, Any] = {"url": url.rstrip("/")}
     members |= {"bus": str(told.get("bus", "")), "instance": str(told.get("instance", ""))}
     files = {"key": key, "certificate": certificate, "token": token}
@@ -110,11 +115,14 @@ def _check_sort(
 
 def _well_known(url: str) -> dict[str, Any]:
     from sealway.connection import Connection
+    from sealway.errors import Refused
     from sealway.steps import Call, object_of
 
     connection = Connection(url, transport=outside().transport)
     try:
         return object_of(connection.call(Call("GET", "/.well-known/sealway")))
+    except Refused as error:
+        raise click.BadParameter(f"{url} is not a bus's address; give it without a path") from error
     finally:
         connection.close()
 
@@ -128,19 +136,40 @@ def _check_name(url: str, told: dict[str, Any]) -> None:
 
 
 def _ask_for_key(told: dict[str, Any]) -> str | None:
-    from sealway.cli.output import clean, note
+    from sealway.cli.output import note
 
-    shown = [log.get("key") for log in told.get("logs", []) if log.get("n") == 0]
-    if not shown or not isinstance(shown[0], str):
+    shown = _shown_key(told)
+    if shown is None:
         note("The bus shows no key of log 0. Ask its operator, and give it with --log-key.")
         return None
-    note(f"The bus shows this key of log 0:\n  {clean(shown[0])}")
+    note(f"The bus shows this key of log 0:\n  {shown}")
     if not sys.stdin.isatty():
         note("Compare it with what the operator told you, and give it with --log-key.")
         return None
     if not click.confirm("Is it the one your operator told you?", err=True):
         return None
-    return shown[0]
+    return shown
+
+
+def _agrees(told: dict[str, Any], log_key: str) -> bool:
+    """Whether the bus shows the key that is pinned; another is another bus, or a wrong key."""
+    from sealway.cli.output import note
+    from sealway.trust import Trust
+
+    Trust(str(told.get("bus", "")), log_key)
+    shown = _shown_key(told)
+    if shown in (None, log_key):
+        return True
+    note(f"The bus shows another key of log 0 than the one you give:\n  {shown}")
+    note("No profile was made. Ask the operator which key is right, and whether this is the bus.")
+    return False
+
+
+def _shown_key(told: dict[str, Any]) -> str | None:
+    """Never believed: only compared with what the operator told by another way."""
+    logs = [log for log in told.get("logs", []) if log.get("n") == 0]
+    key = logs[0].get("key") if logs else None
+    return key if isinstance(key, str) else None
 
 
 def _write(path: Path, members: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 import click
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sealway.profile import Profile
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+SECONDS: Final = click.FloatRange(min=0, min_open=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,7 +258,9 @@ class FakeBus:
             ("GET", r"/.well-known/sealway", self.get_well_known),
         ]
 
-    def problem(self, status: int, code: str, *, retryable: bool = False) -> httpx.Response:
+    def problem(
+        self, status: int, code: str, *, retryable: bool = False, **more: Any
+    ) -> httpx.Response:
         members = {
             "type": f"{URL}/problems/{code}",
             "title": code,
@@ -267,6 +269,7 @@ class FakeBus:
             "retryable": retryable,
             "detail": f"Refused: {code}.",
             "remedy": "Do the right thing.",
+            **more,
         }
         kind = {"content-type": "application/problem+json"}
         return httpx.Response(status, headers=kind, content=json.dumps(members).encode())
@@ -469,6 +472,8 @@ class FakeBus:
     def post_changes(self, request: httpx.Request) -> httpx.Response:
         if request.headers.get("authorization") != "Bearer founders-token":
             return self.problem(401, "token-invalid")
+        if "changes" in self.refuse:
+            return self.problem(**self.refuse["changes"])
         changes = json.loads(request.content)["changes"]
         new = [change for change in changes if change not in self.changes]
         self.changes += new

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -332,3 +333,47 @@ def test_every_verb_shows_an_example(run: Run, verb: str) -> None:
     assert code == 0
     assert f"Example:\n    {'id=$(' if verb == 'send' else ''}" in out
     assert f"sealway {verb}" in out
+
+
+def test_who_waited_in_vain_is_told_where_the_answer_will_be(
+    ask: Run, bus: FakeBus, run: Run
+) -> None:
+    bus.answer_later = None
+    code, _, err = ask("--timeout", "1")
+    assert code == 2
+    (message_id,) = re.findall(r"sealway message answer (\S+) --wait 30", err)
+    assert run("message", "show", message_id, "--profile", "benefits")[0] == 0
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1"])
+def test_a_time_limit_lies_ahead(ask: Run, seconds: str) -> None:
+    assert ask("--timeout", seconds)[0] == 3
+
+
+def test_a_profile_is_not_pinned_to_another_buss_key(run: Run, bus: FakeBus, home: Path) -> None:
+    run("key", "new", "k", "--system", "sx/GOV/1001/benefits")
+    words = (
+        "--name", "benefits", "--system", "sx/GOV/1001/benefits",
+        "--key", "k.key.pem", "--certificate", "k.cert.pem",
+    )  # fmt: skip
+    other = FakeBus().log_0.verifier_key
+    code, _, err = run("profile", "add", URL, *words, "--log-key", other)
+    assert (code, "shows another key of log 0" in err) == (1, True)
+    code, _, err = run("profile", "add", "bus.test", *words, "--log-key", other)
+    assert (code, "must begin with http:// or https://" in err) == (3, True)
+    code, _, err = run("profile", "add", f"{URL}/v1", *words, "--log-key", other)
+    assert (code, "is not a bus's address" in err) == (3, True)
+    assert not (home / "profiles" / "benefits.toml").exists()
+
+
+def test_apply_says_where_the_file_is_refused(
+    run: Run, bus: FakeBus, founder: None, tmp_path: Path
+) -> None:
+    (tmp_path / "network.toml").write_text(
+        '[[member]]\nid = "sx/GOV/1001"\nname = "Benefits"\n'
+        '[[member]]\nid = "sx/GOV/2002"\nname = "Registry"\n'
+    )
+    bus.refuse["changes"] = {"status": 409, "code": "conflict", "index": 1}
+    code, _, err = run("apply", "network.toml")
+    assert code == 1
+    assert err.startswith("network.toml, [[member]] number 2:\nrefused: conflict")

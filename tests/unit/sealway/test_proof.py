@@ -256,7 +256,7 @@ def test_a_profile_pins_log_0_of_its_own_bus(
     profile = load_profile("benefits")
     with pytest.raises(ProfileInvalid, match="not of log 0"):
         Trust.of(dataclasses.replace(profile, log_key=bus.shard.verifier_key))
-    with pytest.raises(ProfileInvalid, match="log_key is none"):
+    with pytest.raises(ProfileInvalid, match="The log key can"):
         Trust.of(dataclasses.replace(profile, log_key="nonsense"))
     with pytest.raises(ProfileInvalid, match="pins no log_key"):
         Trust.of(dataclasses.replace(profile, log_key=None))
