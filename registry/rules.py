@@ -20,6 +20,14 @@ from registry.services import Service
 from registry.systems import System
 from signing.identifiers import fold
 
+_ANEW: dict[Noun, str] = {
+    Noun.SYSTEM: "under another 'id'",
+    Noun.CERTIFICATE: "with another key",
+    Noun.SERVICE: "under another 'code'",
+    Noun.GRANT: "with an 'id' of its own, of your choice",
+}
+"""How what has ended for ever is begun again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -39,7 +47,8 @@ def check_rules(
         Conflict: it changes what is final, or takes a name or certificate that is another's.
     """
     if previous is not None and previous.state in FINAL:
-        raise Conflict(f"This {one.NOUN} is {previous.state} for ever. Add a new one.")
+        anew = _ANEW.get(one.NOUN, "of another name")
+        raise Conflict(f"This {one.NOUN} is {previous.state} for ever. Add a new one {anew}.")
     rule = _RULES.get(one.NOUN)
     if rule is not None:
         rule(contents, one, previous, moment)

@@ -28,6 +28,7 @@ REPORT = Typ("sealway-report+jws")
 ENVELOPE_BYTES_MAX = 7_168  # fits the header limits of common proxies with room for the rest
 RECORD_BYTES_MAX = 1_048_576  # a record holds a whole object, a schema's text among them
 HEADER_BYTES_MAX = 512
+HEADER_DEPTH_MAX = 8  # as a manifest: what is wrong with a nested member is its being there
 IAT_MAX = 2**40  # far beyond any date; keeps arithmetic on it small
 
 _HEADER_MEMBERS = frozenset({"alg", "typ", "x5t#S256", "iat"})
@@ -75,7 +76,7 @@ def decode_jws(raw: bytes, typ: Typ, bytes_max: int = ENVELOPE_BYTES_MAX) -> Env
 def _parse_header(encoded: bytes, typ: Typ) -> tuple[str, Thumbprint, int]:
     # All that one system signs within a second has the same header.
     data = b64url_decode(encoded)
-    header = parse_json(data, depth_max=1, bytes_max=HEADER_BYTES_MAX)
+    header = parse_json(data, depth_max=HEADER_DEPTH_MAX, bytes_max=HEADER_BYTES_MAX)
     if type(header) is not dict or header.keys() != _HEADER_MEMBERS:
         raise EnvelopeMalformed("The header must have exactly alg, typ, x5t#S256 and iat.")
     if header["typ"] != typ:

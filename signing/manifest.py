@@ -137,9 +137,13 @@ def _check_version(version: object) -> None:
 def _check_members(kind: str, fields: dict[str, Any]) -> None:
     keys = fields.keys()
     if not keys >= _NEEDS[kind]:
-        raise ManifestInvalid(f"A {kind} needs the member '{min(_NEEDS[kind] - keys)}'.")
+        raise ManifestInvalid(f"{_a(kind)} needs the member '{min(_NEEDS[kind] - keys)}'.")
     if not keys <= _ALLOWS[kind]:
-        raise ManifestInvalid(f"A {kind} has no member {_shown(min(keys - _ALLOWS[kind]))}.")
+        raise ManifestInvalid(f"{_a(kind)} has no member {_shown(min(keys - _ALLOWS[kind]))}.")
+
+
+def _a(kind: str) -> str:
+    return f"An {kind}" if kind[0] in "aei" else f"A {kind}"
 
 
 def _shown(name: str) -> str:
@@ -158,7 +162,7 @@ def _read(fields: dict[str, Any]) -> Manifest:
 
 def _check_parts(kind: str, parts: tuple[PartSpec, ...], data: bytes) -> None:
     if not parts and kind in _NEEDS_PARTS:
-        raise ManifestInvalid(f"A {kind} needs at least one part.")
+        raise ManifestInvalid(f"{_a(kind)} needs at least one part.")
     if len(parts) > 1 and len({spec.name for spec in parts}) != len(parts):
         raise ManifestInvalid("Two parts have the same name.")
     for spec in parts:

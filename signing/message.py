@@ -84,7 +84,7 @@ def check_parts(manifest: Manifest, parts: Parts) -> Parts:
     specs = manifest.parts
     if len(specs) != len(parts.data):
         raise PartMissing(
-            f"The manifest names {len(specs)} parts; {len(parts.data)} arrived with it."
+            f"Parts that the manifest names: {len(specs)}; arrived with it: {len(parts.data)}."
         )
     for spec, data in zip(specs, parts.data, strict=True):
         _check_part(spec, parts.salt, data)

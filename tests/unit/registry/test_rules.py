@@ -223,6 +223,7 @@ BROKEN: dict[str, tuple[str, list[Change]]] = {
     "a policy without algorithms": ("'algorithms'", [policy(algorithms=[])]),
     "a policy with an unknown algorithm": ("'algorithms'", [policy(algorithms=["none"])]),
     "a policy with an algorithm twice": ("'algorithms'", [policy(algorithms=["ES256", "ES256"])]),
+    "a founder who is a text": ("'founder'", [policy(founder="no")]),
     "a limit that is a text": ("'limits'", [policy(limits={"wait_s_max": "30"})]),
     "a limit below zero": ("'limits'", [policy(limits={"wait_s_max": -1})]),
     "limits that are a list": ("'limits'", [policy(limits=[])]),
@@ -257,7 +258,7 @@ CONFLICTS: dict[str, tuple[str, list[Change]]] = {
         [service(state="withdrawn"), service(state="active")],
     ),
     "a withdrawn grant again": (
-        "withdrawn for ever",
+        "withdrawn for ever. Add a new one with an 'id' of its own",
         [grant(state="withdrawn"), grant(state="active")],
     ),
     "a certificate of another system": ("'system' can't change", [certificate(CIVIL)]),
