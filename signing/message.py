@@ -1,8 +1,8 @@
 """Parts, their salted commitments, and the two byte forms of a message (wire.md).
 
-Frame: ``u64be n ‖ envelope, salt (32), each part as u64be n ‖ bytes``. Delivery form:
-``u64be n ‖ receipt``, then the frame. The same parser over HTTP, in push, in leases, on Kafka and
-in bundles. Nothing may follow.
+Frame: ``u64be n ‖ n bytes`` for the envelope, for the salt (n = 32) and for each part. Delivery
+form: ``u64be n ‖ receipt``, then the frame. The same parser over HTTP, in push, in leases, on Kafka
+and in bundles. Nothing may follow.
 """
 
 import hmac
@@ -104,7 +104,7 @@ def _check_part(spec: PartSpec, salt: bytes, data: bytes) -> None:
 
 def encode_frame(envelope: bytes, parts: Parts) -> bytes:
     """The frame of one message."""
-    pieces = [_prefixed(envelope), parts.salt]
+    pieces = [_prefixed(envelope), _prefixed(parts.salt)]
     pieces.extend(map(_prefixed, parts.data))
     return b"".join(pieces)
 
@@ -115,7 +115,7 @@ def _prefixed(data: bytes) -> bytes:
 
 def frame_size(envelope_bytes: int, part_sizes: Sequence[int]) -> int:
     """Bytes of a frame before it is made."""
-    lengths = _LENGTH_BYTES * (1 + len(part_sizes))
+    lengths = _LENGTH_BYTES * (2 + len(part_sizes))
     return lengths + envelope_bytes + SALT_BYTES + sum(part_sizes)
 
 
@@ -137,10 +137,9 @@ def parse_frame(data: bytes) -> tuple[bytes, Parts]:
         FrameMalformed: lengths that don't add up, more than 32 parts, bytes after the last part.
     """
     envelope, at = parse_frame_head(data)
-    salt = data[at : at + SALT_BYTES]
+    salt, at = _take(data, at, SALT_BYTES, "salt")
     if len(salt) != SALT_BYTES:
-        raise FrameMalformed("The frame ends inside the salt.")
-    at += SALT_BYTES
+        raise FrameMalformed(f"The frame's salt must have {SALT_BYTES} bytes.")
     parts: list[bytes] = []
     while at < len(data):
         if len(parts) == PARTS_MAX:

@@ -187,4 +187,4 @@ def commit(salt: bytes, name: str, data: bytes) -> str:
 
 def frame(envelope: bytes, salt: bytes, parts: list[bytes]) -> bytes:
     """The frame of a message."""
-    return prefixed(envelope) + salt + b"".join(map(prefixed, parts))
+    return b"".join(map(prefixed, (envelope, salt, *parts)))

@@ -44,14 +44,18 @@ def _two_parts() -> Vector:
 def _frames() -> Iterator[Bad]:
     made = _two_parts()
     raw, head = made.frame, len(made.envelope)
-    first = 8 + head + 32
+    salt = 8 + head
+    first = salt + 8 + 32
     for name, data in {
         "no bytes": b"",
         "seven bytes": raw[:7],
         "a length and nothing else": raw[:8],
         "an end inside the envelope": raw[: 8 + head - 1],
-        "no salt": raw[: 8 + head],
-        "a salt of 31 bytes": raw[: first - 1],
+        "no salt": raw[:salt],
+        "an end inside the salt": raw[: first - 1],
+        "a salt of 31 bytes": raw[:salt] + prefixed(made.salt[:31]) + raw[first:],
+        "a salt of 33 bytes": raw[:salt] + prefixed(made.salt + b"\0") + raw[first:],
+        "a salt without its length": raw[:salt] + made.salt + raw[first:],
         "an end inside the length of a part": raw[: first + 7],
         "an end inside a part": raw[:-1],
         "one byte after the last part": raw + b"\0",
