@@ -24,6 +24,7 @@ NOT_REACHABLE: Final = 4
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sealway", message="%(prog)s %(version)s")
 def sealway() -> None:
     """Ask other agencies' systems for data, answer them, and prove what was said.
 

@@ -1,5 +1,6 @@
 """The store on SQLite: opens the file, owns its lock, its writer and its readers."""
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from exchange.storage.sqlite.reads import Readers
 from signing.identifiers import ServiceCode, SystemId
 
 FILE_NAME: Final = "sealway.db"
+FILE_MODE: Final = 0o600
 SCHEMA_VERSION: Final = 1
 SQLITE_MIN: Final = (3, 35, 0)  # RETURNING, and UPDATE … FROM
 
@@ -69,6 +71,7 @@ class SqliteStore:
             raise StorageForeign(
                 f"SQLite {sqlite3.sqlite_version} is too old; Sealway needs 3.35 or later."
             )
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
         connection = connect(self.path)
         try:
             found = connection.execute(
