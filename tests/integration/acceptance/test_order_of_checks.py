@@ -73,6 +73,7 @@ async def mend_step_by_step(running: RunningBus) -> tuple[list[str], list[str]]:
     await running.change(certificate(BENEFITS, wrong.old, state="revoked"))
     running.clock.held_ms = running.clock()
     running.clock.ahead_ms = 3 * DAY_MS
+    assert await running.until(used, "expired") == "expired", "its place in the mailbox is free"
     wrong.members["id"] = used.manifest.id
     wrong.members["created_ms"] = used.manifest.created_ms
     exhaust = [running.ask(POPULATION, purpose="curiosity") for _ in range(30)]
