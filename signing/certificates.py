@@ -2,7 +2,7 @@
 
 The directory is the authority on certificates; here is only what their bytes say. Chains are
 checked when a certificate is added under a policy that names a CA, not here. The X.509 library is
-imported by whoever first reads or makes a certificate: it would be a fifth of the SDK's import.
+imported by whoever first reads or makes a certificate, not with the SDK.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The dataclass of what is made for every message: frozen to the type checker, plain at run time.
 
-A frozen dataclass sets each member by a call of its own; the thirty-odd values of one exchange cost
-a twentieth of the bus's time that way. mypy refuses every assignment to a member all the same, and
+A frozen dataclass sets each member by a call of its own; the dozens of values of one exchange cost
+some 5 % of the bus's CPU time that way. mypy refuses every assignment to a member all the same, and
 the rule that a value never changes is as binding as for a frozen dataclass.
 """
 
