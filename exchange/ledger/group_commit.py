@@ -25,8 +25,8 @@ TURNS_MAX: Final = 8
 """Turns of the event loop, at most, in which a group may still grow before it is taken.
 
 No timer: it is taken as soon as a turn brought nothing, so an idle bus commits at once. Seen with
-four turns each time, at concurrency 32: groups of 13 instead of 9, and some 15 % less CPU time, since
-each entry's share of the commit, the mark and the hand-overs shrinks.
+four turns each time, at concurrency 32: groups of 13 instead of 9, and some 15 % less CPU time,
+since each entry's share of the commit, the mark and the hand-overs shrinks.
 """
 
 Recheck = Callable[[], tuple[Entry, int]]
