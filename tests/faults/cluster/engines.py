@@ -15,7 +15,8 @@ from tests.faults.cluster.site import PROCESSES, ClusterSite, new_ports
 from tests.faults.cluster.upheavals import fake_time
 from tests.support.kafka_broker import KafkaBroker, KafkaMissing, fetch
 from tests.support.postgres import GIVEN, drop_database, new_database
-from tests.support.postgres_process import PostgresMissing, PostgresProcess
+from tests.support.postgres_process import PostgresProcess
+from tests.support.postgres_server import PostgresMissing
 
 GIVEN_KAFKA: Final = "SEALWAY_TEST_KAFKA"
 
@@ -78,7 +79,7 @@ async def engines(folder: Path, engine: str) -> AsyncIterator[Engines]:
     try:
         given = os.environ.get(GIVEN)
         if given is None:
-            postgres = await asyncio.to_thread(_start_postgres, folder / "postgres")
+            postgres = await asyncio.to_thread(_start_postgres, folder)
         server = (given or postgres.dsn).replace("+asyncpg", "", 1)  # type: ignore[union-attr]
         dsn = await new_database(server)
         if engine == "kafka":
@@ -94,14 +95,13 @@ async def engines(folder: Path, engine: str) -> AsyncIterator[Engines]:
         if kafka is not None:
             await asyncio.to_thread(kafka.kill)
         if postgres is not None:
-            await asyncio.to_thread(postgres.stop)
+            await asyncio.to_thread(postgres.close)
         elif dsn:
             await drop_database(server, dsn)
 
 
 def _start_postgres(folder: Path) -> PostgresProcess:
     server = PostgresProcess(folder)
-    server.format()
     server.start()
     return server
 

@@ -41,16 +41,15 @@ async def restore_copy(stage: Stage, _: str) -> str:
     cluster = stage.cluster
     server = cluster.postgres
     assert server is not None
-    copy = server.folder / "copy"
     await asyncio.to_thread(server.kill)
     copied_at = time.monotonic()
-    await asyncio.to_thread(server.keep, copy)
+    await asyncio.to_thread(server.keep)
     await asyncio.to_thread(server.start)
     await cluster.wait_ready(*GATEWAYS)
     await _grown(cluster)
     await stage.wait(0.5, 2.0)
     await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.put_back, copy)
+    await asyncio.to_thread(server.put_back)
     restored_at = time.monotonic()
     await asyncio.to_thread(server.start)
     await stage.wait(0.5, 3.0)

@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 
 from tests.support.kafka_fixtures import absent
-from tests.support.postgres_process import PostgresMissing, PostgresProcess
+from tests.support.postgres_process import PostgresProcess
+from tests.support.postgres_server import PostgresMissing
 
 pytestmark = pytest.mark.slow
 
@@ -15,13 +16,12 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[PostgresProcess]:
     try:
-        made = PostgresProcess(tmp_path / "postgres")
-        made.format()
+        made = PostgresProcess(tmp_path)
     except PostgresMissing as missing:
         absent(str(missing))
     made.start()
     yield made
-    made.kill()
+    made.close()
 
 
 async def execute(server: PostgresProcess, statement: str) -> list[asyncpg.Record]:
@@ -45,12 +45,12 @@ async def test_what_was_committed_outlives_a_kill(server: PostgresProcess) -> No
 async def test_an_older_copy_can_be_put_back_more_than_once(server: PostgresProcess) -> None:
     await execute(server, "CREATE TABLE kept (n int)")
     server.kill()
-    server.keep(copy := server.folder / "copy")
+    server.keep()
     for number in (1, 2):
         server.start()
         assert await execute(server, "SELECT n FROM kept") == []
         await execute(server, f"INSERT INTO kept VALUES ({number})")
         server.kill()
-        server.put_back(copy)
+        server.put_back()
     server.start()
     assert await execute(server, "SELECT n FROM kept") == []
