@@ -18,11 +18,9 @@ from typing import Any, Final
 
 import aiohttp
 
-from sealway.profile import load_profile
-from signing.certificates import parse_certificate, pem_to_der
+from exchange.operation.key_files import load_signer
 from signing.compose import Composed, PartIn, compose
 from signing.identifiers import Code, ServiceCode, SystemId, new_message_id
-from signing.keys import LocalSigner, load_private_key
 from signing.manifest import Manifest
 from signing.message import DELIVERY_TYPE, FRAME_TYPE
 from tests.faults.cluster.network import BY_CODE, DISTURBING, OFFERS, consumers_of
@@ -46,11 +44,10 @@ DISTURBED: Final = "disturbed"
 class Signing:
     """One system's key, and the messages it signs."""
 
-    def __init__(self, system: str) -> None:
+    def __init__(self, site: ClusterSite, system: str) -> None:
         self.system = SystemId(system)
-        profile = load_profile(f"{NAMES[self.system]}-{GATEWAYS[0]}")
-        certificate = parse_certificate(pem_to_der(profile.read_certificate()))
-        self._signer = LocalSigner(load_private_key(profile.read_key()), certificate.x5t)
+        keys, name = site.bus / "keys", NAMES[self.system]
+        self._signer, _ = load_signer(keys / f"{name}.pem", keys / f"{name}.crt")
 
     def compose(self, code: str, person: int) -> Composed:
         """A question, signed now."""
@@ -106,7 +103,7 @@ class Sender:
     def __init__(self, site: ClusterSite, system: str, gateway: str, seed: int) -> None:
         self.site = site
         self.chance = random.Random(seed)
-        self.signing = Signing(system)
+        self.signing = Signing(site, system)
         self.journal = Journal(site.journal(f"load-{NAMES[self.signing.system]}"))
         self.stopping = asyncio.Event()
         self._gateways = [gateway, *(one for one in GATEWAYS if one != gateway)]

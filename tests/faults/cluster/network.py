@@ -27,6 +27,10 @@ HOSTED: Final = (CIVIL, TERRITORIES)
 """Systems whose answers the deliverers sign."""
 
 
+MAILBOX_MAX: Final = 60
+"""How many questions to one service may wait: little enough to be filled within seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One service of the run."""
@@ -108,7 +112,10 @@ def changes(keys: Mapping[SystemId, Credentials]) -> list[Change]:
     question = {"person_code": {"type": "string", "pattern": "^[0-9]{1,11}$"}}
     return [
         *(Change("member", {"id": one, "name": one}) for one in members),
-        *(Change("system", {"id": one, "name": one}) for one in SYSTEMS),
+        *(
+            Change("system", {"id": one, "name": one, "mailbox_max": MAILBOX_MAX})
+            for one in SYSTEMS
+        ),
         *(certificate(one, keys[one]) for one in SYSTEMS),
         schema("question", properties=question, required=["person_code"]),
         schema("answer", properties={"status": {"type": "string"}}, required=["status"]),

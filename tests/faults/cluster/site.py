@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import tomlkit
 
+from exchange.operation.key_files import write_new
 from signing.certificates import der_to_pem
 from signing.keys import private_key_pem
 from tests.faults.cluster.network import CONSUMERS, HOSTED, adapters, changes
@@ -29,7 +30,7 @@ LEASE_S: Final = 3
 """How long a log belongs to a process that says nothing: as short as a run can use it."""
 NAMES: Final = {system: system.rpartition("/")[2] for system in (*CONSUMERS, *HOSTED, STATISTICS)}
 SETTINGS: Final = {
-    "limits": {"heads_every_s": 5, "mailbox_max": 60, "mailbox_wait_s_max": 10},
+    "limits": {"heads_every_s": 5, "mailbox_wait_s_max": 10},
     "delivery": {
         "sweep_every_s": 0.5,
         "retry_first_s": 0.3,
@@ -124,7 +125,7 @@ def make_cluster_site(site: ClusterSite) -> None:
     pin_log_key(site, _line_with(made.stdout, "log 0's key").split()[-1])
     keys = everybody(time.time_ns() // 1_000_000)
     for system, name in NAMES.items():
-        (site.bus / "keys" / f"{name}.pem").write_bytes(private_key_pem(keys[system].key))
+        write_new(site.bus / "keys" / f"{name}.pem", private_key_pem(keys[system].key))
         (site.bus / "keys" / f"{name}.crt").write_bytes(der_to_pem(keys[system].der))
     _write_settings(site)
     write_profiles(site)

@@ -207,7 +207,7 @@ async def fill_mailbox(stage: Stage, _: str) -> str:
     """Nobody collects while somebody sends, until the mailbox says that it is full."""
     cluster = stage.cluster
     journal = Journal(cluster.site.journal(FLOOD))
-    signing, gateways = Signing(BENEFITS), itertools.cycle(GATEWAYS)
+    signing, gateways = Signing(cluster.site, BENEFITS), itertools.cycle(GATEWAYS)
     cluster.pause(OFFICE)
     try:
         async with httpx.AsyncClient(timeout=15.0, trust_env=False) as http:
@@ -240,7 +240,7 @@ async def _send_one(
         if took(journal, id_, reply.status_code, media_type, reply.content):
             return ""
         problem = reply.json()
-        full = problem["detail"] if problem["code"] == "mailbox-full" else ""
+        full = problem["detail"] if problem["code"] == "quota-exceeded" else ""
     journal.write("given-up", id=id_)
     return full
 
