@@ -12,8 +12,9 @@ from click.testing import CliRunner, Result
 from exchange.operation.commands import deliver, gateway, serve
 from exchange.operation.initialise import Names, initialise
 from exchange.operation.key_files import load_epoch_keys
+from exchange.operation.ports import PortTaken, check_port
 from exchange.operation.settings import SettingsInvalid, load_settings
-from exchange.operation.starting import PortTaken, check_port, until_reached
+from exchange.operation.starting import until_reached
 from exchange.storage.errors import StorageUnavailable
 
 NOW_MS = 1_795_300_000_000
