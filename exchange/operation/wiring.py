@@ -33,6 +33,8 @@ from exchange.delivery.sweeper import Sweeper
 from exchange.delivery.waiting import Waiting
 from exchange.ledger.entries import Outcome
 from exchange.ledger.group_commit import GroupCommitter, OnCommitted, Submission
+from exchange.ledger.held import FixedLog
+from exchange.ledger.logs import Logs
 from exchange.ledger.marks import Marks
 from exchange.ledger.receipts import Receipts
 from exchange.operation.anchoring import Anchoring
@@ -206,7 +208,7 @@ async def _start(site: _Site) -> Bus:
 def _make_committer(site: _Site, committed: OnCommitted) -> GroupCommitter:
     limits, logs = site.settings.limits, site.ground.logs
     return GroupCommitter(
-        logs.traffic,
+        FixedLog(logs.traffic),
         lambda: logs.directory.version,
         committed,
         entries_max=limits.group_entries_max,
@@ -330,7 +332,7 @@ def _make_api(
         directory_log=logs.directory_log,
         reads=ground.store.reads,
         opened=ground.opened,
-        receipts=Receipts(logs.writers),
+        receipts=Receipts(Logs(logs.directory_log.writer, FixedLog(logs.traffic))),
         writers=logs.writers,
         waiting=waiting,
         mailbox=mailbox,
