@@ -2,7 +2,7 @@
 
 from exchange.acceptance.arrival import Terms
 from exchange.api.context import ApiLimits
-from exchange.delivery.deliverer import DeliveryTimes
+from exchange.delivery.attempts import DeliveryTimes
 from exchange.delivery.sweeper import SweepTimes
 from exchange.operation.settings import Settings
 
@@ -17,7 +17,6 @@ def terms(settings: Settings) -> Terms:
         id_ahead_ms_max=limits.id_ahead_s_max * 1000,
         times_apart_ms_max=limits.times_apart_s_max * 1000,
         mailbox_max=limits.mailbox_max,
-        grace_ms=int(settings.delivery.fast_path_grace_s * 1000),
     )
 
 
@@ -39,6 +38,7 @@ def sweep_times(settings: Settings) -> SweepTimes:
     delivery = settings.delivery
     return SweepTimes(
         every_s=delivery.sweep_every_s,
+        expire_every_s=delivery.sweep_every_s,
         rows_max=delivery.sweep_rows_max,
         claim_ms=int(delivery.claim_s * 1000),
         expire_grace_ms=int(delivery.expire_grace_s * 1000),

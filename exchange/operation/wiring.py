@@ -26,8 +26,11 @@ from exchange.acceptance.stored import OpenedMessages
 from exchange.api.context import Api
 from exchange.bus.embedded import EmbeddedBus
 from exchange.delivery.answers import HostedKeys
+from exchange.delivery.asking import Asking
+from exchange.delivery.attempts import Desk
 from exchange.delivery.deliverer import Deliverer, Tools
 from exchange.delivery.mailbox import Mailbox
+from exchange.delivery.parking import Parking
 from exchange.delivery.relay import Relay
 from exchange.delivery.sweeper import Sweeper
 from exchange.delivery.waiting import Waiting
@@ -174,7 +177,13 @@ async def _start(site: _Site) -> Bus:
     bus = EmbeddedBus()
     await bus.start()
     stack.push_async_callback(bus.stop)
-    relay, waiting = Relay(bus), Waiting(bus, ground.store.reads)
+    writer = ground.logs.traffic
+
+    def relayed(_: int, end: int) -> None:
+        writer.relayed(end)
+
+    relay = Relay(bus, ground.store.reads, ground.opened, relayed, clock)
+    waiting = Waiting(bus, ground.store.reads)
     hooks: list[Acceptance] = []
 
     def committed(pairs: Sequence[tuple[Submission, Outcome]]) -> None:
@@ -184,7 +193,8 @@ async def _start(site: _Site) -> Bus:
     committer = _make_committer(site, committed)
     refusals = _make_refusals(site, committer)
     validators = Validators(site.settings.limits.validators_max)
-    acceptance = _make_acceptance(site, committer, refusals, validators)
+    requests = Requests(ground.store.reads, ground.opened)
+    acceptance = _make_acceptance(site, committer, refusals, validators, requests, relay)
     hooks.append(acceptance)
     if not site.is_frozen:
         _start_anchoring(site, refusals)
@@ -196,9 +206,9 @@ async def _start(site: _Site) -> Bus:
     stack.push_async_callback(relay.stop)
     await waiting.start()
     stack.push_async_callback(waiting.stop)
-    deliverer = _make_deliverer(site, acceptance, committer, validators)
+    deliverer = _make_deliverer(site, acceptance, committer, validators, requests)
     if not site.is_frozen:
-        await _start_delivering(site, bus, deliverer, committer, waiting)
+        await _start_delivering(site, bus, deliverer, committer, requests)
     api = _make_api(site, acceptance, committer, waiting)
     return Bus(api, ground.store, committer, deliverer, stack)
 
@@ -229,14 +239,20 @@ def _make_refusals(site: _Site, committer: GroupCommitter) -> Refusals:
 
 
 def _make_acceptance(
-    site: _Site, committer: GroupCommitter, refusals: Refusals, validators: Validators
+    site: _Site,
+    committer: GroupCommitter,
+    refusals: Refusals,
+    validators: Validators,
+    requests: Requests,
+    relay: Relay,
 ) -> Acceptance:
     ground = site.ground
+    grace_ms = int(site.settings.delivery.fast_path_grace_s * 1000)
     return Acceptance(
         Workshop(
             committer=committer,
             directory=ground.logs.directory,
-            requests=Requests(ground.store.reads, ground.opened),
+            requests=requests,
             opened=ground.opened,
             reads=ground.store.reads,
             refusals=refusals,
@@ -244,6 +260,8 @@ def _make_acceptance(
             epochs=ground.epochs,
             terms=terms(site.settings),
             clock=clock,
+            grace_ms=lambda: 0 if relay.is_away else grace_ms,
+            check_room=relay.check_room,
         )
     )
 
@@ -257,24 +275,28 @@ def _start_anchoring(site: _Site, refusals: Refusals) -> None:
 
 
 def _make_deliverer(
-    site: _Site, acceptance: Acceptance, committer: GroupCommitter, validators: Validators
+    site: _Site,
+    acceptance: Acceptance,
+    committer: GroupCommitter,
+    validators: Validators,
+    requests: Requests,
 ) -> Deliverer:
     ground = site.ground
-    return Deliverer(
-        Tools(
-            acceptance=acceptance,
-            committer=committer,
-            directory=ground.logs.directory,
-            adapters=site.adapters,
-            hosted=ground.hosted,
-            recorder=ground.recorder,
-            validators=validators,
-            store=ground.store,
-            clock=clock,
-            owner=_owner(),
-            times=delivery_times(site.settings),
-        )
+    directory = ground.logs.directory
+    asking = Asking(acceptance, directory, site.adapters, ground.hosted, validators, clock)
+    desk = Desk(
+        asking=asking,
+        committer=committer,
+        directory=directory,
+        requests=requests,
+        recorder=ground.recorder,
+        store=ground.store,
+        parking=Parking(ground.store),
+        clock=clock,
+        owner=_owner(),
+        times=delivery_times(site.settings),
     )
+    return Deliverer(Tools(desk, ground.opened))
 
 
 async def _start_delivering(
@@ -282,7 +304,7 @@ async def _start_delivering(
     bus: EmbeddedBus,
     deliverer: Deliverer,
     committer: GroupCommitter,
-    waiting: Waiting,
+    requests: Requests,
 ) -> None:
     ground, settings = site.ground, site.settings
     await deliverer.start(bus)
@@ -295,7 +317,7 @@ async def _start_delivering(
         committer,
         ground.recorder,
         ground.logs.directory,
-        waiting,
+        requests,
         clock,
         _owner(),
         sweep_times(settings),
