@@ -105,7 +105,7 @@ class DeadLetter:
     service: ServiceCode | None
     cause: str
     at_ms: int
-    payload: None = field(default=None, compare=False, repr=False)
+    payload: object | None = field(default=None, compare=False, repr=False)
     payload_bytes: int = field(default=0, compare=False)
     traceparent: str | None = field(default=None, compare=False)
 

@@ -33,7 +33,7 @@ from signing.identifiers import SystemId
 log = structlog.get_logger()
 
 QUEUED_MS_MAX: Final = 15_000
-"""At most so long, give or take half, until a delivery asks again for a slot of a jammed service."""
+"""The longest pause, give or take half, before a jammed service is asked for a slot again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +196,7 @@ class Attempts:
         now_ms, pause_ms = self._d.clock(), self._d.times.backoff_ms(job.attempt)
         next_at_ms = None if is_last else now_ms + pause_ms
         step = StepRow(job.id, now_ms, failed.code, job.attempt, next_at_ms)
-        park = Park(
-            job.id, _recipient(job), now_ms + pause_ms, job.attempt, misbehaved, step=step
-        )
+        park = Park(job.id, _recipient(job), now_ms + pause_ms, job.attempt, misbehaved, step=step)
         await self._park(park)
         if is_last:
             await self._kill(job, failed.code)

@@ -80,10 +80,7 @@ class Backlog:
         if stretch.records is not None:
             self._held_records += len(stretch.records)
             self._held_bytes += stretch.payload_bytes
-            if (
-                self._held_records > self._records_max
-                or self._held_bytes > self._payload_bytes_max
-            ):
+            if self._held_records > self._records_max or self._held_bytes > self._payload_bytes_max:
                 self._collapse()
         return True
 

@@ -177,12 +177,7 @@ async def _start(site: _Site) -> Bus:
     bus = EmbeddedBus()
     await bus.start()
     stack.push_async_callback(bus.stop)
-    writer = ground.logs.traffic
-
-    def relayed(_: int, end: int) -> None:
-        writer.relayed(end)
-
-    relay = Relay(bus, ground.store.reads, ground.opened, relayed, clock)
+    relay = Relay(bus, ground.store.reads, ground.opened, lambda shard, end: None, clock)
     waiting = Waiting(bus, ground.store.reads)
     hooks: list[Acceptance] = []
 
