@@ -87,6 +87,8 @@ class DirectoryLog:
         self._directory = directory
         self._clock = clock
         self._turn = asyncio.Lock()
+        self.on_changed: Callable[[int], Awaitable[None]] | None = None
+        """Told of each new version, once it is in force here."""
 
     async def change(self, changes: Sequence[Change], actor: Actor) -> Recorded:
         """Put a set of changes in force, or refuse all of it.
@@ -108,7 +110,10 @@ class DirectoryLog:
             )
             return Recorded(facts, planned.unchanged, self._directory.version)
 
-        return await self._in_turn(once)
+        recorded = await self._in_turn(once)
+        if recorded.facts and self.on_changed is not None:
+            await self.on_changed(recorded.version)
+        return recorded
 
     async def record_facts(self, facts: Sequence[PlannedFact], actor: Actor) -> None:
         """Put facts in force that the bus itself states: its key."""

@@ -12,6 +12,7 @@ from exchange.ledger.errors import LedgerError, LogUnavailable
 from exchange.ledger.holding import Holding
 from exchange.ledger.log_writer import LogWriter
 from exchange.operation.ground import Ground
+from exchange.operation.numbers import lease_ms
 from exchange.operation.opening import freeze_all, freeze_shard, open_another
 from exchange.operation.rounds import Days, DirectoryWatch
 from exchange.storage.rows import ShardHead
@@ -36,7 +37,6 @@ class Held:
             log.critical("log.frozen", log=head.origin, reason=reason.detail)
             await freeze_shard(place, directory_log, head)
 
-        database = ground.settings.database
         self.log = Holding(
             ground.store,
             place.writer,
@@ -44,7 +44,7 @@ class Held:
             another,
             put_aside,
             on_taken,
-            lease_s=database.lease_s if database else None,
+            lease_ms(ground.settings) / 1000,
         )
 
     async def start(self) -> None:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from exchange.acceptance.changes import Actor, DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce, object_rows
 from exchange.acceptance.record import BUS, Recorder
+from exchange.api.context import LogTold
 from exchange.ledger.errors import LedgerError, LogUnavailable
 from exchange.ledger.log_writer import Clock, LogWriter
 from exchange.ledger.marks import Marks
 from exchange.ledger.names import directory_number, number_of
-from exchange.ledger.shards import empty_head, open_log
+from exchange.ledger.shards import empty_head, open_log, open_view
 from exchange.operation.log_keys import LogKeys
 from exchange.operation.settings import Settings, SettingsInvalid
 from exchange.storage.port import Store
@@ -51,34 +52,68 @@ class Place:
         """Whether other processes write to this database too."""
         return self.settings.database is not None
 
-    async def view(self, shard: int) -> LogWriter | None:
-        """A log as it stands in the database, to prove from; None when there is none."""
+    async def view(self, shard: int) -> LogWriter:
+        """A log as it stands in the database, to prove from.
+
+        Raises:
+            LogUnavailable: there is no such log.
+        """
         head = await self.store.reads.head(shard)
-        return None if head is None else await self.writer(head)
+        if head is None:
+            raise LogUnavailable("There is no such log; ask again in a moment.")
+        return await open_view(
+            self.store,
+            self.store.reads,
+            head,
+            self.keys.signer(shard),
+            self.marks,
+            self.clock,
+            self.known_of(head),
+            shared=self.is_shared,
+        )
 
     async def writer(self, head: ShardHead) -> LogWriter:
         """A writer for a log; frozen when the database is behind what was signed of it."""
-        signer = self.keys.signer(head.shard)
         return await open_log(
             self.store,
             self.store.reads,
             head,
-            signer,
+            self.keys.needed(head.shard),
             self.marks,
             self.clock,
-            known=self._known(head),
+            self.known_of(head),
             shared=self.is_shared,
         )
+
+    async def tell_logs(self) -> list[LogTold]:
+        """Every log, as strangers are told: the log 0 in force first, then the others by number."""
+        heads = await self.store.reads.heads()
+        zero = directory_number(heads)
+        told = [head for head in heads if head.shard > 0 or head.shard == zero]
+        return [
+            LogTold(max(head.shard, 0), head.origin, str(signer.verifier) if signer else None)
+            for head in sorted(told, key=lambda one: one.shard)
+            for signer in (self.keys.signer(head.shard),)
+        ]
 
     def signed(self, head: ShardHead) -> tuple[int, bytes] | None:
         """Size and root of the longest tree that is known to be signed of a log."""
         mark = self.marks.of(head.origin)
         signed = [(mark.size, mark.root)] if mark else []
-        signed += [(one.size, one.root) for one in self._known(head)]
+        signed += [(one.size, one.root) for one in self.known_of(head)]
         return max(signed, default=None)
 
-    def _known(self, head: ShardHead) -> Sequence[Checkpoint]:
-        note, signer = self.known.get(head.origin), self.keys.signer(head.shard)
+    def known_of(self, head: ShardHead) -> Sequence[Checkpoint]:
+        """What others have told to be signed of a log, as far as its key bears it out.
+
+        Where other machines sign too and nobody tells more, the note that is stored with a log
+        stands for what is known: a database that was rolled back whole is then found out only by
+        a machine that signed there (docs/how-to/operate-a-cluster.md).
+        """
+        note = self.known.get(head.origin)
+        if note is None and self.is_shared and self.marks.of(head.origin) is None:
+            note = head.note
+        signer = self.keys.signer(head.shard)
         if note is None or signer is None:
             return ()
         try:

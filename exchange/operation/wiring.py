@@ -7,8 +7,8 @@ then the committer, the last anchor, the logs, the store.
 
 import hmac
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -24,11 +24,15 @@ from exchange.acceptance.requests import Requests
 from exchange.api.context import Api
 from exchange.bus.embedded import EmbeddedBus
 from exchange.bus.kafka.bus import KafkaBus
-from exchange.bus.port import MessageBus
+from exchange.bus.port import BusError, MessageBus
+from exchange.delivery.announcements import directory_signal
+from exchange.delivery.asking import Asking
+from exchange.delivery.attempts import Desk
 from exchange.delivery.deliverer import Deliverer, Tools
 from exchange.delivery.mailbox import Mailbox
+from exchange.delivery.parking import Parking
 from exchange.delivery.payloads import MessageCodec
-from exchange.delivery.relay import Relay, directory_signal
+from exchange.delivery.relay import Relay
 from exchange.delivery.sweeper import Sweeper
 from exchange.delivery.waiting import Waiting
 from exchange.ledger.entries import Outcome
@@ -45,6 +49,7 @@ from exchange.operation.held import Held, Readiness
 from exchange.operation.numbers import (
     api_limits,
     delivery_times,
+    poll_s,
     relay_limits,
     sweep_times,
     terms,
@@ -238,11 +243,6 @@ class _Late:
         self.watch.notice(version)
 
 
-def poll_s(settings: Settings) -> float:
-    """How often a process looks for what nobody told it."""
-    return settings.delivery.poll_s if settings.bus_kind == "database" else 1.0
-
-
 def _make_bus(ground: Ground, receipts: Receipts, late: _Late) -> MessageBus:
     settings = ground.settings
     if settings.kafka is None:
@@ -265,7 +265,7 @@ def _make_committer(ground: Ground, held: Held, late: _Late) -> GroupCommitter:
         held.log,
         lambda: ground.directory.version,
         late.committed,
-        refresh=ground.directory.refresh,
+        catch_up=ground.catch_up,
         entries_max=limits.group_entries_max,
         group_bytes_max=limits.group_bytes_max,
         waiting_bytes_max=limits.queue_bytes_max,
@@ -302,9 +302,20 @@ async def _start(ground: Ground, parts: _Parts) -> None:
     if Role.GATEWAY in parts.roles:
         await parts.waiting.start()
         stack.push_async_callback(parts.waiting.stop)
+    ground.directory_log.on_changed = _announcer(parts.bus)
     rounds = _make_rounds(ground, parts)
     rounds.start()
     stack.push_async_callback(rounds.stop)
+
+
+def _announcer(bus: MessageBus) -> Callable[[int], Awaitable[None]]:
+    """Tells other processes that the directory has changed; they would find out in a second."""
+
+    async def announce(version: int) -> None:
+        with suppress(BusError):
+            await bus.publish([directory_signal(version)])
+
+    return announce
 
 
 def _start_anchoring(ground: Ground, parts: _Parts) -> None:
@@ -337,23 +348,27 @@ def _make_rounds(ground: Ground, parts: _Parts) -> Rounds:
 
 
 def _make_deliverer(ground: Ground, parts: _Parts, adapters: dict[str, Adapter]) -> Deliverer:
-    return Deliverer(
-        Tools(
-            acceptance=parts.acceptance,
-            committer=parts.committer,
-            directory=ground.directory,
-            adapters=adapters,
-            hosted=ground.hosted,
-            recorder=ground.recorder,
-            validators=parts.validators,
-            store=ground.store,
-            opened=ground.opened,
-            requests=parts.requests,
-            clock=ground.clock,
-            owner=ground.owner,
-            times=delivery_times(ground.settings),
-        )
+    asking = Asking(
+        parts.acceptance,
+        ground.directory,
+        adapters,
+        ground.hosted,
+        parts.validators,
+        ground.clock,
     )
+    desk = Desk(
+        asking=asking,
+        committer=parts.committer,
+        directory=ground.directory,
+        requests=parts.requests,
+        recorder=ground.recorder,
+        store=ground.store,
+        parking=Parking(ground.store),
+        clock=ground.clock,
+        owner=ground.owner,
+        times=delivery_times(ground.settings),
+    )
+    return Deliverer(Tools(desk, ground.opened))
 
 
 async def _start_delivering(ground: Ground, parts: _Parts, deliverer: Deliverer) -> None:
@@ -369,7 +384,7 @@ async def _start_delivering(ground: Ground, parts: _Parts, deliverer: Deliverer)
         parts.committer,
         ground.recorder,
         ground.directory,
-        parts.waiting,
+        parts.requests,
         ground.clock,
         ground.owner,
         sweep_times(settings),
@@ -403,6 +418,7 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         opened=ground.opened,
         receipts=parts.receipts,
         logs=parts.logs,
+        tell_logs=ground.place.tell_logs,
         waiting=parts.waiting,
         mailbox=mailbox,
         founder=load_founder(settings.keys) if settings.policy.founder else None,

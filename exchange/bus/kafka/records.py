@@ -6,11 +6,19 @@ its own database, so nobody trusts them: they say where to look.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from exchange.bus.kafka.sealing import Header
-from exchange.bus.port import Body, BusRecord, Dispatch, Signal, SignalKind, Topic
+from exchange.bus.port import (
+    Body,
+    BusRecord,
+    DeadLetter,
+    Dispatch,
+    Signal,
+    SignalKind,
+    Topic,
+)
 from signing.encoding import format_time, parse_time
 from signing.errors import SealwayError
 from signing.identifiers import parse_message_id, parse_service_code, parse_system_id
@@ -19,6 +27,7 @@ from signing.manifest import KINDS
 CONTENT_TYPE: Final = b"application/vnd.sealway.sealed"
 _DELIVER: Final = "sealway.deliver."
 _SIGNAL: Final = "sealway.signal."
+_DEAD: Final = "sealway.dead.delivery"
 
 
 def headers_of(record: BusRecord, source: str) -> list[Header]:
@@ -28,13 +37,19 @@ def headers_of(record: BusRecord, source: str) -> list[Header]:
     """
     body = record.body
     common = [("ce_specversion", b"1.0"), ("ce_source", source.encode())]
-    own = _dispatched(body) if isinstance(body, Dispatch) else _signalled(body)
+    own = _own(body)
     if body.traceparent is not None:
         own["traceparent"] = body.traceparent
     headers = common + [(name, value.encode()) for name, value in own.items()]
     if body.payload is not None:
         headers.append(("content-type", CONTENT_TYPE))
     return headers
+
+
+def _own(body: Body) -> dict[str, str]:
+    if isinstance(body, Dispatch):
+        return _dispatched(body)
+    return _signalled(body) if isinstance(body, Signal) else _buried(body)
 
 
 def _dispatched(body: Dispatch) -> dict[str, str]:
@@ -46,6 +61,22 @@ def _dispatched(body: Dispatch) -> dict[str, str]:
         "ce_recipient": body.recipient,
         "ce_shard": str(body.shard),
         "ce_index": str(body.index),
+    }
+    if body.service is not None:
+        fields["ce_service"] = body.service
+    if body.answer_by_ms is not None:
+        fields["ce_answerby"] = format_time(body.answer_by_ms)
+    return fields
+
+
+def _buried(body: DeadLetter) -> dict[str, str]:
+    fields = {
+        "ce_id": body.message_id,
+        "ce_type": _DEAD,
+        "ce_subject": _subject(body.recipient, body.service),
+        "ce_time": format_time(body.at_ms),
+        "ce_recipient": body.recipient,
+        "ce_cause": body.cause,
     }
     return fields if body.service is None else {**fields, "ce_service": body.service}
 
@@ -73,8 +104,7 @@ def parse_record(topic: Topic, key: bytes | None, headers: Sequence[Header]) -> 
         fields = {name: value.decode("ascii") for name, value in headers}
         if fields.get("ce_specversion") != "1.0":
             return None
-        body: Body = _dispatch(fields) if topic is Topic.DELIVER else _signal(fields)
-        return BusRecord(topic, (key or b"").decode(), body)
+        return BusRecord(topic, (key or b"").decode(), _PARSERS[topic](fields))
     except (SealwayError, ValueError, KeyError):
         return None
 
@@ -83,7 +113,7 @@ def _dispatch(fields: dict[str, str]) -> Dispatch:
     kind = fields["ce_type"].removeprefix(_DELIVER)
     if kind not in KINDS:
         raise ValueError(kind)
-    service = fields.get("ce_service")
+    service, by = fields.get("ce_service"), fields.get("ce_answerby")
     return Dispatch(
         message_id=parse_message_id(fields["ce_id"]),
         recipient=parse_system_id(fields["ce_recipient"]),
@@ -92,6 +122,7 @@ def _dispatch(fields: dict[str, str]) -> Dispatch:
         index=int(fields["ce_index"]),
         accepted_at_ms=parse_time(fields["ce_time"]),
         service=None if service is None else parse_service_code(service),
+        answer_by_ms=None if by is None else parse_time(by),
         traceparent=fields.get("traceparent"),
     )
 
@@ -107,3 +138,22 @@ def _signal(fields: dict[str, str]) -> Signal:
         version=None if version is None else int(version),
         traceparent=fields.get("traceparent"),
     )
+
+
+def _dead(fields: dict[str, str]) -> DeadLetter:
+    service = fields.get("ce_service")
+    return DeadLetter(
+        message_id=parse_message_id(fields["ce_id"]),
+        recipient=parse_system_id(fields["ce_recipient"]),
+        service=None if service is None else parse_service_code(service),
+        cause=fields["ce_cause"],
+        at_ms=parse_time(fields["ce_time"]),
+        traceparent=fields.get("traceparent"),
+    )
+
+
+_PARSERS: Final[Mapping[Topic, Callable[[dict[str, str]], Body]]] = {
+    Topic.DELIVER: _dispatch,
+    Topic.SIGNAL: _signal,
+    Topic.DEAD: _dead,
+}
