@@ -25,9 +25,9 @@ from signing.identifiers import parse_message_id, parse_service_code, parse_syst
 from signing.manifest import KINDS
 
 CONTENT_TYPE: Final = b"application/vnd.sealway.sealed"
-_DELIVER: Final = "sealway.deliver."
-_SIGNAL: Final = "sealway.signal."
-_DEAD: Final = "sealway.dead.delivery"
+DELIVER_TYPE: Final = "sealway.deliver."
+SIGNAL_TYPE: Final = "sealway.signal."
+DEAD_TYPE: Final = "sealway.dead.delivery"
 
 
 def headers_of(record: BusRecord, source: str) -> list[Header]:
@@ -55,7 +55,7 @@ def _own(body: Body) -> dict[str, str]:
 def _dispatched(body: Dispatch) -> dict[str, str]:
     fields = {
         "ce_id": body.message_id,
-        "ce_type": _DELIVER + body.kind,
+        "ce_type": DELIVER_TYPE + body.kind,
         "ce_subject": _subject(body.recipient, body.service),
         "ce_time": format_time(body.accepted_at_ms),
         "ce_recipient": body.recipient,
@@ -72,7 +72,7 @@ def _dispatched(body: Dispatch) -> dict[str, str]:
 def _buried(body: DeadLetter) -> dict[str, str]:
     fields = {
         "ce_id": body.message_id,
-        "ce_type": _DEAD,
+        "ce_type": DEAD_TYPE,
         "ce_subject": _subject(body.recipient, body.service),
         "ce_time": format_time(body.at_ms),
         "ce_recipient": body.recipient,
@@ -82,7 +82,7 @@ def _buried(body: DeadLetter) -> dict[str, str]:
 
 
 def _signalled(body: Signal) -> dict[str, str]:
-    fields = {"ce_id": os.urandom(16).hex(), "ce_type": _SIGNAL + body.kind}
+    fields = {"ce_id": os.urandom(16).hex(), "ce_type": SIGNAL_TYPE + body.kind}
     optional = {
         "ce_subject": body.recipient and _subject(body.recipient, body.service),
         "ce_message": body.message_id,
@@ -110,7 +110,7 @@ def parse_record(topic: Topic, key: bytes | None, headers: Sequence[Header]) -> 
 
 
 def _dispatch(fields: dict[str, str]) -> Dispatch:
-    kind = fields["ce_type"].removeprefix(_DELIVER)
+    kind = fields["ce_type"].removeprefix(DELIVER_TYPE)
     if kind not in KINDS:
         raise ValueError(kind)
     service, by = fields.get("ce_service"), fields.get("ce_answerby")
@@ -131,7 +131,7 @@ def _signal(fields: dict[str, str]) -> Signal:
     message, recipient = fields.get("ce_message"), fields.get("ce_recipient")
     service, version = fields.get("ce_service"), fields.get("ce_version")
     return Signal(
-        kind=SignalKind(fields["ce_type"].removeprefix(_SIGNAL)),
+        kind=SignalKind(fields["ce_type"].removeprefix(SIGNAL_TYPE)),
         message_id=None if message is None else parse_message_id(message),
         recipient=None if recipient is None else parse_system_id(recipient),
         service=None if service is None else parse_service_code(service),
