@@ -14,6 +14,7 @@ import uvicorn
 from exchange.api.app import create_app
 from exchange.api.protocol import limited_protocol
 from exchange.delivery.waiting import Waiting
+from exchange.operation.roles import BOTH, Role
 from exchange.operation.settings import Settings
 from exchange.operation.wiring import open_bus
 
@@ -128,9 +129,11 @@ async def serve(settings: Settings) -> None:
         log.info("bus.stopped")
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, roles: frozenset[Role] = BOTH) -> None:
     """`serve` on uvloop, from a synchronous caller."""
     import uvloop
+
+    assert roles == BOTH
 
     configure_logging()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
