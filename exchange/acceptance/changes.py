@@ -15,7 +15,7 @@ from exchange.acceptance.record import Act, Recorder
 from exchange.ledger.entries import Placed, RecordEntry
 from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.log_writer import Clock, DirectoryChanged, LogLost, LogWriter
-from exchange.ledger.shards import LogReads, read_leaves
+from exchange.ledger.stored_log import LogReads, read_leaves
 from exchange.storage.rows import ShardHead
 from registry.changes import Change, PlannedFact, plan
 from signing.encoding import b64_encode

@@ -52,7 +52,6 @@ class Ground:
     settings: Settings
     stack: AsyncExitStack
     place: Place
-    board: CheckpointBoard
     directory_log: DirectoryLog
     directory: DirectoryInForce
     epochs: EpochKeys
@@ -105,9 +104,10 @@ async def lay_place(settings: Settings, stack: AsyncExitStack, clock: Clock, own
     stack.callback(marks.close)
     store = await _open_store(settings, owner, clock)
     stack.push_async_callback(store.close)
-    known = await _known(board_of(settings))
     keys = LogKeys(settings.keys, settings.bus)
-    return Place(store, settings, keys, marks, recorder, certificate, clock, known)
+    board = _make_board(settings, keys, stack)
+    known = await _known(board)
+    return Place(store, settings, keys, marks, recorder, certificate, clock, board, known)
 
 
 async def lay_ground(settings: Settings, stack: AsyncExitStack, clock: Clock) -> Ground:
@@ -127,7 +127,6 @@ async def lay_ground(settings: Settings, stack: AsyncExitStack, clock: Clock) ->
         settings=settings,
         stack=stack,
         place=place,
-        board=board_of(settings),
         directory_log=directory_log,
         directory=directory,
         epochs=epochs,
@@ -137,9 +136,13 @@ async def lay_ground(settings: Settings, stack: AsyncExitStack, clock: Clock) ->
     )
 
 
-def board_of(settings: Settings) -> CheckpointBoard:
+def _make_board(settings: Settings, keys: LogKeys, stack: AsyncExitStack) -> CheckpointBoard:
     """Where signed checkpoints are told to other machines."""
-    return KafkaBoard(brokers(settings)) if settings.kafka is not None else NoBoard()
+    if settings.kafka is None:
+        return NoBoard()
+    board = KafkaBoard(brokers(settings), source=settings.bus, is_genuine=keys.is_genuine)
+    stack.push_async_callback(board.close)
+    return board
 
 
 async def _known(board: CheckpointBoard) -> Mapping[str, str]:

@@ -8,10 +8,12 @@ import re
 from pathlib import Path
 from typing import Final
 
-from exchange.ledger.names import log_name, origin_of
+from exchange.ledger.names import log_name, number_of, origin_of
 from exchange.operation.key_files import load_log_signer, log_key_name, write_new
 from exchange.operation.settings import SettingsInvalid
+from signing.errors import ProofInvalid
 from signing.keys import ED25519, generate_key, private_key_pem
+from signing.log.checkpoint import verify_checkpoint
 from signing.log.note import NoteSigner
 
 _FILE: Final = re.compile(r"log-([1-9][0-9]{0,9})")
@@ -57,6 +59,17 @@ class LogKeys:
             what = f"{self._path(number)} can't be made ({error.strerror}); make the folder"
             raise SettingsInvalid([f"{what} writable, or put the key there."]) from error
         return self.needed(number)
+
+    def is_genuine(self, origin: str, note: str) -> bool:
+        """Whether a log of this bus signed this note; False also when its key isn't here."""
+        number = number_of(origin.removeprefix(f"{self._bus}/log/"))
+        signer = None if number is None else self.signer(number)
+        if signer is None:
+            return False
+        try:
+            return verify_checkpoint(note, signer.verifier).origin == origin
+        except ProofInvalid:
+            return False
 
     def origin(self, number: int) -> str:
         """A log's origin."""

@@ -12,6 +12,7 @@ from exchange.acceptance.changes import Actor, DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce, object_rows
 from exchange.acceptance.record import BUS, Recorder
 from exchange.api.context import LogTold
+from exchange.bus.port import CheckpointBoard
 from exchange.ledger.errors import LedgerError, LogUnavailable
 from exchange.ledger.log_writer import Clock, LogWriter
 from exchange.ledger.marks import Marks
@@ -19,7 +20,7 @@ from exchange.ledger.names import directory_number, number_of
 from exchange.ledger.shards import empty_head, open_log, open_view
 from exchange.operation.log_keys import LogKeys
 from exchange.operation.settings import Settings, SettingsInvalid
-from exchange.storage.port import Store
+from exchange.storage.port import LeasedStore, Store
 from exchange.storage.rows import ShardHead
 from registry.changes import Change, bus_key_fact, plan
 from registry.directory import Directory
@@ -37,13 +38,14 @@ FROZEN = "frozen"
 class Place:
     """What logs are opened with."""
 
-    store: Store
+    store: LeasedStore
     settings: Settings
     keys: LogKeys
     marks: Marks
     recorder: Recorder
     certificate: ParsedCertificate
     clock: Clock
+    board: CheckpointBoard
     known: Mapping[str, str]
     """By origin, the highest signed checkpoint that is told elsewhere, as a note."""
 

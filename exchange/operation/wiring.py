@@ -176,7 +176,7 @@ class _Parts:
 def _make_parts(ground: Ground, roles: frozenset[Role]) -> _Parts:
     settings, reads = ground.settings, ground.store.reads
     late = _Late()
-    held = Held(ground, lambda writer: late.relay.catch_up(writer))
+    held = Held(ground, late.taken)
     logs = Logs(ground.directory_log.writer, held.log, ground.place.view)
     receipts = Receipts(logs)
     bus = _make_bus(ground, receipts, late)
@@ -237,6 +237,10 @@ class _Late:
         """What follows a group's commit, in this order."""
         self.acceptance.committed(pairs)
         self.relay.committed(pairs)
+
+    def taken(self, writer: LogWriter) -> None:
+        """A log is held from now on: what its last holder didn't relay is ours to."""
+        self.relay.catch_up(writer)
 
     def look_again(self, version: int) -> None:
         """Somebody says that the directory has reached a version."""
@@ -342,7 +346,7 @@ def _make_rounds(ground: Ground, parts: _Parts) -> Rounds:
         parts.readiness.days = days
         rounds.add("days", DAYS_S, days.look)
     if ground.settings.kafka is not None:
-        checkpoints = Checkpoints(ground.board, lambda: parts.held.and_directory())
+        checkpoints = Checkpoints(ground.place.board, lambda: parts.held.and_directory())
         rounds.add("checkpoints", CHECKPOINTS_S, checkpoints.tell)
     return rounds
 

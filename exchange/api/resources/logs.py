@@ -8,6 +8,7 @@ from exchange.api.errors import NotFound
 from exchange.api.replies import json_reply
 from exchange.api.resources.asked import BusOf, respond
 from exchange.api.resources.proofs import proven_record
+from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.names import number_of, origin_of
 
 router = APIRouter(tags=["logs"])
@@ -30,7 +31,10 @@ async def show(n: Annotated[int, Path(ge=0, lt=10**10)], api: BusOf) -> Response
 async def checkpoint(n: Annotated[str, Path(max_length=20)], api: BusOf) -> Response:
     """The signed note, as text; ``n`` may be a successor of log 0, like ``0.1``."""
     number = number_of(n)
-    note = None if number is None else await api.logs.checkpoint(number)
+    try:
+        note = None if number is None else await api.logs.checkpoint(number)
+    except LogUnavailable:
+        note = None
     if note is None:
         raise NotFound("This bus holds no signed checkpoint of such a log.")
     return respond((200, [(b"content-type", b"text/plain; charset=utf-8")], note.encode()))
