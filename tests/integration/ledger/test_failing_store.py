@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from exchange.acceptance.accept import Refused
-from exchange.ledger.errors import LogBehind
-from exchange.ledger.marks import Marks
+from exchange.ledger.marks import MarkMoved, Marks
 from exchange.ledger.shards import read_leaves
 from exchange.storage.rows import GroupPlan
 from registry.changes import Change
@@ -133,7 +132,7 @@ async def test_a_mark_moves_only_from_where_it_is(running: RunningBus) -> None:
     marks = Marks(running.folder / "state" / "marks")
     mark = marks.of("sx.example/log/0")
     assert mark is not None
-    with pytest.raises(LogBehind):
+    with pytest.raises(MarkMoved):
         marks.advance(mark.origin, (mark.size - 1, mark.root), mark.size + 1, bytes(32))
     marks.advance(mark.origin, (mark.size, mark.root), mark.size + 1, bytes(32))
     marks.close()
