@@ -16,7 +16,7 @@ from exchange.storage.rows import (
     StepRow,
     StoredDelivery,
 )
-from exchange.storage.sqlite import deliveries
+from exchange.storage.sqlite import deliveries, leases
 from exchange.storage.sqlite.connection import (
     FileLock,
     WriterThread,
@@ -24,11 +24,11 @@ from exchange.storage.sqlite.connection import (
 )
 from exchange.storage.sqlite.group import SystemNumbers, commit_group, insert_head
 from exchange.storage.sqlite.reads import Readers
+from exchange.storage.tables import SCHEMA_VERSION
 from signing.identifiers import ServiceCode, SystemId
 
 FILE_NAME: Final = "sealway.db"
 FILE_MODE: Final = 0o600
-SCHEMA_VERSION: Final = 1
 SQLITE_MIN: Final = (3, 35, 0)  # RETURNING, and UPDATE … FROM
 
 
@@ -80,6 +80,7 @@ class SqliteStore:
             if not found:
                 _create(connection, bus, instance)
             self._check_owner(connection, bus, instance)
+            leases.forget_owners(connection)
             self._numbers.learn(connection)
             return not found
         finally:
@@ -152,12 +153,34 @@ class SqliteStore:
 
         await self._writer.run(write)
 
-    async def save_note(self, shard: int, note: str, size: int) -> None:
+    async def take_log(
+        self, shard: int | None = None, among: Sequence[int] | None = None
+    ) -> ShardHead | None:
+        """Take a traffic log under a higher epoch; None when there is none."""
+        return await self._writer.run(lambda c: leases.take_log(c, shard, among))
+
+    async def renew_log(self, shard: int, epoch: int) -> bool:
+        """Whether the log is still held under this epoch."""
+        return await self._writer.run(lambda c: leases.renew_log(c, shard, epoch))
+
+    async def release_log(self, shard: int, epoch: int) -> None:
+        """Let go of a log; harmless when it is no longer held."""
+        await self._writer.run(lambda c: leases.release_log(c, shard, epoch))
+
+    async def save_note(
+        self, shard: int, note: str, size: int, relayed_to: int | None = None
+    ) -> None:
         """Keep a log's last signed checkpoint when no further group will carry it."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "UPDATE log_shard SET note = ?, note_size = ? WHERE shard = ?", (note, size, shard)
+                "UPDATE log_shard SET note = ?, note_size = ? WHERE shard = ?"
+                " AND coalesce(note_size, 0) <= ?",
+                (note, size, shard, size),
+            )
+            connection.execute(
+                "UPDATE log_shard SET relayed_to = max(relayed_to, ?) WHERE shard = ?",
+                (relayed_to or 0, shard),
             )
 
         await self._writer.run(write)

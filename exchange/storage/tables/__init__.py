@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -43,8 +43,9 @@ directory_object = Table(
     Column("noun", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("version", BigInteger, nullable=False, comment="of the change that made it so"),
-    Column("idx", BigInteger, nullable=False, comment="that change's leaf in log 0"),
+    Column("idx", BigInteger, nullable=False, comment="that change's leaf in its log"),
     Column("object", Text, nullable=False, comment="the record's `after`, as JSON"),
+    Column("log", Integer, nullable=False, server_default="0", comment="0, -1 … its successors"),
     PrimaryKeyConstraint("noun", "key"),
 )
 
