@@ -126,6 +126,7 @@ def test_a_key_that_others_may_read_is_warned_of(folder: Path) -> None:
         assert lines == []
         key.chmod(0o640)
         load_epoch_keys(folder / "keys")
+        load_epoch_keys(folder / "keys")
     (line,) = lines
     assert (line["event"], line["remedy"]) == ("key.open_to_others", f"chmod 600 {key}")
 
