@@ -26,7 +26,7 @@ from signing.errors import ProofInvalid
 from signing.log.note import NoteVerifier, parse_verifier_key
 
 LOG_0: Final = "/log/0"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSIONS: Final = (1, 2)
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, leaves done so far, leaves in all (an estimate)."""
@@ -108,8 +108,8 @@ class Audit:
 
     def _check_bus(self, instance: object) -> None:
         rows = self._database.bus()
-        if len(rows) != 1 or rows[0][0] != SCHEMA_VERSION:
-            text = f"The tables are not of schema {SCHEMA_VERSION}, the one this verifier reads."
+        if len(rows) != 1 or rows[0][0] not in SCHEMA_VERSIONS:
+            text = "The tables are of no schema that this verifier reads."
             self._findings.add(Code.DATABASE_UNREADABLE, text)
         if len(rows) != 1 or rows[0][1:] != (self._report.bus, instance):
             text = f"The database is not that of {self._report.bus}, whose key is pinned."

@@ -126,7 +126,11 @@ def test_a_value_too_short_to_be_sealed_is_refused() -> None:
 
 def test_a_prefix_names_every_topic() -> None:
     brokers = Brokers("127.0.0.1:9092", prefix="north")
-    assert [brokers.topic(topic) for topic in Topic] == ["north.deliver", "north.signal"]
+    assert [brokers.topic(topic) for topic in Topic] == [
+        "north.deliver",
+        "north.signal",
+        "north.dead",
+    ]
     assert brokers.named("sealway.dead") == "north.dead"
 
 
