@@ -1,13 +1,13 @@
 """Waiting when signals are lost and the database can't be read for a moment."""
 
 import asyncio
+from collections.abc import Sequence
 
 from exchange.bus.embedded import EmbeddedBus
 from exchange.delivery.waiting import POLL_S, Waiting
 from exchange.storage.errors import StorageUnavailable
-from exchange.storage.rows import ExchangeState, StoredExchange
 from signing.identifiers import new_message_id
-from tests.support.agencies import CIVIL, PERSON_STATUS, POPULATION, STATISTICS
+from tests.support.agencies import CIVIL, POPULATION, STATISTICS
 from tests.support.bus import RunningBus
 
 
@@ -17,17 +17,17 @@ class FlakyReads:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def exchange(self, id_: bytes) -> StoredExchange | None:
+    async def ended(self, ids: Sequence[bytes]) -> list[bytes]:
         self.asked += 1
         if self.asked == 1:
             raise StorageUnavailable("Not now.")
-        return StoredExchange(id_, ExchangeState.ANSWERED, CIVIL, PERSON_STATUS, 0, None)
+        return list(ids)
 
 
 async def test_polling_goes_on_after_a_read_that_failed() -> None:
     bus, reads = EmbeddedBus(), FlakyReads()
     await bus.start()
-    waiting = Waiting(bus, reads)  # type: ignore[arg-type]
+    waiting = Waiting(bus, reads)
     await waiting.start()
     waiter = waiting.register(new_message_id(1_790_000_000_000))
     async with asyncio.timeout(POLL_S * 3):
