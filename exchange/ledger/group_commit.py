@@ -13,12 +13,10 @@ from typing import Final
 from exchange.ledger.decide import Decision
 from exchange.ledger.entries import Entry, MessageEntry, Outcome, RecordEntry
 from exchange.ledger.errors import BusBacklogged, LogUnavailable
-from exchange.ledger.held import FixedLog, LogHeld
+from exchange.ledger.held import LogHeld
 from exchange.ledger.log_writer import DirectoryChanged, LogLost, LogWriter
 from exchange.storage.errors import StorageInDoubt
 from signing.errors import SealwayError
-
-__all__ = ["FixedLog", "GroupCommitter", "LogHeld", "OnCommitted", "Recheck", "Submission"]
 
 ENTRIES_MAX: Final = 256
 GROUP_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -33,7 +31,11 @@ four turns each time, at concurrency 32: groups of 13 instead of 9, and some 15 
 since each entry's share of the commit, the mark and the hand-overs shrinks.
 """
 
-LOSSES_MAX: Final = 8  # a group that lost so many logs, one after the other, is given back
+TRIES_MAX: Final = 64
+"""So many lost logs and newer directories, one after the other: then a group is given back."""
+
+PROMPT_TRIES: Final = 8  # as many without a pause, when the directory moves on
+PAUSE_S: Final = 0.01
 
 Recheck = Callable[[], tuple[Entry, int]]
 """Checks an entry again under the directory in force; answers it anew, and that version."""
@@ -52,19 +54,20 @@ class Submission:
 
 
 OnCommitted = Callable[[Sequence[tuple[Submission, Outcome]]], None]
-CatchUp = Callable[[int], Awaitable[None]]
+Refresh = Callable[[], Awaitable[bool]]
 
 
-async def next_turn(version: int) -> None:
-    """Log 0's committer is in this process: it publishes the new version in its next turn."""
-    await asyncio.sleep(0)
+async def nothing_new() -> bool:
+    """Log 0's committer is in this process: it publishes a new version in its next turn."""
+    return False
 
 
 class GroupCommitter:
     """The queue of the traffic log held here, and its one task: the only one that commits to it.
 
     A group that finds its log lost goes to the next log as it is. After a commit in doubt nothing
-    is committed until a log is held anew.
+    is committed until a log is held anew. ``refresh`` learns of a newer directory that another
+    process wrote; True when there was one.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class GroupCommitter:
         version: Callable[[], int],
         on_committed: OnCommitted,
         *,
-        catch_up: CatchUp = next_turn,
+        refresh: Refresh = nothing_new,
         entries_max: int = ENTRIES_MAX,
         group_bytes_max: int = GROUP_BYTES_MAX,
         waiting_bytes_max: int = WAITING_BYTES_MAX,
@@ -81,7 +84,7 @@ class GroupCommitter:
         self._held = held
         self._version = version
         self._on_committed = on_committed
-        self._catch_up = catch_up
+        self._refresh = refresh
         self._entries_max = entries_max
         self._group_bytes_max = group_bytes_max
         self._waiting_bytes_max = waiting_bytes_max
@@ -187,8 +190,7 @@ class GroupCommitter:
         return group
 
     async def _commit(self, group: list[Submission]) -> None:
-        losses = 0
-        while group:
+        for tries in range(TRIES_MAX):
             version = self._version()
             group = [one for one in group if _is_current(one, version)]
             if not group:
@@ -197,11 +199,9 @@ class GroupCommitter:
             try:
                 decision = await writer.commit([one.entry for one in group], version)
             except DirectoryChanged:
-                await self._catch_up(version)
+                if not await self._refresh():
+                    await asyncio.sleep(0 if tries < PROMPT_TRIES else PAUSE_S)
             except LogLost:
-                losses += 1
-                if losses > LOSSES_MAX:
-                    raise
                 await self._held.again(writer)
             except StorageInDoubt as doubt:
                 _fail(group, doubt)
@@ -210,6 +210,7 @@ class GroupCommitter:
             else:
                 self._committed(writer, group, decision)
                 return
+        raise LogUnavailable("Too much is changing at once; send the same bytes again.")
 
     def _committed(self, writer: LogWriter, group: list[Submission], decision: Decision) -> None:
         pairs = list(zip(group, decision.outcomes, strict=True))

@@ -90,7 +90,9 @@ class LogWriter:
         self._idle: asyncio.TimerHandle | None = None
         self._saving: asyncio.Task[None] | None = None
         self.groups = 0
-        signed = Signed(head.note_size, head.note) if head.note else None
+        signed = None
+        if head.note is not None and head.note_size <= head.size:
+            signed = Signed(head.note_size, head.note)
         self._sealing = Sealing(self, signer, marks, signed, self._save_later if shared else None)
 
     @property

@@ -14,19 +14,19 @@ from exchange.ledger.log_writer import LogWriter
 
 VIEWS_MAX: Final = 64  # each keeps up to 10 MB of nodes
 
-OpenView = Callable[[int], Awaitable[LogWriter]]
-"""Opens a view of a log that isn't held here. Raises LogUnavailable: there is no such log."""
+OpenView = Callable[[int], Awaitable[LogWriter | None]]
+"""Opens a log that isn't held here as it stands in the database; None: there is no such log."""
 
 
-async def no_views(shard: int) -> LogWriter:
+async def no_view(shard: int) -> LogWriter | None:
     """For a bus whose logs are all held by its one process."""
-    raise LogUnavailable("The receipt's log isn't held here; ask again in a moment.")
+    return None
 
 
 class Logs:
     """Finds the log that proves a leaf."""
 
-    def __init__(self, directory: LogWriter, held: LogHeld, open_view: OpenView = no_views) -> None:
+    def __init__(self, directory: LogWriter, held: LogHeld, open_view: OpenView = no_view) -> None:
         self.directory = directory
         self.held = held
         self._open_view = open_view
@@ -74,8 +74,12 @@ class Logs:
     async def _view(self, shard: int) -> LogWriter:
         async with self._turn:
             view = self._views.pop(shard, None)
-            if view is None or view.failed is not None:
-                view = await self._open_view(shard)
+            if view is not None and view.failed is not None:
+                await view.stop()
+                view = None
+            view = view or await self._open_view(shard)
+            if view is None:
+                raise LogUnavailable("The receipt's log isn't held here; ask again in a moment.")
             self._views[shard] = view  # the latest last
             if len(self._views) > VIEWS_MAX:
                 await self._views.pop(next(iter(self._views))).stop()

@@ -125,7 +125,7 @@ class Marks:
         """What the file says of a log now, or None when it was never signed here."""
         with self._locked(fcntl.LOCK_SH):
             slot = self._slot(origin)
-            return slot.mark if slot is not None else None
+            return None if slot is None else slot.mark
 
     def all(self) -> list[Mark]:
         """Every log's mark, as the file says now."""

@@ -49,8 +49,12 @@ class Anchoring:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._directory_log.writer.failed is None:
+        if self._directory_log.writer.failed is not None:
+            return
+        try:
             await self._directory_log.write_heads(self._heads)
+        except SealwayError as error:  # the tail stays unanchored, which a verifier tells
+            log.error("anchoring.failed", code=error.code)
 
     async def _run(self) -> None:
         looks = LOOKS_A_PERIOD if self._directory_log.shared else 1

@@ -60,7 +60,8 @@ def unknown_words(words: Sequence[str]) -> list[str]:
 def calls(line: str) -> list[list[str]]:
     """The words after `sealway` of each such command in a line of shell."""
     try:
-        lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
+        plain = re.sub(r"(?<=\s)[012](?=[<>])", "", line)  # a descriptor is no word
+        lexer = shlex.shlex(plain, posix=True, punctuation_chars="|&;<>")
         lexer.whitespace_split = True
         lexer.commenters = "#"
         words = list(lexer)
