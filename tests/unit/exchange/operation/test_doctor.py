@@ -28,7 +28,6 @@ from exchange.operation.initialise import Names, initialise
 from exchange.operation.settings import Settings, load_settings
 from exchange.storage.migrations.owner import SCHEMA_VERSION
 from exchange.storage.postgres.look import DatabaseView, LogView
-from signing.log.merkle import EMPTY_ROOT
 
 NOW_MS = 1_795_300_000_000
 DAY_MS = 86_400_000
@@ -244,7 +243,8 @@ def test_certificates_and_tokens_that_end(settings: Settings) -> None:
 def test_marks_that_cannot_be_read(settings: Settings) -> None:
     path = settings.state / "marks"
     marks = Marks(path)
-    marks.advance("sx.example/log/1", (0, EMPTY_ROOT), 7, b"r" * 32)
+    new = Mark("sx.example/log/1")
+    marks.advance(new.origin, (new.size, new.root), 7, b"r" * 32)
     marks.close()
     (finding,) = check_marks(settings)
     assert finding.text == "1 logs were signed here, 7 leaves"
