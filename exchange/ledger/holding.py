@@ -111,8 +111,9 @@ class Holding:
     async def again(self, lost: LogWriter) -> LogWriter:
         """Take a log after `lost` was lost, or its head is in doubt; the same one perhaps.
 
-        What was committed on it before is still signed. When no log can be had this refuses at
-        once, as does `writer`, and goes on trying.
+        Meanwhile `writer` is still ``lost``, so that what arrives can wait for the next log. What
+        was committed on it is still signed. When no log can be had now, this and `writer` refuse,
+        and it goes on trying.
 
         Raises:
             LogUnavailable: no log can be had now.
@@ -120,15 +121,20 @@ class Holding:
         async with self._turn:
             if self._writer is not None and self._writer is not lost:
                 return self._writer
-            if self._writer is lost:
-                log.warning("log.lost", origin=lost.head.origin, epoch=lost.head.epoch)
-                self._writer = None
-                await self._release(lost.head)
-                self._others.add(lost)
-                leaving = asyncio.create_task(self.give_back(lost), name="leave-log")
-                self._leaving.add(leaving)
-                leaving.add_done_callback(self._leaving.discard)
-            return await self._take_or_retry()
+            if self._writer is None:
+                return await self._take_or_retry()
+            log.warning("log.lost", origin=lost.head.origin, epoch=lost.head.epoch)
+            await self._release(lost.head)
+            try:
+                return await self._take_or_retry()
+            finally:
+                self._leave(lost)
+
+    def _leave(self, lost: LogWriter) -> None:
+        self._others.add(lost)
+        leaving = asyncio.create_task(self.give_back(lost), name="leave-log")
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
 
     def relayed(self, shard: int, end: int) -> None:
         """Entries of a log before ``end`` are with the bus; ignored for what isn't held here."""
@@ -163,6 +169,7 @@ class Holding:
         try:
             writer = await self._take()
         except SealwayError as problem:
+            self._writer = None
             self._why = f"No log can be written now; ask again in a moment. {problem.detail}"
             log.warning("log.none", code=problem.code, reason=problem.detail)
             if self._retrying is None or self._retrying.done():

@@ -74,8 +74,10 @@ class Logs:
     async def _view(self, shard: int) -> LogWriter:
         async with self._turn:
             view = self._views.pop(shard, None)
-            if view is None or view.failed is not None:
-                view = await self._open_view(shard)
+            if view is not None and view.failed is not None:
+                await view.stop()
+                view = None
+            view = view or await self._open_view(shard)
             if view is None:
                 raise LogUnavailable("The receipt's log isn't held here; ask again in a moment.")
             self._views[shard] = view  # the latest last

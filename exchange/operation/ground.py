@@ -20,7 +20,6 @@ from exchange.acceptance.stored import OpenedMessages
 from exchange.bus.kafka.checkpoints import KafkaBoard
 from exchange.bus.port import BusError, CheckpointBoard, NoBoard
 from exchange.delivery.answers import HostedKeys
-from exchange.ledger.group_commit import next_turn
 from exchange.ledger.log_writer import Clock
 from exchange.ledger.marks import Marks
 from exchange.operation.engines import brokers, database_address
@@ -68,15 +67,6 @@ class Ground:
     def recorder(self) -> Recorder:
         """Who signs the bus's records."""
         return self.place.recorder
-
-    async def catch_up(self, version: int) -> None:
-        """Learn why ``version`` is no longer the directory's.
-
-        Raises:
-            StorageUnavailable: the database can't be asked.
-        """
-        if not await self.directory.refresh():
-            await next_turn(version)
 
     @property
     def clock(self) -> Clock:

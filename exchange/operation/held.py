@@ -4,15 +4,13 @@ Ties the ledger's holding to what opening, putting aside and freezing mean on th
 every engine: on SQLite the file's lock stands for the lease, and there is nobody to share with.
 """
 
-from collections.abc import Callable
-
 import structlog
 
 from exchange.ledger.errors import LedgerError, LogUnavailable
 from exchange.ledger.holding import Holding
 from exchange.ledger.log_writer import LogWriter
+from exchange.ledger.orphans import OnTaken
 from exchange.operation.ground import Ground
-from exchange.operation.numbers import lease_ms
 from exchange.operation.opening import freeze_all, freeze_shard, open_another
 from exchange.operation.rounds import Days, DirectoryWatch
 from exchange.storage.rows import ShardHead
@@ -23,7 +21,7 @@ log = structlog.get_logger()
 class Held:
     """The log in hand, with its end."""
 
-    def __init__(self, ground: Ground, on_taken: Callable[[LogWriter], None]) -> None:
+    def __init__(self, ground: Ground, on_taken: OnTaken) -> None:
         self._directory = ground.directory_log.writer
         self._frozen: LedgerError | None = None
         place, directory_log = ground.place, ground.directory_log
@@ -37,6 +35,7 @@ class Held:
             log.critical("log.frozen", log=head.origin, reason=reason.detail)
             await freeze_shard(place, directory_log, head)
 
+        database = ground.settings.database
         self.log = Holding(
             ground.store,
             place.writer,
@@ -44,7 +43,7 @@ class Held:
             another,
             put_aside,
             on_taken,
-            lease_ms(ground.settings) / 1000,
+            database.lease_s if database is not None else None,
         )
 
     async def start(self) -> None:

@@ -63,11 +63,6 @@ def relay_limits(settings: Settings) -> RelayLimits:
     )
 
 
-def lease_ms(settings: Settings) -> int:
-    """How long a log belongs to a process that is silent; without a database no lease counts."""
-    return 15_000 if settings.database is None else int(settings.database.lease_s * 1000)
-
-
 def api_limits(settings: Settings) -> ApiLimits:
     """What the API enforces."""
     limits = settings.limits

@@ -17,7 +17,7 @@ from exchange.ledger.errors import LedgerError, LogUnavailable
 from exchange.ledger.log_writer import Clock, LogWriter
 from exchange.ledger.marks import Marks
 from exchange.ledger.names import directory_number, number_of
-from exchange.ledger.shards import empty_head, open_log, open_view
+from exchange.ledger.shards import empty_head, open_log
 from exchange.operation.log_keys import LogKeys
 from exchange.operation.settings import Settings, SettingsInvalid
 from exchange.storage.port import LeasedStore, Store
@@ -54,33 +54,21 @@ class Place:
         """Whether other processes write to this database too."""
         return self.settings.database is not None
 
-    async def view(self, shard: int) -> LogWriter:
-        """A log as it stands in the database, to prove from.
-
-        Raises:
-            LogUnavailable: there is no such log.
-        """
+    async def view(self, shard: int) -> LogWriter | None:
+        """A log as it stands in the database, to prove from; None when there is none."""
         head = await self.store.reads.head(shard)
-        if head is None:
-            raise LogUnavailable("There is no such log; ask again in a moment.")
-        return await open_view(
-            self.store,
-            self.store.reads,
-            head,
-            self.keys.signer(shard),
-            self.marks,
-            self.clock,
-            self.known_of(head),
-            shared=self.is_shared,
-        )
+        return None if head is None else await self.writer(head)
 
     async def writer(self, head: ShardHead) -> LogWriter:
-        """A writer for a log; frozen when the database is behind what was signed of it."""
+        """A writer for a log; frozen when the database is behind what was signed of it.
+
+        A log whose key isn't here can be proven from, and not signed.
+        """
         return await open_log(
             self.store,
             self.store.reads,
             head,
-            self.keys.needed(head.shard),
+            self.keys.signer(head.shard),
             self.marks,
             self.clock,
             self.known_of(head),
@@ -106,16 +94,8 @@ class Place:
         return max(signed, default=None)
 
     def known_of(self, head: ShardHead) -> Sequence[Checkpoint]:
-        """What others have told to be signed of a log, as far as its key bears it out.
-
-        Where other machines sign too and nobody tells more, the note that is stored with a log
-        stands for what is known: a database that was rolled back whole is then found out only by
-        a machine that signed there (docs/how-to/operate-a-cluster.md).
-        """
-        note = self.known.get(head.origin)
-        if note is None and self.is_shared and self.marks.of(head.origin) is None:
-            note = head.note
-        signer = self.keys.signer(head.shard)
+        """What others have told to be signed of a log, as far as its key bears it out."""
+        note, signer = self.known.get(head.origin), self.keys.signer(head.shard)
         if note is None or signer is None:
             return ()
         try:

@@ -7,6 +7,7 @@ then the committer, the last anchor, the logs, the store.
 
 import hmac
 import time
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -238,9 +239,9 @@ class _Late:
         self.acceptance.committed(pairs)
         self.relay.committed(pairs)
 
-    def taken(self, writer: LogWriter) -> None:
+    def taken(self, writer: LogWriter) -> Future[None]:
         """A log is held from now on: what its last holder didn't relay is ours to."""
-        self.relay.catch_up(writer)
+        return self.relay.catch_up(writer)
 
     def look_again(self, version: int) -> None:
         """Somebody says that the directory has reached a version."""
@@ -269,7 +270,7 @@ def _make_committer(ground: Ground, held: Held, late: _Late) -> GroupCommitter:
         held.log,
         lambda: ground.directory.version,
         late.committed,
-        catch_up=ground.catch_up,
+        refresh=ground.directory.refresh,
         entries_max=limits.group_entries_max,
         group_bytes_max=limits.group_bytes_max,
         waiting_bytes_max=limits.queue_bytes_max,

@@ -36,9 +36,12 @@ def audit() -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
     "--log-key",
+    "log_keys",
     required=True,
+    multiple=True,
     metavar="KEY",
-    help="The verifier key of the bus's log 0, from a source other than this folder.",
+    help="The verifier key of the bus's log 0, from a source other than this folder; with a "
+    "successor of log 0, one for each.",
 )
 @click.option(
     "--epoch-keys",
@@ -53,7 +56,9 @@ def audit() -> None:
     "sealway audit verify copy/data --log-key sx.example/log/0+1a2b3c4d+AT…",
     'sealway audit verify copy/data --log-key "$KEY" --epoch-keys keys/epoch-1 --json',
 )
-def verify(folder: Path, log_key: str, epoch_files: tuple[Path, ...], as_json: bool) -> int:
+def verify(
+    folder: Path, log_keys: tuple[str, ...], epoch_files: tuple[Path, ...], as_json: bool
+) -> int:
     """Prove what DIR holds: a copy of a bus's data folder, made after it stopped.
 
     Trusts the pinned key of log 0 and nothing in the folder. Rebuilds every tree, checks every
@@ -70,7 +75,7 @@ def verify(folder: Path, log_key: str, epoch_files: tuple[Path, ...], as_json: b
 
     try:
         epochs = load_epoch_files(epoch_files)
-        report = verify_folder(folder, log_key, epochs, _progress())
+        report = verify_folder(folder, log_keys, epochs, _progress())
     except ProofInvalid as error:
         raise click.BadParameter(error.detail, param_hint="--log-key") from error
     except EpochFileInvalid as error:
@@ -112,13 +117,17 @@ def _print(report: Report) -> None:
 
 def _counted(report: Report) -> list[str]:
     counts = report.counts
-    lines = [f"{'bus':<12} {report.bus}", f"{'trusts':<12} {report.log_key}"]
+    lines = [f"{'bus':<12} {report.bus}"]
+    lines += [f"{'trusts':<12} {key}" for key in report.log_keys]
     for log in report.logs:
         where = "" if log.anchored is None else f", {log.anchored} anchored in log 0"
+        state = "" if log.state == "open" else f", {log.state}"
         lines.append(
-            f"{f'log {log.n}':<12} {log.leaves} leaves, {log.signed} under its checkpoint{where}"
+            f"{f'log {log.name}':<12} {log.leaves} leaves, {log.signed} under its checkpoint"
+            f"{where}{state}: {report.verdict_of(log).value}"
         )
     lines += [
+        f"{'shards':<12} {len(report.shards)}, of them {report.shards_verified} proven",
         f"{'directory':<12} version {report.directory_version}",
         f"{'messages':<12} {counts.messages}, {counts.receipts} receipts made and verified",
         f"{'envelopes':<12} {counts.envelopes} opened, signatures verified",

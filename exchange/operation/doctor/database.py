@@ -10,7 +10,7 @@ from exchange.operation.key_files import log_key_name
 from exchange.operation.settings import Settings
 from exchange.storage.postgres.look import DatabaseView, LogView, look
 from exchange.storage.postgres.schema import SERVER_MIN
-from exchange.storage.tables import SCHEMA_VERSION
+from exchange.storage.migrations.owner import SCHEMA_VERSION
 from signing.errors import SealwayError
 
 APART_WARN_MS: Final = 1_000

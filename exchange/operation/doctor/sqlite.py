@@ -6,7 +6,7 @@ from exchange.ledger.marks import Mark
 from exchange.operation.doctor.findings import Finding, ok, wrong
 from exchange.operation.settings import Settings
 from exchange.storage.sqlite.look import look
-from exchange.storage.tables import SCHEMA_VERSION
+from exchange.storage.migrations.owner import SCHEMA_VERSION
 from signing.errors import SealwayError
 
 

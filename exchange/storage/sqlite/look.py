@@ -6,7 +6,7 @@ from pathlib import Path
 
 from exchange.storage.errors import StorageUnavailable
 from exchange.storage.sqlite.connection import connect
-from exchange.storage.sqlite.store import FILE_NAME
+from exchange.storage.sqlite.connection import FILE_NAME
 
 
 @dataclass(frozen=True, slots=True)
