@@ -23,7 +23,7 @@ def mistake(words: Sequence[str]) -> str | None:
     while isinstance(command, click.Group):
         if not left:
             return "names no verb"
-        inner = command.get_command(context, left[0])
+        inner = _verb(command, context, left[0])
         if inner is None:
             return f"there is no verb {left[0]!r}"
         context = click.Context(inner, info_name=left.pop(0), parent=context)
@@ -37,6 +37,13 @@ def mistake(words: Sequence[str]) -> str | None:
     return None
 
 
+def _verb(group: click.Group, context: click.Context, name: str) -> click.Command | None:
+    try:
+        return group.get_command(context, name)
+    except click.UsageError:  # known, and not installed
+        return None
+
+
 def unknown_words(words: Sequence[str]) -> list[str]:
     """The verb or the options of a command named in passing (`sealway doctor --json`) that aren't.
 
@@ -46,7 +53,7 @@ def unknown_words(words: Sequence[str]) -> list[str]:
     left = list(words)
     context = click.Context(sealway, info_name="sealway")
     while isinstance(command, click.Group) and left and re.fullmatch(r"[a-z-]+", left[0]):
-        inner = command.get_command(context, left[0])
+        inner = _verb(command, context, left[0])
         if inner is None:
             return left[:1]
         context, command = click.Context(inner, info_name=left.pop(0), parent=context), inner
