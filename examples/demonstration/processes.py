@@ -2,7 +2,7 @@
 
 Owns starting, stopping and waiting. Each process has a log file of its own, and a session of its
 own, so that Ctrl-C reaches the demo alone, which then ends them in order. On Linux the kernel
-ends them too when the demo itself is killed.
+ends them too when the demo itself is killed. One that has ended may be started again.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _with_parent() -> Callable[[], None] | None:
+def _with_parent(ends_on: int) -> Callable[[], None] | None:
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
     parent = os.getpid()
 
     def die_with_parent() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        prctl(_PR_SET_PDEATHSIG, ends_on, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
 
@@ -68,6 +68,7 @@ class Processes:
         self._logs = logs
         self._environment = dict(environment)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._end_on: dict[str, int] = {}
 
     def __enter__(self) -> Processes:
         return self
@@ -75,19 +76,30 @@ class Processes:
     def __exit__(self, *_: object) -> None:
         self.stop_all()
 
-    def start(self, name: str, argv: Sequence[str]) -> None:
-        """Start a process; what it prints goes to its log file."""
+    def start(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        user: str | None = None,
+        folder: Path | None = None,
+        ends_on: int = signal.SIGTERM,
+    ) -> None:
+        """Start a process; what it prints goes to its log file, and `ends_on` ends it in order."""
         assert name not in self._running, f"{name} runs already"
         self._logs.mkdir(exist_ok=True)
-        with self._log_file(name).open("ab") as log:
+        self._end_on[name] = ends_on
+        with self.log_file(name).open("ab") as log:
             self._running[name] = subprocess.Popen(
                 argv,
+                cwd=folder,
+                user=user,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_with_parent(),
+                preexec_fn=_with_parent(ends_on),
             )
 
     def wait_until_ready(self, name: str, url: str) -> None:
@@ -113,8 +125,15 @@ class Processes:
             if code is not None:
                 raise ProcessFailed(f"{name} ended with exit {code}.\n{self.last_words(name)}")
 
-    def stop(self, name: str, signal_number: int = signal.SIGTERM) -> int:
+    def stop(self, name: str) -> int:
         """Ask a process to end, wait for it, and give its exit code."""
+        return self._ended(name, self._end_on[name])
+
+    def kill(self, name: str) -> None:
+        """End a process at once, as a power cut would."""
+        self._ended(name, signal.SIGKILL)
+
+    def _ended(self, name: str, signal_number: int) -> int:
         process = self._running[name]
         if process.poll() is None:
             process.send_signal(signal_number)
@@ -133,8 +152,9 @@ class Processes:
 
     def last_words(self, name: str) -> str:
         """The end of a process's log."""
-        text = self._log_file(name).read_text("utf-8", "replace")
+        text = self.log_file(name).read_text("utf-8", "replace")
         return "\n".join(text.splitlines()[-12:])
 
-    def _log_file(self, name: str) -> Path:
+    def log_file(self, name: str) -> Path:
+        """What a process printed."""
         return self._logs / f"{name}.log"

@@ -51,16 +51,20 @@ class KafkaMissing(Exception):
     """Kafka can't be had here; the text is one line with what would help."""
 
 
-def wanted_version() -> str:
-    """The version that the pom names."""
-    found = re.search(r"kafka_2\.13</artifactId>\s*<version>([\d.]+)<", POM.read_text("utf-8"))
-    assert found, "the pom names no version"
-    return found.group(1)
+def wanted() -> dict[str, str]:
+    """What the pom names: artifacts with their versions."""
+    named = r"<artifactId>([\w.-]+)</artifactId>\s*<version>([\d.]+)</version>"
+    return dict(re.findall(named, POM.read_text("utf-8").partition("<dependencies>")[2]))
 
 
 def library() -> Path:
-    """Where the jars of that version lie, or will."""
-    return HOME / wanted_version()
+    """Where the jars lie, or will; named after the broker's version."""
+    return HOME / wanted()["kafka_2.13"]
+
+
+def is_fetched() -> bool:
+    """Whether everything that the pom names is there."""
+    return all((library() / f"{name}-{version}.jar").exists() for name, version in wanted().items())
 
 
 def fetch() -> Path:
@@ -71,7 +75,7 @@ def fetch() -> Path:
     """
     java()
     jars = library()
-    if jars.is_dir():
+    if is_fetched():
         return jars
     maven = shutil.which("mvn")
     if maven is None:
@@ -86,6 +90,7 @@ def fetch() -> Path:
     if run.returncode != 0:
         why = next((line for line in run.stdout.splitlines() if "ERROR" in line), "no reason given")
         raise KafkaMissing(f"Maven could not get it: {why.strip()}")
+    shutil.rmtree(jars, ignore_errors=True)
     fresh.rename(jars)
     return jars
 
@@ -132,6 +137,15 @@ class KafkaBroker:
         assert self._process is not None, "not started"
         return self._process.pid
 
+    @property
+    def command(self) -> list[str]:
+        """What starts it, once its folder is laid out."""
+        return self.tool("kafka.Kafka", str(self._settings))
+
+    def tool(self, *words: str) -> list[str]:
+        """One of Kafka's own programs, by the name of its class, with what follows it."""
+        return [java(), *HEAP, LOGGING, "-cp", self._classpath, *words]
+
     def format(self) -> None:
         """Lay out an empty data folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -141,14 +155,12 @@ class KafkaBroker:
         self._settings.write_text(text, "utf-8")
         cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
         layout = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings))
-        subprocess.run(self._java(*layout), capture_output=True, check=True)
+        subprocess.run(self.tool(*layout), capture_output=True, check=True)
 
     def start(self) -> None:
         """Start, and return when it takes connections."""
         with (self.folder / "kafka.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self._java("kafka.Kafka", str(self._settings)), stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(self.command, stdout=log, stderr=log)
         end = time.monotonic() + START_S
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > end:
@@ -180,9 +192,6 @@ class KafkaBroker:
         with socket.socket() as probe:
             probe.settimeout(1)
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def _java(self, *command: str) -> list[str]:
-        return [java(), *HEAP, LOGGING, "-cp", self._classpath, *command]
 
 
 def main() -> int:
