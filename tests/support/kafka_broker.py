@@ -51,6 +51,11 @@ class KafkaMissing(Exception):
     """Kafka can't be had here; the text is one line with what would help."""
 
 
+def wanted_version() -> str:
+    """The broker's version."""
+    return wanted()["kafka_2.13"]
+
+
 def wanted() -> dict[str, str]:
     """What the pom names: artifacts with their versions."""
     named = r"<artifactId>([\w.-]+)</artifactId>\s*<version>([\d.]+)</version>"
@@ -58,8 +63,8 @@ def wanted() -> dict[str, str]:
 
 
 def library() -> Path:
-    """Where the jars lie, or will; named after the broker's version."""
-    return HOME / wanted()["kafka_2.13"]
+    """Where the jars of that version lie, or will."""
+    return HOME / wanted_version()
 
 
 def is_fetched() -> bool:
@@ -108,6 +113,11 @@ def java() -> str:
     return found
 
 
+def tool(jars: Path, *words: str) -> list[str]:
+    """What runs one of Kafka's programs, by the name of its class. Raises KafkaMissing."""
+    return [java(), *HEAP, LOGGING, "-cp", f"{jars}/*", *words]
+
+
 def free_port() -> int:
     """A port of the loopback interface that nobody has now."""
     with socket.socket() as probe:
@@ -122,7 +132,7 @@ class KafkaBroker:
         self.folder = folder
         self.version = jars.name
         self.port = free_port()
-        self._classpath = f"{jars}/*"
+        self._jars = jars
         self._settings = folder / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -140,11 +150,7 @@ class KafkaBroker:
     @property
     def command(self) -> list[str]:
         """What starts it, once its folder is laid out."""
-        return self.tool("kafka.Kafka", str(self._settings))
-
-    def tool(self, *words: str) -> list[str]:
-        """One of Kafka's own programs, by the name of its class, with what follows it."""
-        return [java(), *HEAP, LOGGING, "-cp", self._classpath, *words]
+        return tool(self._jars, "kafka.Kafka", str(self._settings))
 
     def format(self) -> None:
         """Lay out an empty data folder."""
@@ -155,7 +161,7 @@ class KafkaBroker:
         self._settings.write_text(text, "utf-8")
         cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
         layout = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings))
-        subprocess.run(self.tool(*layout), capture_output=True, check=True)
+        subprocess.run(tool(self._jars, *layout), capture_output=True, check=True)
 
     def start(self) -> None:
         """Start, and return when it takes connections."""
