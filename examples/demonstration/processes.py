@@ -118,6 +118,25 @@ class Processes:
                 time.sleep(0.03)
         raise ProcessFailed(f"{name} was not ready after {START_S} s.\n{self.last_words(name)}")
 
+    def wait_until_listening(self, name: str, port: int) -> None:
+        """Wait until something accepts connections at this port of 127.0.0.1.
+
+        Raises:
+            ProcessFailed: as `wait_until_ready`.
+        """
+        until_s = time.monotonic() + START_S
+        while time.monotonic() < until_s:
+            self.check_alive(name)
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise ProcessFailed(f"{name} didn't listen after {START_S} s.\n{self.last_words(name)}")
+
+    def is_running(self, name: str) -> bool:
+        """Whether a process of this name was started and not stopped."""
+        return name in self._running
+
     def check_alive(self, *names: str) -> None:
         """Raises ProcessFailed when one of them, or any without names, has ended."""
         for name in names or tuple(self._running):
