@@ -19,8 +19,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
-
 from demonstration.processes import Processes
+
 from tests.support.kafka_broker import KafkaBroker, KafkaMissing, is_fetched, java, library
 from tests.support.kafka_console import Shown, read_topic
 from tests.support.postgres_server import PostgresMissing, PostgresServer
@@ -35,7 +35,7 @@ class EngineMissing(Exception):
 
 
 class Engines:
-    """Both, started; a context manager that leaves nothing of the demo behind."""
+    """Both; a context manager that leaves nothing of the demo behind."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         """Find them. Raises EngineMissing."""
@@ -44,14 +44,12 @@ class Engines:
         self.postgres = Postgres(self._processes)
 
     def __enter__(self) -> Engines:
-        """Start them. Raises EngineMissing, ProcessFailed."""
-        try:
-            self.postgres.start()
-            self.kafka.start(anew=True)
-        except BaseException:
-            self.__exit__()
-            raise
         return self
+
+    def start(self) -> None:
+        """Start them, empty. Raises EngineMissing, ProcessFailed."""
+        self.postgres.start()
+        self.kafka.start(anew=True)
 
     def __exit__(self, *_: object) -> None:
         try:

@@ -148,6 +148,13 @@ class Processes:
         """Ask a process to end, wait for it, and give its exit code."""
         return self._ended(name, self._end_on[name])
 
+    def stop_together(self, *names: str) -> dict[str, int]:
+        """As `stop`, for several at the same time."""
+        for name in names:
+            if self._running[name].poll() is None:
+                self._running[name].send_signal(self._end_on[name])
+        return {name: self._waited_for(name) for name in names}
+
     def kill(self, name: str) -> None:
         """End a process at once, as a power cut would."""
         self._ended(name, signal.SIGKILL)
@@ -156,6 +163,10 @@ class Processes:
         process = self._running[name]
         if process.poll() is None:
             process.send_signal(signal_number)
+        return self._waited_for(name)
+
+    def _waited_for(self, name: str) -> int:
+        process = self._running[name]
         try:
             code = process.wait(STOP_S)
         except subprocess.TimeoutExpired:

@@ -1,10 +1,13 @@
-"""What a bus stored, in the hands of somebody who may write there: one byte of a leaf is changed."""
+"""What a bus stored, in the hands of somebody who may write there: they change one byte."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from demonstration.engines import Postgres
 
 PLACE_LOG = 1
 PLACE_INDEX = 3
@@ -58,6 +61,40 @@ class SqliteCopy:
                 (group.entries, group.shard, group.first),
             )
         database.close()
+
+
+class PostgresCopy:
+    """The copy of a database, and the folder of a bus that uses it."""
+
+    def __init__(self, folder: Path, postgres: Postgres, url: str) -> None:
+        self.folder = folder
+        self._postgres, self._url = postgres, url
+        shard, first, count = postgres.fetch(
+            url,
+            "SELECT shard, first_index, count FROM log_group WHERE shard > 0 "
+            "ORDER BY count DESC, shard LIMIT 1",
+        )
+        self.place = (shard, first + count - 1)
+
+    def group(self) -> Group:
+        """As `Store`."""
+        row = self._postgres.fetch(
+            self._url,
+            "SELECT shard, first_index, entries FROM log_group "
+            "WHERE shard = $1 AND first_index <= $2 ORDER BY first_index DESC LIMIT 1",
+            *self.place,
+        )
+        return Group(*row)
+
+    def write(self, group: Group) -> None:
+        """As `Store`."""
+        self._postgres.execute(
+            self._url,
+            "UPDATE log_group SET entries = $1 WHERE shard = $2 AND first_index = $3",
+            group.entries,
+            group.shard,
+            group.first,
+        )
 
 
 def change_one_byte(store: Store) -> tuple[str, str]:

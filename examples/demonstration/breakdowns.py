@@ -1,0 +1,89 @@
+"""What breaks in the life of a bus, done to this one: processes are killed, Kafka is away."""
+
+from __future__ import annotations
+
+import time
+
+from demonstration.cluster import SECOND, Cluster
+from demonstration.country import BENEFITS, TERRITORIES
+from demonstration.load import Asked, Load
+from demonstration.screen import Screen, Step
+from demonstration.together import tell_readiness
+
+from sealway import Client
+
+BEFORE_S = 1.0
+DEAD_S = 3.0
+AFTER_S = 1.0
+SWEPT_S = 15.0
+FIRST = "benefits"
+
+
+def show_kills(screen: Screen, cluster: Cluster) -> None:
+    """A gateway and a deliverer die under load; the others go on, and nothing is lost."""
+    dying = (cluster.gateways[1], cluster.deliverers[1])
+    names = " and ".join(one.name for one in dying)
+    with screen.step("kill -9 to a gateway and a deliverer under load: nothing is lost") as step:
+        with Load(FIRST, FIRST, SECOND, SECOND) as load:
+            time.sleep(BEFORE_S)
+            for one in dying:
+                cluster.processes.kill(one.name)
+            died_s = time.monotonic()
+            step.out(f"kill -9 {names}, while four threads ask through both gateways")
+            said = cluster.readiness()
+            step.note("\n".join(f"{name:<12} /readyz: {state}" for name, state in said.items()))
+            time.sleep(DEAD_S)
+            meanwhile = load.answered_since(died_s, FIRST)
+            step.check(meanwhile, f"{meanwhile} questions answered meanwhile through gateway 1")
+            began_s = time.perf_counter()
+            cluster.start(*dying)
+            step.back(f"{names} are started again, and ready", time.perf_counter() - began_s)
+            time.sleep(AFTER_S)
+            history = load.finish()
+        _tell(step, history)
+        tell_readiness(step, cluster)
+
+
+def _tell(step: Step, history: tuple[Asked, ...]) -> None:
+    lost = [one for one in history if one.problem]
+    slowest_s = max(one.ended_s - one.began_s for one in history)
+    step.back(f"{len(history)} questions asked, {len(history) - len(lost)} answered, rightly")
+    step.note(f"the slowest took {slowest_s:.1f} s: it was in the hands of what was killed")
+    step.check(
+        not lost, "none is lost: each has its verified answer", [one.problem for one in lost]
+    )
+
+
+def show_without_kafka(screen: Screen, cluster: Cluster, bus: Client) -> None:
+    """Kafka is killed: it carried, the database keeps; sweeps deliver until it is back."""
+    kafka = cluster.engines.kafka
+    if not kafka.is_ours:
+        return
+    with screen.step("kill -9 to Kafka: accepted all the same, and delivered by sweeping") as step:
+        kafka.kill()
+        step.note("Kafka is away")
+        asked_s = _ask(step, bus)
+        step.check(asked_s < SWEPT_S, f"accepted and answered within {SWEPT_S:.0f} s", asked_s)
+        tell_readiness(step, cluster)
+        kafka.start()
+        step.note("Kafka is started again; nobody tells the bus")
+        _ask(step, bus)
+        step.check(True, "and it goes on")
+
+
+def _ask(step: Step, bus: Client) -> float:
+    step.out(f"{BENEFITS} asks {TERRITORIES} country")
+    began_s = time.perf_counter()
+    answer = bus.ask(TERRITORIES, "country", {"country": "EE"}, purpose="statistics", timeout_s=40)
+    took_s = time.perf_counter() - began_s
+    step.back(f"{answer.json['name']}, {answer.receipt.log} #{answer.receipt.index}", took_s)
+    return took_s
+
+
+def show_doctor(screen: Screen, cluster: Cluster) -> None:
+    """One command looks at settings, keys, engines and tables."""
+    with screen.step("sealway doctor: settings, keys, engines, topics, logs") as step:
+        said = cluster.commands.sealway("doctor", str(cluster.home))
+        step.out("sealway doctor")
+        step.back(said.out.strip() or said.err.strip(), said.took_s)
+        step.check(said.code == 0, "all is well: exit 0", said.err or said.out)
