@@ -89,8 +89,8 @@ class Cluster(Country):
     def prepare_store(self, screen: Screen) -> None:
         """`sealway migrate`."""
         with screen.preparing("sealway migrate:") as more:
-            said = self.commands.must("migrate", str(self.home))
-            more.append("; ".join(said.out.split("\n")[:3]).strip("; "))
+            said = self.commands.must("migrate", str(self.home), "--json").json
+            more.append("; ".join(f"{step['about']}: {step['text']}" for step in said["steps"]))
 
     def profiles(self) -> list[tuple[str, str, str]]:
         """As elsewhere, and the benefits agency's for the second gateway."""

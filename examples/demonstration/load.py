@@ -60,12 +60,18 @@ class Load:
             thread.join()
         return tuple(self._history)
 
-    def answered_since(self, moment_s: float, profile: str) -> int:
-        """How many questions this profile asked after that moment have their answer."""
-        return sum(
-            one.profile == profile and one.began_s >= moment_s and not one.problem
-            for one in tuple(self._history)
-        )
+    def first_answer_since(self, moment_s: float, profile: str, wait_s: float) -> float | None:
+        """How many seconds after a moment the first question was answered that was asked after it.
+
+        Waits for that; None when none was in time.
+        """
+        until_s = time.monotonic() + wait_s
+        while time.monotonic() < until_s:
+            for one in tuple(self._history):
+                if one.profile == profile and one.began_s >= moment_s and not one.problem:
+                    return one.ended_s - moment_s
+            time.sleep(0.05)
+        return None
 
     def _go_on(self, profile: str) -> None:
         with Client.from_profile(profile) as bus:
