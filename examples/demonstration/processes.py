@@ -133,6 +133,22 @@ class Processes:
             time.sleep(0.05)
         raise ProcessFailed(f"{name} didn't listen after {START_S} s.\n{self.last_words(name)}")
 
+    def watch(self, name: str, text: str) -> Callable[[float], bool]:
+        """Listen from now on for a text in a process's log; call it to wait so many seconds."""
+        begin = self.log_file(name).stat().st_size
+
+        def is_there(within_s: float) -> bool:
+            until_s = time.monotonic() + within_s
+            while time.monotonic() < until_s:
+                with self.log_file(name).open("rb") as log:
+                    log.seek(begin)
+                    if text.encode() in log.read():
+                        return True
+                time.sleep(0.05)
+            return False
+
+        return is_there
+
     def is_running(self, name: str) -> bool:
         """Whether a process of this name was started and not stopped."""
         return name in self._running
