@@ -174,7 +174,13 @@ class KafkaBroker:
         )
         self._settings.write_text(text, "utf-8")
         cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
-        layout = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings))
+        layout = (
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={cluster}",
+            "-c",
+            str(self._settings),
+        )
         subprocess.run(tool(self._jars, *layout), capture_output=True, check=True)
 
     def start(self) -> None:
