@@ -30,7 +30,7 @@ from tests.faults.cluster.site import GATEWAYS, NAMES, ClusterSite
 
 SETTLE_S: Final = 120.0
 """How long the last questions may take to be answered or to expire once all faults are over."""
-SAMPLE: Final = 400
+SAMPLE: Final = 240
 THREADS: Final = 4
 AGAIN_S: Final = 0.5
 UNDER_WAY: Final = Found(state="open")

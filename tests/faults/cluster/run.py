@@ -118,8 +118,13 @@ class Run:
                 f" {calls} calls in flight, {messages} messages without an outcome",
                 flush=True,
             )
+        ended = time.monotonic()
         await self.cluster.wait_ready(*PROCESSES)
-        await self._taken_since(time.monotonic())
+        await self._taken_since(ended)
+        print(
+            f"       {ended - began:5.1f} s, well {time.monotonic() - ended:.1f} s later",
+            flush=True,
+        )
 
     async def _taken_since(self, moment: float) -> None:
         """Wait until a message was taken. Raises NotReady."""
