@@ -1,4 +1,4 @@
-"""Twenty faults on a cluster lose, double and fork nothing; and the checker that says so can say no."""
+"""Twenty faults on a cluster lose, double and fork nothing; and the checker can say no."""
 
 import shutil
 import subprocess

@@ -174,13 +174,8 @@ class KafkaBroker:
         )
         self._settings.write_text(text, "utf-8")
         cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
-        layout = (
-            "kafka.tools.StorageTool",
-            "format",
-            f"--cluster-id={cluster}",
-            "-c",
-            str(self._settings),
-        )
+        named = f"--cluster-id={cluster}"  # one word: an id may begin with a hyphen
+        layout = ("kafka.tools.StorageTool", "format", named, "-c", str(self._settings))
         subprocess.run(tool(self._jars, *layout), capture_output=True, check=True)
 
     def start(self) -> None:

@@ -62,8 +62,9 @@ def gather(site: ClusterSite) -> History:
 
 def audit(site: ClusterSite) -> None:
     """Keep what `sealway audit verify` says against the database, with the epoch key."""
-    words = ("--log-key", site.log_keys()[-1], "--epoch-keys", str(site.bus / "keys" / "epoch-1"))
-    done = run_sealway(site, "audit", "verify", str(site.bus), *words)
+    pins = [word for key in site.log_keys() for word in ("--log-key", key)]
+    epoch = ("--epoch-keys", str(site.bus / "keys" / "epoch-1"))
+    done = run_sealway(site, "audit", "verify", str(site.bus), *pins, *epoch)
     text = "" if done.returncode == 0 else f"exit {done.returncode}: {done.stdout}{done.stderr}"
     (site.folder / "audit.txt").write_text(text)
 

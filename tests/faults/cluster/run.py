@@ -44,6 +44,8 @@ BETWEEN_S: Final = (0.2, 1.2)
 TAKEN_S: Final = 45.0
 """How long after a fault the next message may be taken at the latest."""
 LOADS: Final = tuple(f"load-{NAMES[system]}" for system in CONSUMERS)
+FINISH_S: Final = 120.0
+"""How long senders may take to get an outcome for what they began."""
 EXIT_MISSING: Final = 3
 BROKEN_SETTLE_S: Final = 1
 """How long to wait for what was broken to come right by itself."""
@@ -81,7 +83,7 @@ class Run:
             await asyncio.sleep(self.chance.uniform(*BETWEEN_S))
             await self._do(stage, batch)
         for name in LOADS:
-            self._ended_well(name, await cluster.stop(name))
+            self._ended_well(name, await cluster.stop(name, FINISH_S))
         await ask(self.site)
         for name in (WATCH, OFFICE, *WEB_PROVIDERS, *PROCESSES):
             self._ended_well(name, await cluster.stop(name))

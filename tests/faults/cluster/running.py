@@ -110,13 +110,13 @@ class Cluster:
         process.wait()
         return at
 
-    async def stop(self, name: str) -> int:
+    async def stop(self, name: str, within_s: float = STOP_S) -> int:
         """Ask a process to end and wait; its exit code, or minus 9 when it had to be killed."""
         process = self._running.pop(name)
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            return await asyncio.to_thread(process.wait, STOP_S)
+            return await asyncio.to_thread(process.wait, within_s)
         except subprocess.TimeoutExpired:
             process.kill()
             return await asyncio.to_thread(process.wait)

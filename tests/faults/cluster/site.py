@@ -154,14 +154,15 @@ def pin_log_key(site: ClusterSite, key: str) -> None:
 
 
 def write_profiles(site: ClusterSite) -> None:
-    """A profile for each system and gateway, with the log key that counts now."""
+    """A profile for each system and gateway, with the keys of log 0 and of its successors."""
+    pinned = json.dumps(site.log_keys())  # a list of TOML too
     for system, name in NAMES.items():
         for gateway in GATEWAYS:
             text = f"""\
 url = "{site.url(gateway)}"
 bus = "{BUS}"
 instance = "sx"
-log_key = "{site.log_keys()[-1]}"
+log_key = {pinned}
 system = "{system}"
 key = "../keys/{name}.pem"
 certificate = "../keys/{name}.crt"

@@ -59,8 +59,7 @@ async def restore_copy(stage: Stage, _: str) -> str:
         raise NotReady(f"migrate --after-restore told no key of log 0's successor: {told}")
     pin_log_key(cluster.site, found[0])
     write_profiles(cluster.site)
-    for name in (*PROCESSES, OFFICE):
-        await cluster.stop(name)
+    await asyncio.gather(*(cluster.stop(name) for name in (*PROCESSES, OFFICE)))
     for name in PROCESSES:
         cluster.start_bus(name)
     await cluster.wait_ready(*PROCESSES)
@@ -214,7 +213,7 @@ async def fill_mailbox(stage: Stage, _: str) -> str:
             for count in range(FLOOD_MAX):
                 full = await _send_one(cluster, http, journal, signing, next(gateways))
                 if full:
-                    return f"full after {count} more: {full}"
+                    return f"full after {count} more"
     finally:
         cluster.resume(OFFICE)
     raise NotReady(f"a mailbox took {FLOOD_MAX} messages and was not full")

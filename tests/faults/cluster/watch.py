@@ -36,7 +36,6 @@ class Watcher:
         self._journal = Journal(site.journal(WATCH))
         self._keys: set[str] = set()
         self._seen: dict[tuple[str, str], str] = {}
-        self._trusts: dict[str, Trust] = {}
         self._highest = FIRST_LOGS
         self._http = httpx.Client(timeout=2.0, trust_env=False)
         self.stopping = threading.Event()
@@ -74,16 +73,12 @@ class Watcher:
         return True
 
     def _ask_key(self, gateway: str, origin: str) -> None:
-        """Learn a shard's key as members do; with the newest of log 0's keys first."""
-        connection = Connection(self._site.url(gateway))
+        """Learn a shard's key as members do, under the keys of log 0 that they pin."""
+        connection, trust = Connection(self._site.url(gateway)), Trust(BUS, *self._site.log_keys())
         try:
-            for pinned in reversed(self._site.log_keys()):
-                trust = self._trusts.setdefault(pinned, Trust(BUS, pinned))
-                try:
-                    self._learn(origin, str(connection.run(trust.log_key(origin))))
-                except (SdkError, SealwayError):
-                    continue
-                return
+            self._learn(origin, str(connection.run(trust.log_key(origin))))
+        except (SdkError, SealwayError):
+            return  # asked for again with the next checkpoint
         finally:
             connection.close()
 
