@@ -105,7 +105,7 @@ class Acceptance:
             SealwayError: not provably anybody's message; nothing is logged.
             Refused: a valid signature, and a refusal that is logged.
         """
-        self._check_writable()
+        self.check_writable()
         directory = self._w.directory.current
         return await self._arrive(verify_envelope(raw, directory))
 
@@ -130,7 +130,7 @@ class Acceptance:
             return arrival
         return await self.take(arrival, parts, checked_at=checked_at)
 
-    def _check_writable(self) -> None:
+    def check_writable(self) -> None:
         """A log that can't be written accepts nothing, and refuses nothing either.
 
         A frozen bus holds the directory of an older copy: what is not allowed by that may well be.
@@ -139,7 +139,7 @@ class Acceptance:
             raise self._w.committer.writer.failed
 
     async def _arrive(self, envelope: VerifiedEnvelope) -> Arrival | Accepted:
-        self._check_writable()
+        self.check_writable()
         w = self._w
         arrival = Arrival(envelope, w.directory.current, w.clock(), w.terms)
         try:
