@@ -8,9 +8,9 @@ from exchange.operation.doctor.findings import Finding, ok, warn, wrong
 from exchange.operation.engines import database_address, database_place, is_local
 from exchange.operation.key_files import log_key_name
 from exchange.operation.settings import Settings
+from exchange.storage.migrations.owner import SCHEMA_VERSION
 from exchange.storage.postgres.look import DatabaseView, LogView, look
 from exchange.storage.postgres.schema import SERVER_MIN
-from exchange.storage.migrations.owner import SCHEMA_VERSION
 from signing.errors import SealwayError
 
 APART_WARN_MS: Final = 1_000

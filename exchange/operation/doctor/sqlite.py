@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from exchange.ledger.marks import Mark
 from exchange.operation.doctor.findings import Finding, ok, wrong
 from exchange.operation.settings import Settings
-from exchange.storage.sqlite.look import look
 from exchange.storage.migrations.owner import SCHEMA_VERSION
+from exchange.storage.sqlite.look import look
 from signing.errors import SealwayError
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.storage.errors import StorageUnavailable
-from exchange.storage.sqlite.connection import connect
-from exchange.storage.sqlite.connection import FILE_NAME
+from exchange.storage.sqlite.connection import FILE_NAME, connect
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ from exchange.operation.doctor.kafka import judge_cluster
 from exchange.operation.doctor_command import doctor
 from exchange.operation.initialise import Names, initialise
 from exchange.operation.settings import Settings, load_settings
+from exchange.storage.migrations.owner import SCHEMA_VERSION
 from exchange.storage.postgres.look import DatabaseView, LogView
-from exchange.storage.tables import SCHEMA_VERSION
 
 NOW_MS = 1_795_300_000_000
 DAY_MS = 86_400_000
@@ -243,7 +243,8 @@ def test_certificates_and_tokens_that_end(settings: Settings) -> None:
 def test_marks_that_cannot_be_read(settings: Settings) -> None:
     path = settings.state / "marks"
     marks = Marks(path)
-    marks.advance("sx.example/log/1", (0, b""), 7, b"r" * 32)
+    new = Mark("sx.example/log/1")
+    marks.advance(new.origin, (new.size, new.root), 7, b"r" * 32)
     marks.close()
     (finding,) = check_marks(settings)
     assert finding.text == "1 logs were signed here, 7 leaves"
