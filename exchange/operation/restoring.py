@@ -93,9 +93,7 @@ def _what_happened(place: Place, old: ShardHead, reason: str) -> dict[str, Any]:
     }
 
 
-def _told(
-    place: Place, log: DirectoryLog, after: dict[str, Any], opened: list[int]
-) -> Successor:
+def _told(place: Place, log: DirectoryLog, after: dict[str, Any], opened: list[int]) -> Successor:
     number = log.writer.head.shard
     return Successor(
         origin=place.keys.origin(number),
@@ -105,4 +103,3 @@ def _told(
         size_found=int(after["size_found"]),
         opened=tuple(opened),
     )
-

@@ -121,7 +121,7 @@ class Audit:
         heads = read_heads(self._database, self._findings)
         self._total = 2 * sum(head.size for head in heads.values())
         zero = self._log_zero(heads)
-        self._attempt(self._check_bus, zero.instance if zero else None)
+        self._attempt(self._check_bus, zero)
         if zero is not None and self._are_pinned(heads):
             self._attempt(lambda: zero.directory.check_table(self._database))
             self._traffic(zero, heads)
@@ -135,13 +135,15 @@ class Audit:
         except DatabaseUnreadable as error:
             self._findings.add(Code.DATABASE_UNREADABLE, str(error))
 
-    def _check_bus(self, instance: object) -> None:
+    def _check_bus(self, zero: LogZero | None) -> None:
         rows = self._database.bus()
         if len(rows) != 1 or rows[0][0] not in SCHEMA_VERSIONS:
-            known = " and ".join(map(str, SCHEMA_VERSIONS))
-            text = f"The tables are of another schema than {known}, which this verifier reads."
+            readable = " and ".join(map(str, SCHEMA_VERSIONS))
+            text = f"The tables are of another schema than {readable}, which this verifier reads."
             self._findings.add(Code.DATABASE_UNREADABLE, text)
-        if len(rows) != 1 or rows[0][1:] != (self._report.bus, instance):
+        told = rows[0][1:] if len(rows) == 1 else ()
+        known = (self._report.bus, zero.instance) if zero else (self._report.bus,)
+        if told[: len(known)] != known:
             text = f"The database is not that of {self._report.bus}, whose key is pinned."
             self._findings.add(Code.BUS_DIFFERS, text)
 
