@@ -157,7 +157,9 @@ def test_a_successor_that_says_nothing_first_is_found(bus: MadeBus, tmp_path: Pa
 
 def test_a_change_under_a_state_that_was_not_found_is_broken(bus: MadeBus, tmp_path: Path) -> None:
     bus.succeed()
-    bus.record("registry", "system-changed", "system", CONSUMER, {"id": CONSUMER}, b64url_encode(bytes(32)))
+    bus.record(
+        "registry", "system-changed", "system", CONSUMER, {"id": CONSUMER}, b64url_encode(bytes(32))
+    )
     assert "directory-broken" in found(judge(bus, tmp_path))
 
 
