@@ -45,6 +45,19 @@ class Logs:
             await _cover(writer, index)
         return writer
 
+    async def checkpoint(self, shard: int) -> str | None:
+        """A log's last signed checkpoint, as a note; None while nothing of it is signed.
+
+        Raises:
+            LogUnavailable: there is no such log.
+            StorageUnavailable: it can't be read.
+        """
+        writer = self._own(shard)
+        if writer is None:
+            writer = await self._view(shard)
+            await writer.follow()
+        return writer.signed.note if writer.signed is not None else None
+
     def relayed(self, shard: int, end: int) -> None:
         """Entries of a log before ``end`` are with the bus."""
         self.held.relayed(shard, end)

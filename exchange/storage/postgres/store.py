@@ -46,26 +46,24 @@ class PostgresStore:
         self.groups = Groups(self._connections, self._numbers, lease_ms, in_doubt_s)
         self.reads = Readers(self._connections, self._numbers)
 
-    async def open(self, bus: str, instance: str, now_ms: int) -> bool:
-        """Connect; make the tables, when there are none, and the partitions of the days around.
-
-        Returns True when the tables are new.
+    async def open(self, bus: str, instance: str, now_ms: int) -> None:
+        """Connect to a database that was migrated; make the partitions of the days around.
 
         Raises:
-            StorageForeign: it belongs to another bus, has another schema, or is too old.
+            StorageForeign: it belongs to another bus or is too old, or `sealway migrate` must
+                run first.
             StorageUnavailable: it can't be reached.
         """
 
-        async def prepare(connection: Connection) -> bool:
-            new = await schema.create_schema(connection, bus, instance)
+        async def prepare(connection: Connection) -> None:
+            await schema.check_server(connection)
             await schema.check_owner(connection, bus, instance)
             await schema.make_partitions(connection, now_ms)
             await self._numbers.learn(connection)
-            return new
 
         await self._connections.open()
         try:
-            return await self._connections.run(prepare)
+            await self._connections.run(prepare)
         except BaseException:
             await self._connections.close()
             raise

@@ -1,12 +1,12 @@
 """The store on SQLite: opens the file, owns its lock, its writer and its readers."""
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from exchange.storage.errors import StorageForeign
+from exchange.storage.migrations.owner import check_bus, check_schema
 from exchange.storage.rows import (
     CommitResult,
     GroupPlan,
@@ -18,17 +18,16 @@ from exchange.storage.rows import (
 )
 from exchange.storage.sqlite import deliveries, leases
 from exchange.storage.sqlite.connection import (
+    FILE_NAME,
+    LOCK_NAME,
     FileLock,
     WriterThread,
     connect,
 )
 from exchange.storage.sqlite.group import SystemNumbers, commit_group, insert_head
 from exchange.storage.sqlite.reads import Readers
-from exchange.storage.tables import SCHEMA_VERSION
 from signing.identifiers import ServiceCode, SystemId
 
-FILE_NAME: Final = "sealway.db"
-FILE_MODE: Final = 0o600
 SQLITE_MIN: Final = (3, 35, 0)  # RETURNING, and UPDATE … FROM
 
 
@@ -41,7 +40,7 @@ class SqliteStore:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
-        self._lock = FileLock(folder / "sealway.lock")
+        self._lock = FileLock(folder / LOCK_NAME)
         self._writer = WriterThread(self.path)
         self._numbers = SystemNumbers()
         self.reads = Readers(self.path)
@@ -53,7 +52,7 @@ class SqliteStore:
 
         Raises:
             StorageInUse: another process serves it.
-            StorageForeign: it belongs to another bus, or has another schema.
+            StorageForeign: it belongs to another bus, or has another schema: run `migrate`.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock.take()
@@ -71,31 +70,23 @@ class SqliteStore:
             raise StorageForeign(
                 f"SQLite {sqlite3.sqlite_version} is too old; Sealway needs 3.35 or later."
             )
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+        new = not self.path.exists() or self.path.stat().st_size == 0
+        if new:
+            from exchange.storage.sqlite.upgrading import upgrade_file
+
+            upgrade_file(self.path, bus, instance)
         connection = connect(self.path)
         try:
-            found = connection.execute(
-                "SELECT count(*) FROM sqlite_master WHERE name = 'bus'"
-            ).fetchone()[0]
-            if not found:
-                _create(connection, bus, instance)
-            self._check_owner(connection, bus, instance)
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'bus'").fetchone():
+                check_schema(None)
+            row = connection.execute("SELECT schema_version, bus, instance FROM bus").fetchone()
+            check_bus((row[1], row[2]), bus, instance)
+            check_schema(row[0])
             leases.forget_owners(connection)
             self._numbers.learn(connection)
-            return not found
+            return new
         finally:
             connection.close()
-
-    def _check_owner(self, connection: sqlite3.Connection, bus: str, instance: str) -> None:
-        row = connection.execute("SELECT schema_version, bus, instance FROM bus").fetchone()
-        if row[1:] != (bus, instance):
-            raise StorageForeign(
-                f"{self.path} belongs to bus {row[1]} (instance {row[2]}); the settings say {bus}."
-            )
-        if row[0] != SCHEMA_VERSION:
-            raise StorageForeign(
-                f"{self.path} has schema {row[0]}; this version reads {SCHEMA_VERSION}."
-            )
 
     async def close(self) -> None:
         """Finish what was asked and close; harmless to call twice."""
@@ -234,21 +225,3 @@ class SqliteStore:
     async def due_to_expire(self, before_ms: int, count_max: int) -> list[bytes]:
         """Open exchanges that should expire."""
         return await self._writer.run(lambda c: deliveries.due_to_expire(c, before_ms, count_max))
-
-
-def _create(connection: sqlite3.Connection, bus: str, instance: str) -> None:
-    """Make the tables, all or none."""
-    from sqlalchemy.dialects import sqlite
-    from sqlalchemy.schema import CreateIndex, CreateTable
-
-    from exchange.storage.tables import metadata
-
-    dialect = sqlite.dialect()
-    connection.execute("BEGIN IMMEDIATE")
-    for table in metadata.sorted_tables:
-        connection.execute(str(CreateTable(table).compile(dialect=dialect)))
-        for index in sorted(table.indexes, key=lambda one: str(one.name)):
-            connection.execute(str(CreateIndex(index).compile(dialect=dialect)))
-    connection.execute("INSERT INTO bus VALUES (1, ?, ?, ?)", (SCHEMA_VERSION, bus, instance))
-    connection.execute("INSERT INTO directory VALUES (1, 0)")
-    connection.execute("COMMIT")
