@@ -42,7 +42,7 @@ STAGES: Final = (
     ("commit: rows", ("write_group (", "commit_group (")),
     ("commit: leaves, tree, decisions", ("decide (",)),
     ("commit: hand-over", ("WriterThread.", "GroupCommitter.", "LogWriter.commit (")),
-    ("mark and checkpoint", ("LogWriter._mark_and_sign (", "LogWriter.")),
+    ("mark and checkpoint", ("Sealing.", "Marks.", "LogWriter.")),
     ("relay and bus", ("Relay.", "records_of (", "EmbeddedBus.", "EmbeddedSubscription.")),
     ("provider: the call", ("Egress.call (", "_Connection.", "PlainPool.")),
     ("provider: adapter", ("RestAdapter.",)),

@@ -5,7 +5,7 @@ whether a message was accepted before is asked when something speaks against it,
 itself: the answer is the same and the hot path reads nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,6 +65,8 @@ class Taken:
     arrival: Arrival
     parts: Parts
     answer_by_ms: int = 0
+    is_due: bool = False
+    """Its delivery was due at once: a sweep takes it, and the bus needn't carry it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,10 @@ class Workshop:
     epochs: EpochKeys
     terms: Terms
     clock: Clock
+    grace_ms: Callable[[], int]
+    """How long the bus has for a new delivery before a sweep takes it; 0 while it is away."""
+    check_room: Callable[[], None]
+    """Raises BusBacklogged while too much of what was accepted isn't on its way."""
 
 
 class Acceptance:
@@ -168,11 +174,12 @@ class Acceptance:
             if checked_at != arrival.directory.version:
                 check_commitments(arrival, parts)
                 check_payload(arrival, parts, w.validators)
+            taken, grace_ms = self._taken(arrival, parts)
             outcome = await w.committer.submit(
-                message_entry(arrival, parts, w.epochs),
+                message_entry(arrival, parts, w.epochs, grace_ms),
                 arrival.directory.version,
-                lambda: self._recheck(arrival, parts),
-                Taken(arrival, parts, answer_by_ms(arrival, arrival.right) if arrival.right else 0),
+                lambda: self._recheck(arrival, parts, grace_ms),
+                taken,
             )
         except SealwayError as error:
             if error.code in TROUBLE:
@@ -180,13 +187,22 @@ class Acceptance:
             return await self._known_or_refused(arrival, error)
         return await self._concluded(arrival, outcome)
 
-    def _recheck(self, arrival: Arrival, parts: Parts) -> tuple[Entry, int]:
+    def _taken(self, arrival: Arrival, parts: Parts) -> tuple[Taken, int]:
+        """What the relay gets, and how long the bus has; only requests have to have room."""
+        if arrival.right is None:
+            return Taken(arrival, parts), 0
+        self._w.check_room()
+        grace_ms = self._w.grace_ms()
+        return Taken(arrival, parts, answer_by_ms(arrival, arrival.right), grace_ms == 0), grace_ms
+
+    def _recheck(self, arrival: Arrival, parts: Parts, grace_ms: int) -> tuple[Entry, int]:
         """Check again under the directory in force now, all but time, rate and commitments."""
         arrival.directory = self._w.directory.current
         for check in (*ON_SENDER, *ON_MESSAGE):
             check(arrival)
         check_payload(arrival, parts, self._w.validators)
-        return message_entry(arrival, parts, self._w.epochs), arrival.directory.version
+        entry = message_entry(arrival, parts, self._w.epochs, grace_ms)
+        return entry, arrival.directory.version
 
     async def _concluded(self, arrival: Arrival, outcome: Outcome) -> Accepted:
         if isinstance(outcome, Placed):

@@ -1,32 +1,82 @@
-"""The server's verbs, as the command line finds them by entry point."""
+"""The server's verbs, as the command line finds them by entry point.
+
+Owns those that run a process of the bus; an option of theirs is a setting, checked as one.
+"""
 
 from pathlib import Path
 
 import click
 
+from exchange.operation.exits import told
 from exchange.operation.init_command import init
+from exchange.operation.roles import BOTH, Role
 from exchange.operation.settings import FILE_NAME, load_settings
-from signing.errors import SealwayError
 
-__all__ = ["init", "serve"]
+__all__ = ["deliver", "gateway", "init", "serve"]
 
-EXIT_SETTINGS = 3
+_folder = click.argument(
+    "folder", metavar="[DIR]", default=".sealway", type=click.Path(path_type=Path)
+)
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", default=".sealway", type=click.Path(path_type=Path))
-def serve(folder: Path) -> None:
-    """Run the bus of DIR (.sealway) in this process, until SIGTERM or Ctrl-C.
+@_folder
+@click.option("--port", type=int, help="Port to listen on, instead of the settings'.")
+@click.option("--host", help="Address to listen on, instead of the settings'.")
+@click.option("--public-url", help="Address others use, instead of the settings'.")
+def serve(folder: Path, port: int | None, host: str | None, public_url: str | None) -> None:
+    """Run the whole bus of DIR (.sealway) in this process, until SIGTERM or Ctrl-C.
 
     \b
     Examples:
       sealway serve
-      sealway serve /srv/sealway
+      sealway serve /srv/sealway --port 8490
     """
-    from exchange.operation.serve import run
+    _start("serve", folder, BOTH, port=port, host=host, public_url=public_url)
 
-    try:
-        run(load_settings(folder / FILE_NAME))
-    except SealwayError as error:
-        click.echo(f"sealway serve: {error.detail}", err=True)
-        raise SystemExit(EXIT_SETTINGS) from error
+
+@click.command()
+@_folder
+@click.option("--port", type=int, help="Port to listen on, instead of the settings'.")
+@click.option("--host", help="Address to listen on, instead of the settings'.")
+@click.option(
+    "--public-url", help="Address others use, instead of the settings'; tokens are bound to it."
+)
+def gateway(folder: Path, port: int | None, host: str | None, public_url: str | None) -> None:
+    """Take messages for the bus of DIR (.sealway) over HTTP; as many of these as you like.
+
+    Needs [database] in the settings, and `sealway deliver` beside it for services with adapters.
+
+    \b
+    Examples:
+      sealway gateway /srv/sealway
+      sealway gateway /srv/sealway --port 8491 --public-url http://127.0.0.1:8491
+    """
+    roles = frozenset({Role.GATEWAY})
+    _start("gateway", folder, roles, port=port, host=host, public_url=public_url)
+
+
+@click.command()
+@_folder
+@click.option("--health-port", type=int, help="Port of /livez and /readyz.")
+@click.option("--health-host", help="Address of /livez and /readyz.")
+def deliver(folder: Path, health_port: int | None, health_host: str | None) -> None:
+    """Deliver what the bus of DIR (.sealway) has accepted; as many of these as you like.
+
+    Needs [database] in the settings. Calls adapters, retries, expires, keeps the tables tidy.
+
+    \b
+    Examples:
+      sealway deliver /srv/sealway
+      sealway deliver /srv/sealway --health-port 8482
+    """
+    roles = frozenset({Role.DELIVER})
+    _start("deliver", folder, roles, health_port=health_port, health_host=health_host)
+
+
+def _start(verb: str, folder: Path, roles: frozenset[Role], **options: object) -> None:
+    from exchange.operation.starting import start
+
+    given = {name: value for name, value in options.items() if value is not None}
+    with told(verb):
+        start(load_settings(folder / FILE_NAME, options=given), roles)

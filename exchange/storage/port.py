@@ -2,20 +2,23 @@
 
 Implemented by `sqlite.SqliteStore` and `postgres.PostgresStore`; the contract suite in
 `tests/conformance/storage` is what an engine must pass. Where several processes share a database
-the engine is `LogLeases` too; SQLite's file lock stands for the one lease there. Ids are the 16
-bytes of a message id; times ms since 1970.
+they say in `LogLeases` which of them writes which log; on SQLite the lock on the file stands for
+all leases, and what is taken is free again when the file is opened. Ids are the 16 bytes of a
+message id; times ms since 1970.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from exchange.storage.rows import (
     CommitResult,
     GroupPlan,
     GroupWrite,
     MailboxDepth,
+    ObjectPlace,
     Park,
     ShardHead,
+    ShardLease,
     StepRow,
     StoredDelivery,
     StoredExchange,
@@ -51,8 +54,20 @@ class Reads(Protocol):
     async def record(self, shard: int, index: int) -> tuple[bytes, bytes, bytes | None] | None:
         """A record's bytes, leaf salt and wrapped key."""
 
-    async def object_place(self, noun: str, key: str) -> tuple[int, int] | None:
-        """Directory version and log 0 index of the change that made an object as it is."""
+    async def object_place(self, noun: str, key: str) -> ObjectPlace | None:
+        """Where the change stands that made an object as it is."""
+
+    async def ended(self, ids: Sequence[bytes]) -> list[bytes]:
+        """Which of these exchanges have ended; those nobody knows are not among them."""
+
+    async def unrelayed(
+        self, shard: int, first_index: int, now_ms: int, count_max: int
+    ) -> list[bytes]:
+        """What of a log is still to be relayed, from a leaf on, in the log's order.
+
+        The ids of queued deliveries that nobody has begun and that are not yet due: what is due
+        is the sweeper's.
+        """
 
     async def entries(self, shard: int, first: int, last: int) -> list[tuple[int, bytes]]:
         """The groups that hold leaves ``first`` to ``last``: first index and entry bundle."""
@@ -61,10 +76,19 @@ class Reads(Protocol):
         """A full tile's hashes."""
 
     async def heads(self) -> list[ShardHead]:
-        """Every log's committed head."""
+        """Every log's committed head, by number."""
 
-    async def objects(self) -> list[tuple[str, str, int, str]]:
-        """Every directory object: noun, key, version, JSON; by version."""
+    async def head(self, shard: int) -> ShardHead | None:
+        """One log's committed head."""
+
+    async def leases(self) -> list[ShardLease]:
+        """Who holds which log, by number: log 0 and its successors included, held by nobody."""
+
+    async def objects(self, after: int = 0) -> list[tuple[str, str, int, str]]:
+        """Directory objects changed after a version: noun, key, version, JSON; by version.
+
+        One committed state: everything up to some version, and nothing of a later one.
+        """
 
     async def directory_version(self) -> int:
         """The committed directory version."""
@@ -83,8 +107,13 @@ class Store(Protocol):
         The plan's decision may be called more than once; its last call is the one that counts.
         """
 
-    async def save_note(self, shard: int, note: str, size: int) -> None:
-        """Keep a log's last signed checkpoint when no further group will carry it."""
+    async def save_note(
+        self, shard: int, note: str, size: int, relayed_to: int | None = None
+    ) -> None:
+        """Keep a log's last signed checkpoint when no further group will carry it.
+
+        Neither the note nor the cursor ever goes back.
+        """
 
     async def open_log(self, head: ShardHead) -> None:
         """Write the first head of a log that no group opens: log 0's own."""
@@ -126,6 +155,7 @@ class Store(Protocol):
         """Open exchanges whose ``answer_by`` is before a moment, the oldest first."""
 
 
+@runtime_checkable
 class LogLeases(Protocol):
     """Which process writes which traffic log. Each raises StorageUnavailable.
 
@@ -133,11 +163,27 @@ class LogLeases(Protocol):
     Each commit renews its log's lease.
     """
 
-    async def take_log(self, shard: int | None = None) -> ShardHead | None:
-        """Take a log that nobody holds (or this one), under a higher epoch; None: there is none."""
+    async def take_log(
+        self, shard: int | None = None, among: Sequence[int] | None = None
+    ) -> ShardHead | None:
+        """Take a log that nobody holds, under a higher epoch; None: there is none.
+
+        Any, any of ``among``, or this one, which may be one's own. Never log 0 or a successor
+        of it: those are everybody's.
+        """
 
     async def renew_log(self, shard: int, epoch: int) -> bool:
         """Renew the lease while no group does; False when the log is somebody else's now."""
 
     async def release_log(self, shard: int, epoch: int) -> None:
         """Let another process take a log at once; harmless when it is no longer held."""
+
+
+class LeasedStore(Store, LogLeases, Protocol):
+    """A whole engine, as a process opens it."""
+
+    async def close(self) -> None:
+        """Let go of the database; harmless to call twice."""
+
+    async def durability(self) -> dict[str, str]:
+        """The durability settings in force, read back from the engine."""

@@ -182,7 +182,7 @@ class GroupWrite:
     )
     """Index, id, code, envelope, leaf salt, wrapped key, kept until."""
     objects: list[tuple[ObjectRow, int, int]] = field(default_factory=list)
-    """Row, directory version, index in log 0."""
+    """Row, directory version, index in this group's log."""
     opened: list[ShardHead] = field(default_factory=list)
     """Logs that this group opens."""
     directory_version: int | None = None
@@ -259,6 +259,31 @@ class StoredDelivery:
     misbehaved: int
     cause: str | None
     accepted_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectPlace:
+    """Where the change stands that made a directory object as it is."""
+
+    version: int
+    """Of the directory."""
+    index: int
+    log: int
+    """0, or the negative number of a successor of log 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardLease:
+    """Who may write a log, and what its holder still has to do."""
+
+    shard: int
+    state: str
+    owner: str | None
+    is_held: bool
+    """Whether the lease runs now, by the database's clock."""
+    size: int
+    note_size: int
+    relayed_to: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,10 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 SERVER_VERBS: Final[dict[str, tuple[str, str]]] = {
     "init": ("server", "Make the folder of a new bus: settings, keys, the first token."),
     "serve": ("server", "Run the whole bus in one process."),
+    "gateway": ("server", "Take messages over HTTP: one process of several."),
+    "deliver": ("server", "Deliver what was accepted: one process of several."),
+    "migrate": ("server", "Bring database, topics and logs to what this version needs."),
+    "doctor": ("server", "Look at settings, keys, database and Kafka; say what to do."),
 }
 
 

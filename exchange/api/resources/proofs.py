@@ -7,8 +7,6 @@ from exchange.ledger.shards import read_leaves
 from signing.log.leaf import parse_leaf
 from signing.log.merkle import leaf_hash
 
-DIRECTORY_LOG = 0
-
 
 async def proven_record(api: Api, noun: str, key: str) -> dict[str, str]:
     """``{record, receipt}`` of the last change of an object.
@@ -18,11 +16,10 @@ async def proven_record(api: Api, noun: str, key: str) -> dict[str, str]:
         LogUnavailable, OutcomeUnknown: the receipt can't be signed now.
     """
     place = await api.reads.object_place(noun, key)
-    stored = None if place is None else await api.reads.record(DIRECTORY_LOG, place[1])
+    stored = None if place is None else await api.reads.record(place.log, place.index)
     if place is None or stored is None:
         raise NotFound
     record, salt, _ = stored
-    index = place[1]
-    (leaf,) = await read_leaves(api.reads, DIRECTORY_LOG, index, index + 1)
-    placed = Placed(DIRECTORY_LOG, index, leaf, leaf_hash(leaf), salt, parse_leaf(leaf).ts_ms)
+    (leaf,) = await read_leaves(api.reads, place.log, place.index, place.index + 1)
+    placed = Placed(place.log, place.index, leaf, leaf_hash(leaf), salt, parse_leaf(leaf).ts_ms)
     return {"record": record.decode("ascii"), "receipt": await api.receipts.receipt(placed)}

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 KIB = 1024
 MIB = 1024 * KIB
+GIB = 1024 * MIB
 
 
 class Table(BaseModel):
@@ -150,6 +151,24 @@ class Limits(Table):
         description="seconds from `iat` to `exp` of a system's bearer token; a stolen one is "
         "useless after",
     )
+    unrelayed_entries_max: int = Field(
+        default=1_000_000,
+        ge=1000,
+        description="entries that may wait for the bus while it is away; then `bus-backlogged`, "
+        "so that a sweep can catch up within an hour",
+    )
+    unrelayed_bytes_max: int = Field(
+        default=10 * GIB,
+        ge=16 * MIB,
+        description="bytes of messages that may wait for the bus while it is away; then "
+        "`bus-backlogged`",
+    )
+    unrelayed_s_max: float = Field(
+        default=3600,
+        ge=1,
+        description="seconds that the oldest may wait for the bus while it is away; longer isn't "
+        "a restart any more, and senders should know",
+    )
     validators_max: int = Field(
         default=1024,
         ge=16,
@@ -227,6 +246,13 @@ class Delivery(Table):
         ge=0,
         description="seconds after `answer_by` until an exchange is written off; lets a last "
         "answer in flight lose by its own time, not by ours",
+    )
+    poll_s: float = Field(
+        default=0.05,
+        ge=0.005,
+        le=5,
+        description="seconds between two looks for work where a database stands without Kafka; "
+        "half of it is added to an exchange, and each look is a query",
     )
     drain_s: float = Field(
         default=10,

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -23,7 +23,9 @@ PREFIX: Final = "SEALWAY_"
 NESTING: Final = "__"
 # Variables that others read: SDK and command line, and the tests.
 _NOT_OURS: Final = ("SEALWAY_HOME", "SEALWAY_PROFILE", "SEALWAY_TEST_")
-_TABLES: Final = ("egress", "policy", "limits", "delivery")
+_TABLES: Final = ("egress", "policy", "limits", "delivery", "database", "kafka", "retention")
+# A value of one of two keys takes the place of the other's: each says the same thing.
+_EITHER: Final = {("database", "url"): "url_file", ("database", "url_file"): "url"}
 
 
 class SettingsInvalid(SealwayError):
@@ -36,13 +38,18 @@ class SettingsInvalid(SealwayError):
         super().__init__(" ".join(self.mistakes))
 
 
-def load_settings(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+def load_settings(
+    path: Path | None,
+    environ: Mapping[str, str] | None = None,
+    options: Mapping[str, object] | None = None,
+) -> Settings:
     """The settings of this process.
 
     `path` is the TOML file, or None for variables alone (paths then start at the working folder).
     A variable wins over the file: `SEALWAY_PORT`, `SEALWAY_LIMITS__WAIT_S_MAX`; lists and tables
     are written as JSON or TOML (`SEALWAY_EGRESS__HOSTS='["api.example.org:443"]'`). `environ` is
-    the process's own environment unless given.
+    the process's own environment unless given. `options` are keys of the top level that a command's
+    options set; they win over both.
 
     Raises:
         SettingsInvalid: the file can't be read, or keys are unknown, missing or wrong; all of
@@ -52,6 +59,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str] | None = None) -
     mistakes = _overlay(values, os.environ if environ is None else environ)
     if "folder" in values:
         mistakes.append(_unknown("folder", Settings))
+    values.update(options or {})
     folder = (path.parent if path is not None else Path()).absolute()
     try:
         settings = Settings.model_validate({**values, "folder": folder}, context={"folder": folder})
@@ -78,6 +86,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> list[str]:
     """Put the variables over the file's values; returns what is wrong with their names."""
     mistakes: list[str] = []
+    in_file = {table: frozenset(inner) for table, inner in values.items() if type(inner) is dict}
     for name in sorted(environ):
         if not name.startswith(PREFIX) or name.startswith(_NOT_OURS):
             continue
@@ -90,6 +99,8 @@ def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> list[str]:
             values[table] = _parse_value(environ[name])
         elif isinstance(inner := values.setdefault(table, {}), dict):
             inner[key] = _parse_value(environ[name])
+            if (other := _EITHER.get((table, key))) in in_file.get(table, ()):
+                inner.pop(other, None)
     return mistakes
 
 
@@ -136,9 +147,9 @@ def _model_at(place: tuple[int | str, ...]) -> type[BaseModel] | None:
         return annotation.__args__[1] if len(place) == 2 else None
     for step in place:
         inner = model.model_fields.get(str(step))
-        if inner is None or not isinstance(inner.annotation, type):
+        sort: Any = inner.annotation if inner else None
+        sort = next(iter(get_args(sort)), sort)  # of `Kafka | None`, the table
+        if not isinstance(sort, type) or not issubclass(sort, BaseModel):
             return None
-        if not issubclass(inner.annotation, BaseModel):
-            return None
-        model = inner.annotation
+        model = sort
     return model

@@ -8,22 +8,18 @@ Invariant: paths are absolute; every key is one that is listed here.
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from adapters.egress import HostRule
+from exchange.operation.settings.engines import Database, FilePath, Kafka, Retention
 from exchange.operation.settings.limits import Delivery, Limits, Table
 from signing.errors import SealwayError
 from signing.identifiers import parse_instance, parse_system_id
 
 _BUS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?", re.ASCII)
-
-
-def _absolute(path: Path, info: ValidationInfo) -> Path:
-    folder = cast(dict[str, Path], info.context or {}).get("folder", Path())
-    return (folder / path.expanduser()).absolute()
 
 
 def _bus_url(text: str) -> str:
@@ -63,7 +59,6 @@ def _host_rule(text: str) -> str:
     return text
 
 
-FilePath = Annotated[Path, AfterValidator(_absolute)]
 BusName = Annotated[str, AfterValidator(_bus_name)]
 AdapterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 
@@ -126,6 +121,29 @@ class Settings(Table):
         default=Path("state"),
         description="folder of the signer's marks; never put back from a backup",
     )
+    health_host: str = Field(
+        default="127.0.0.1", description="address where `sealway deliver` tells how it is"
+    )
+    health_port: int = Field(
+        default=8481,
+        ge=1,
+        le=65_535,
+        description="port of /livez and /readyz of `sealway deliver`",
+    )
+    shards: int = Field(
+        default=16,
+        ge=1,
+        le=1024,
+        description="traffic logs that `migrate` opens: each process that accepts holds one, and "
+        "one that died keeps its own until the lease ends; without [database] there is one",
+    )
+    database: Database | None = Field(
+        default=None, description="PostgreSQL; without this table, a SQLite file in `data`"
+    )
+    kafka: Kafka | None = Field(
+        default=None, description="Apache Kafka; without this table, the database is polled"
+    )
+    retention: Retention = Retention()
     egress: Egress = Egress()
     hosted: dict[Annotated[str, AfterValidator(_system_id)], HostedKey] = Field(
         default={}, description="systems for which an adapter here signs answers"
@@ -137,6 +155,23 @@ class Settings(Table):
     limits: Limits = Limits()
     delivery: Delivery = Delivery()
 
+    @property
+    def engine(self) -> Literal["sqlite", "postgresql"]:
+        """What keeps messages and logs."""
+        return "sqlite" if self.database is None else "postgresql"
+
+    @property
+    def bus_kind(self) -> Literal["embedded", "database", "kafka"]:
+        """What carries: this process, the database by a short poll, or Kafka."""
+        if self.database is None:
+            return "embedded"
+        return "database" if self.kafka is None else "kafka"
+
+    @property
+    def logs_wanted(self) -> int:
+        """How many traffic logs there should be at least."""
+        return 1 if self.database is None else self.shards
+
     @model_validator(mode="before")
     @classmethod
     def _derive_public_url(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -147,6 +182,11 @@ class Settings(Table):
 
     @model_validator(mode="after")
     def _check_across(self) -> Self:
+        if self.kafka is not None and self.database is None:
+            raise ValueError(
+                "[kafka] needs [database]: Kafka carries, the database keeps; add the one"
+                " or take the other away"
+            )
         if self.limits.body_bytes_max < self.limits.part_bytes_max:
             raise ValueError("limits.body_bytes_max must be at least limits.part_bytes_max")
         if self.limits.lease_s > self.limits.lease_s_max:

@@ -1,12 +1,13 @@
 """Settings as they may be printed: complete, but for what looks like a secret.
 
-Our own settings hold no secrets, only files that do. An adapter's table is its plug-in's, and
-somebody may have put a password there against all advice.
+Of our own settings one alone may hold a secret: the database's address. An adapter's table is its
+plug-in's, and somebody may have put a password there against all advice.
 """
 
 import re
 from typing import Any, Final
 
+from exchange.operation.settings.engines import masked_url
 from exchange.operation.settings.model import Settings
 
 MASK: Final = "…"
@@ -20,11 +21,13 @@ _USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 def redacted(settings: Settings) -> dict[str, Any]:
     """All settings as plain values, in the order of the settings file.
 
-    Masked in adapters' tables: values whose key speaks of a secret (unless it names a file), and
-    name and password inside URLs.
+    The database's address is shown without name and password. Masked in adapters' tables: values
+    whose key speaks of a secret (unless it names a file), and name and password inside URLs.
     """
     plain = settings.model_dump(mode="json", exclude_none=True)
     plain["adapters"] = {name: _mask(table) for name, table in plain["adapters"].items()}
+    if settings.database is not None and settings.database.url is not None:
+        plain["database"]["url"] = masked_url(settings.database.url.get_secret_value())
     return plain
 
 

@@ -17,6 +17,7 @@ Connection = Any
 """An asyncpg connection; the library ships no types."""
 
 CONNECTIONS_MAX: Final = 8  # a committer for each log, a few reads, the sweeper
+CONNECT_TIMEOUT_S: Final = 3.0  # a server that doesn't answer by then counts as away
 COMMAND_TIMEOUT_S: Final = 20.0  # longer than any statement of ours; then the peer counts as gone
 SERVER_SETTINGS: Final = {
     "application_name": "sealway",
@@ -40,7 +41,7 @@ class Connections:
     """A pool of connections. `open` first, `close` last."""
 
     def __init__(self, dsn: str, connections_max: int = CONNECTIONS_MAX) -> None:
-        self._dsn = dsn.replace("postgresql+asyncpg://", "postgresql://", 1)
+        self._dsn = plain_dsn(dsn)
         self._max = connections_max
         self._pool: Any = None
 
@@ -95,6 +96,11 @@ class Connections:
             except _FAILURES as problem:
                 raise unavailable(problem) from problem
         raise AssertionError("unreachable")
+
+
+def plain_dsn(dsn: str) -> str:
+    """An address as asyncpg takes it."""
+    return dsn.replace("postgresql+asyncpg://", "postgresql://", 1)
 
 
 async def _keep(connection: Connection) -> None:

@@ -4,18 +4,24 @@ Safety comes from the epoch in the group commit's swap alone; the lease only say
 process may raise it. Each commit renews its log's lease.
 """
 
+from collections.abc import Sequence
+
 from exchange.storage.postgres.connection import Connection
 from exchange.storage.postgres.reads import HEAD_COLUMNS, parse_head
-from exchange.storage.postgres.statement import NOW_MS
+from exchange.storage.postgres.statement import IS_HELD, NOW_MS
 from exchange.storage.rows import ShardHead
 
-_FREE = f"state = 'open' AND (owner IS NULL OR lease_until IS NULL OR lease_until <= {NOW_MS})"
+_FREE = f"state = 'open' AND NOT ({IS_HELD})"
 _RAISE = f"UPDATE log_shard SET epoch = epoch + 1, owner = $1, lease_until = {NOW_MS} + $2::bigint"
 _TAKE_ANY = (
     f"{_RAISE} WHERE shard = (SELECT shard FROM log_shard WHERE shard > 0 AND {_FREE}"
-    f" ORDER BY shard LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {HEAD_COLUMNS}"
+    " AND ($3::int[] IS NULL OR shard = ANY($3)) ORDER BY shard LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    f" RETURNING {HEAD_COLUMNS}"
 )
-_TAKE_ONE = f"{_RAISE} WHERE shard = $3 AND {_FREE} RETURNING {HEAD_COLUMNS}"
+_TAKE_ONE = (
+    f"{_RAISE} WHERE shard = $3 AND shard > 0 AND ({_FREE} OR state = 'open' AND owner = $1)"
+    f" RETURNING {HEAD_COLUMNS}"
+)
 _RENEW = (
     f"UPDATE log_shard SET lease_until = {NOW_MS} + $4::bigint"
     " WHERE shard = $1 AND epoch = $2 AND owner = $3 AND state = 'open' RETURNING 1"
@@ -27,11 +33,16 @@ _RELEASE = (
 
 
 async def take_log(
-    connection: Connection, owner: str, lease_ms: int, shard: int | None
+    connection: Connection,
+    owner: str,
+    lease_ms: int,
+    shard: int | None,
+    among: Sequence[int] | None,
 ) -> ShardHead | None:
-    """Take a log that nobody holds, under a higher epoch; None when there is none."""
+    """Take a log that nobody holds, or this one when it is free or one's own; None: none is."""
     if shard is None:
-        row = await connection.fetchrow(_TAKE_ANY, owner, lease_ms)
+        numbers = None if among is None else list(among)
+        row = await connection.fetchrow(_TAKE_ANY, owner, lease_ms, numbers)
     else:
         row = await connection.fetchrow(_TAKE_ONE, owner, lease_ms, shard)
     return None if row is None else parse_head(row)

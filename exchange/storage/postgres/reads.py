@@ -1,14 +1,18 @@
 """Reads on PostgreSQL: each takes a connection from the pool, and sees what is committed."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from exchange.storage.postgres.connection import Connection, Connections
 from exchange.storage.postgres.deliveries import COLUMNS, parse_delivery
 from exchange.storage.postgres.numbers import SystemNumbers
+from exchange.storage.postgres.statement import IS_HELD
 from exchange.storage.rows import (
     ExchangeState,
     MailboxDepth,
+    ObjectPlace,
     ShardHead,
+    ShardLease,
     StepRow,
     StoredDelivery,
     StoredExchange,
@@ -40,6 +44,21 @@ _ENTRIES = (
     "SELECT first_index, entries FROM log_group WHERE shard = $1 AND first_index <= $3"
     " AND first_index >= coalesce((SELECT max(first_index) FROM log_group"
     " WHERE shard = $1 AND first_index <= $2), 0) ORDER BY first_index"
+)
+
+
+_ENDED = (
+    "SELECT id FROM exchange WHERE id = ANY($1::bytea[]) AND state <> 'open'"
+    " AND id >= $2 AND id <= $3"
+)
+_UNRELAYED = (
+    "SELECT d.id FROM delivery d JOIN message m ON m.id = d.id"
+    " WHERE d.state = 'queued' AND d.attempt = 0"
+    " AND d.due_at > $3 AND m.shard = $1 AND m.idx >= $2 ORDER BY m.idx LIMIT $4"
+)
+_LEASES = (
+    f"SELECT shard, state, owner, {IS_HELD}, size, coalesce(note_size, 0), relayed_to"
+    " FROM log_shard ORDER BY shard"
 )
 
 
@@ -130,12 +149,26 @@ class Readers:
         )
         return None if row is None else (row[0], row[1], row[2])
 
-    async def object_place(self, noun: str, key: str) -> tuple[int, int] | None:
-        """Directory version and log 0 index of the change that made an object as it is."""
+    async def object_place(self, noun: str, key: str) -> ObjectPlace | None:
+        """Where the change stands that made an object as it is."""
         row = await self._fetch_one(
-            "SELECT version, idx FROM directory_object WHERE noun = $1 AND key = $2", noun, key
+            "SELECT version, idx, log FROM directory_object WHERE noun = $1 AND key = $2", noun, key
         )
-        return None if row is None else (row[0], row[1])
+        return None if row is None else ObjectPlace(*row)
+
+    async def ended(self, ids: Sequence[bytes]) -> list[bytes]:
+        """Which of these exchanges have ended."""
+        if not ids:
+            return []
+        found = await self._fetch(_ENDED, list(ids), min(ids), max(ids))
+        return [row[0] for row in found]
+
+    async def unrelayed(
+        self, shard: int, first_index: int, now_ms: int, count_max: int
+    ) -> list[bytes]:
+        """Queued deliveries of a log, from a leaf on, that nobody has begun and that aren't due."""
+        found = await self._fetch(_UNRELAYED, shard, first_index, now_ms, count_max)
+        return [row[0] for row in found]
 
     async def entries(self, shard: int, first: int, last: int) -> list[tuple[int, bytes]]:
         """The groups that hold leaves ``first`` to ``last``: first index and entry bundle."""
@@ -154,10 +187,21 @@ class Readers:
         rows = await self._fetch(f"SELECT {HEAD_COLUMNS} FROM log_shard ORDER BY shard")
         return [parse_head(row) for row in rows]
 
-    async def objects(self) -> list[tuple[str, str, int, str]]:
-        """Every directory object: noun, key, version, JSON; by version."""
+    async def head(self, shard: int) -> ShardHead | None:
+        """One log's committed head."""
+        row = await self._fetch_one(f"SELECT {HEAD_COLUMNS} FROM log_shard WHERE shard = $1", shard)
+        return None if row is None else parse_head(row)
+
+    async def leases(self) -> list[ShardLease]:
+        """Who holds which log, by the database's clock."""
+        return [ShardLease(*row) for row in await self._fetch(_LEASES)]
+
+    async def objects(self, after: int = 0) -> list[tuple[str, str, int, str]]:
+        """Directory objects changed after a version: noun, key, version, JSON; by version."""
         rows = await self._fetch(
-            "SELECT noun, key, version, object FROM directory_object ORDER BY version"
+            "SELECT noun, key, version, object FROM directory_object WHERE version > $1"
+            " ORDER BY version",
+            after,
         )
         return [tuple(row) for row in rows]
 

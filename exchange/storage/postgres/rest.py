@@ -10,9 +10,9 @@ from exchange.storage.rows import GroupWrite, ShardHead
 _RECORD = "INSERT INTO record VALUES ($1, $2, $3, $4, $5)"
 _REFUSAL = "INSERT INTO refusal VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 _OBJECT = (
-    "INSERT INTO directory_object(noun, key, version, idx, object) VALUES ($1, $2, $3, $4, $5)"
-    " ON CONFLICT (noun, key) DO UPDATE"
-    " SET version = excluded.version, idx = excluded.idx, object = excluded.object"
+    "INSERT INTO directory_object(noun, key, version, idx, object, log)"
+    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (noun, key) DO UPDATE SET"
+    " version = excluded.version, idx = excluded.idx, object = excluded.object, log = excluded.log"
 )
 _CONFIRM = (
     "UPDATE delivery SET state = 'done', owner = NULL, lease_until = NULL"
@@ -64,7 +64,7 @@ async def write_rest(connection: Connection, write: GroupWrite, numbers: SystemN
         dead = sorted((one.id, numbers[one.recipient], one.cause) for one in write.kills)
         await connection.executemany(_KILL, dead)
     if write.objects:
-        rows = [(row.noun, row.key, v, index, row.object) for row, v, index in write.objects]
+        rows = [(row.noun, row.key, v, index, row.object, shard) for row, v, index in write.objects]
         await connection.executemany(_OBJECT, rows)
     if write.directory_version is not None:
         await connection.execute("UPDATE directory SET version = $1", write.directory_version)

@@ -13,14 +13,18 @@ from exchange.storage.postgres.numbers import SystemNumbers
 from exchange.storage.rows import GroupPlan, GroupWrite
 
 NOW_MS: Final = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+IS_HELD: Final = f"(owner IS NOT NULL AND coalesce(lease_until > {NOW_MS}, false))"
+"""Of a log's row: whether its lease runs."""
 _ENDABLE = "('ready', 'queued', 'leased', 'in-flight', 'dead')"
 
 COMMIT: Final = f"""
 WITH directory_now AS (
   SELECT version FROM directory WHERE version = $5 FOR SHARE
 ), swap AS (
-  UPDATE log_shard l SET size = $6, root = $7, frontier = $8, last_ts = $9, relayed_to = $10,
-    note = $11, note_size = $12,
+  UPDATE log_shard l SET size = $6, root = $7, frontier = $8, last_ts = $9,
+    relayed_to = greatest(l.relayed_to, $10),
+    note = CASE WHEN l.note_size > $12 THEN l.note ELSE $11 END,
+    note_size = greatest(l.note_size, $12),
     lease_until = CASE WHEN l.owner IS NOT NULL THEN {NOW_MS} + $13::bigint END
   FROM directory_now
   WHERE l.shard = $1 AND l.epoch = $2 AND l.size = $3 AND l.root = $4 AND l.state = 'open'

@@ -46,26 +46,24 @@ class PostgresStore:
         self.groups = Groups(self._connections, self._numbers, lease_ms, in_doubt_s)
         self.reads = Readers(self._connections, self._numbers)
 
-    async def open(self, bus: str, instance: str, now_ms: int) -> bool:
-        """Connect; make the tables, when there are none, and the partitions of the days around.
-
-        Returns True when the tables are new.
+    async def open(self, bus: str, instance: str, now_ms: int) -> None:
+        """Connect to a database that was migrated; make the partitions of the days around.
 
         Raises:
-            StorageForeign: it belongs to another bus, has another schema, or is too old.
+            StorageForeign: it belongs to another bus or is too old, or `sealway migrate` must
+                run first.
             StorageUnavailable: it can't be reached.
         """
 
-        async def prepare(connection: Connection) -> bool:
-            new = await schema.create_schema(connection, bus, instance)
+        async def prepare(connection: Connection) -> None:
+            await schema.check_server(connection)
             await schema.check_owner(connection, bus, instance)
             await schema.make_partitions(connection, now_ms)
             await self._numbers.learn(connection)
-            return new
 
         await self._connections.open()
         try:
-            return await self._connections.run(prepare)
+            await self._connections.run(prepare)
         except BaseException:
             await self._connections.close()
             raise
@@ -106,13 +104,15 @@ class PostgresStore:
         """
         return await self.groups.commit(plan)
 
-    async def take_log(self, shard: int | None = None) -> ShardHead | None:
-        """Take a traffic log that nobody holds (or this one), under a higher epoch.
+    async def take_log(
+        self, shard: int | None = None, among: Sequence[int] | None = None
+    ) -> ShardHead | None:
+        """Take a traffic log under a higher epoch: any that is free, or this one.
 
         None when there is none. Whoever held it before can't write to it any more.
         """
         return await self._connections.run(
-            lambda c: leases.take_log(c, self.owner, self._lease_ms, shard)
+            lambda c: leases.take_log(c, self.owner, self._lease_ms, shard, among)
         )
 
     async def renew_log(self, shard: int, epoch: int) -> bool:
@@ -135,12 +135,15 @@ class PostgresStore:
             "UPDATE log_shard SET epoch = $2, state = $3 WHERE shard = $1", shard, epoch, state
         )
 
-    async def save_note(self, shard: int, note: str, size: int) -> None:
+    async def save_note(
+        self, shard: int, note: str, size: int, relayed_to: int | None = None
+    ) -> None:
         """Keep a log's last signed checkpoint when no further group will carry it."""
         await self._execute(
-            "UPDATE log_shard SET note = $2, note_size = $3 WHERE shard = $1"
-            " AND coalesce(note_size, 0) <= $3",
-            *(shard, note, size),
+            "UPDATE log_shard SET note = CASE WHEN note_size > $3 THEN note ELSE $2 END,"
+            " note_size = greatest(note_size, $3), relayed_to = greatest(relayed_to, $4)"
+            " WHERE shard = $1",
+            *(shard, note, size, relayed_to),
         )
 
     async def _execute(self, statement: str, *values: object) -> None:

@@ -18,6 +18,8 @@ from typing import Final, TypeVar
 from exchange.storage.errors import StorageInUse, StorageUnavailable
 from exchange.storage.one_thread import OneThread
 
+FILE_NAME: Final = "sealway.db"
+LOCK_NAME: Final = "sealway.lock"
 BUSY_TIMEOUT_MS: Final = 5_000  # only a checkpoint or a backup ever makes us wait
 STATEMENTS_CACHED: Final = 512  # a handful of shapes, each for up to 64 rows
 WAL_BYTES_MAX: Final = 64 * 1024 * 1024  # above this the WAL is folded back between groups

@@ -93,19 +93,19 @@ def read_facts(
     """Answer a decision's questions from inside its transaction."""
     messages = {
         id_: Stored(digest, shard, idx)
-        for id_, digest, shard, idx in _select_in(
+        for id_, digest, shard, idx in select_in(
             connection, "SELECT id, digest, shard, idx FROM message WHERE id", questions.messages
         )
     }
     exchanges = {
         id_: ExchangeState(state)
-        for id_, state in _select_in(
+        for id_, state in select_in(
             connection, "SELECT id, state FROM exchange WHERE id", questions.exchanges
         )
     }
     deliveries = {
         id_: (DeliveryState(state), attempt)
-        for id_, state, attempt in _select_in(
+        for id_, state, attempt in select_in(
             connection, "SELECT id, state, attempt FROM delivery WHERE id", questions.deliveries
         )
     }
@@ -127,9 +127,10 @@ def _boxed(
     return counts
 
 
-def _select_in(
-    connection: sqlite3.Connection, statement: str, ids: list[bytes]
+def select_in(
+    connection: sqlite3.Connection, statement: str, ids: Sequence[bytes]
 ) -> Iterable[tuple[Any, ...]]:
+    """The rows of many ids, some ids a statement."""
     for start in range(0, len(ids), ROWS_A_STATEMENT):
         some = ids[start : start + ROWS_A_STATEMENT]
         marks = ",".join("?" * len(some))
@@ -158,9 +159,9 @@ def write_group(connection: sqlite3.Connection, write: GroupWrite, numbers: Syst
         connection.execute("UPDATE directory SET version = ?", (write.directory_version,))
     for row, version, index in write.objects:
         connection.execute(
-            "INSERT OR REPLACE INTO directory_object(noun, key, version, idx, object)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (row.noun, row.key, version, index, row.object),
+            "INSERT OR REPLACE INTO directory_object(noun, key, version, idx, object, log)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (row.noun, row.key, version, index, row.object, shard),
         )
         if row.noun == "system":
             numbers.number(connection, SystemId(row.key))
@@ -173,8 +174,10 @@ def _write_log(connection: sqlite3.Connection, write: GroupWrite) -> None:
     if not write.count:
         return
     connection.execute(
-        "UPDATE log_shard SET size = ?, root = ?, frontier = ?, last_ts = ?, relayed_to = ?,"
-        " note = ?, note_size = ? WHERE shard = ?",
+        "UPDATE log_shard SET size = ?, root = ?, frontier = ?, last_ts = ?,"
+        " relayed_to = max(relayed_to, ?),"
+        " note = CASE WHEN coalesce(note_size, 0) > ?7 THEN note ELSE ?6 END,"
+        " note_size = max(coalesce(note_size, 0), ?7) WHERE shard = ?8",
         (
             head.size,
             head.root,

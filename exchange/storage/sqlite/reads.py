@@ -15,7 +15,9 @@ from exchange.storage.errors import StorageUnavailable
 from exchange.storage.rows import (
     ExchangeState,
     MailboxDepth,
+    ObjectPlace,
     ShardHead,
+    ShardLease,
     StepRow,
     StoredDelivery,
     StoredExchange,
@@ -23,7 +25,7 @@ from exchange.storage.rows import (
 )
 from exchange.storage.sqlite.connection import connect
 from exchange.storage.sqlite.deliveries import COLUMNS, parse_delivery
-from exchange.storage.sqlite.group import HEAD_COLUMNS, SystemNumbers, parse_head
+from exchange.storage.sqlite.group import HEAD_COLUMNS, SystemNumbers, parse_head, select_in
 from signing.identifiers import ServiceCode, SystemId
 
 READERS: Final = 3  # two cores and one to spare; SQLite readers never block each other
@@ -32,6 +34,11 @@ T = TypeVar("T")
 _MESSAGE = (
     "id, sender, digest, shard, idx, leaf_hash, leaf_salt, envelope, envelope_key, content,"
     " content_key, accepted_at"
+)
+_UNRELAYED = (
+    "SELECT d.id FROM delivery d INDEXED BY delivery_due JOIN message m ON m.id = d.id"
+    " WHERE d.state IN ('queued', 'in-flight') AND d.state = 'queued' AND d.attempt = 0"
+    " AND d.due_at > ? AND m.shard = ? AND m.idx >= ? ORDER BY m.idx LIMIT ?"
 )
 
 
@@ -170,15 +177,35 @@ class Readers:
 
         return await self._run(read)
 
-    async def object_place(self, noun: str, key: str) -> tuple[int, int] | None:
-        """The directory version and log 0 index of the change that made an object as it is."""
+    async def object_place(self, noun: str, key: str) -> ObjectPlace | None:
+        """Where the change stands that made an object as it is."""
 
-        def read(connection: sqlite3.Connection) -> tuple[int, int] | None:
-            row: tuple[int, int] | None = connection.execute(
-                "SELECT version, idx FROM directory_object WHERE noun = ? AND key = ?",
+        def read(connection: sqlite3.Connection) -> ObjectPlace | None:
+            row = connection.execute(
+                "SELECT version, idx, log FROM directory_object WHERE noun = ? AND key = ?",
                 (noun, key),
             ).fetchone()
-            return row
+            return None if row is None else ObjectPlace(*row)
+
+        return await self._run(read)
+
+    async def ended(self, ids: Sequence[bytes]) -> list[bytes]:
+        """Which of these exchanges have ended."""
+
+        def read(connection: sqlite3.Connection) -> list[bytes]:
+            found = select_in(connection, "SELECT id, state FROM exchange WHERE id", ids)
+            return [id_ for id_, state in found if state != ExchangeState.OPEN]
+
+        return await self._run(read)
+
+    async def unrelayed(
+        self, shard: int, first_index: int, now_ms: int, count_max: int
+    ) -> list[bytes]:
+        """Queued deliveries of a log, from a leaf on, that nobody has begun and that aren't due."""
+
+        def read(connection: sqlite3.Connection) -> list[bytes]:
+            rows = connection.execute(_UNRELAYED, (now_ms, shard, first_index, count_max))
+            return [id_ for (id_,) in rows]
 
         return await self._run(read)
 
@@ -218,12 +245,40 @@ class Readers:
 
         return await self._run(read)
 
-    async def objects(self) -> list[tuple[str, str, int, str]]:
-        """Every directory object: noun, key, version, JSON."""
+    async def head(self, shard: int) -> ShardHead | None:
+        """One log's committed head."""
+
+        def read(connection: sqlite3.Connection) -> ShardHead | None:
+            row = connection.execute(
+                f"SELECT {HEAD_COLUMNS} FROM log_shard WHERE shard = ?", (shard,)
+            ).fetchone()
+            return None if row is None else parse_head(row)
+
+        return await self._run(read)
+
+    async def leases(self) -> list[ShardLease]:
+        """Who holds which log: an owner is this process, since the file was opened."""
+
+        def read(connection: sqlite3.Connection) -> list[ShardLease]:
+            rows = connection.execute(
+                "SELECT shard, state, owner, owner IS NOT NULL, size, coalesce(note_size, 0),"
+                " relayed_to FROM log_shard ORDER BY shard"
+            )
+            return [
+                ShardLease(shard, state, owner, bool(is_held), *others)
+                for shard, state, owner, is_held, *others in rows
+            ]
+
+        return await self._run(read)
+
+    async def objects(self, after: int = 0) -> list[tuple[str, str, int, str]]:
+        """Directory objects changed after a version: noun, key, version, JSON."""
 
         def read(connection: sqlite3.Connection) -> list[tuple[str, str, int, str]]:
             return connection.execute(
-                "SELECT noun, key, version, object FROM directory_object ORDER BY version"
+                "SELECT noun, key, version, object FROM directory_object WHERE version > ?"
+                " ORDER BY version",
+                (after,),
             ).fetchall()
 
         return await self._run(read)

@@ -1,12 +1,12 @@
 """The store on SQLite: opens the file, owns its lock, its writer and its readers."""
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from exchange.storage.errors import StorageForeign
+from exchange.storage.migrations.owner import check_bus, check_schema
 from exchange.storage.rows import (
     CommitResult,
     GroupPlan,
@@ -16,8 +16,10 @@ from exchange.storage.rows import (
     StepRow,
     StoredDelivery,
 )
-from exchange.storage.sqlite import deliveries
+from exchange.storage.sqlite import deliveries, leases
 from exchange.storage.sqlite.connection import (
+    FILE_NAME,
+    LOCK_NAME,
     FileLock,
     WriterThread,
     connect,
@@ -26,9 +28,6 @@ from exchange.storage.sqlite.group import SystemNumbers, commit_group, insert_he
 from exchange.storage.sqlite.reads import Readers
 from signing.identifiers import ServiceCode, SystemId
 
-FILE_NAME: Final = "sealway.db"
-FILE_MODE: Final = 0o600
-SCHEMA_VERSION: Final = 1
 SQLITE_MIN: Final = (3, 35, 0)  # RETURNING, and UPDATE … FROM
 
 
@@ -41,7 +40,7 @@ class SqliteStore:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
-        self._lock = FileLock(folder / "sealway.lock")
+        self._lock = FileLock(folder / LOCK_NAME)
         self._writer = WriterThread(self.path)
         self._numbers = SystemNumbers()
         self.reads = Readers(self.path)
@@ -53,7 +52,7 @@ class SqliteStore:
 
         Raises:
             StorageInUse: another process serves it.
-            StorageForeign: it belongs to another bus, or has another schema.
+            StorageForeign: it belongs to another bus, or has another schema: run `migrate`.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock.take()
@@ -71,30 +70,23 @@ class SqliteStore:
             raise StorageForeign(
                 f"SQLite {sqlite3.sqlite_version} is too old; Sealway needs 3.35 or later."
             )
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+        new = not self.path.exists() or self.path.stat().st_size == 0
+        if new:
+            from exchange.storage.sqlite.upgrading import upgrade_file
+
+            upgrade_file(self.path, bus, instance)
         connection = connect(self.path)
         try:
-            found = connection.execute(
-                "SELECT count(*) FROM sqlite_master WHERE name = 'bus'"
-            ).fetchone()[0]
-            if not found:
-                _create(connection, bus, instance)
-            self._check_owner(connection, bus, instance)
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'bus'").fetchone():
+                check_schema(None)
+            row = connection.execute("SELECT schema_version, bus, instance FROM bus").fetchone()
+            check_bus((row[1], row[2]), bus, instance)
+            check_schema(row[0])
+            leases.forget_owners(connection)
             self._numbers.learn(connection)
-            return not found
+            return new
         finally:
             connection.close()
-
-    def _check_owner(self, connection: sqlite3.Connection, bus: str, instance: str) -> None:
-        row = connection.execute("SELECT schema_version, bus, instance FROM bus").fetchone()
-        if row[1:] != (bus, instance):
-            raise StorageForeign(
-                f"{self.path} belongs to bus {row[1]} (instance {row[2]}); the settings say {bus}."
-            )
-        if row[0] != SCHEMA_VERSION:
-            raise StorageForeign(
-                f"{self.path} has schema {row[0]}; this version reads {SCHEMA_VERSION}."
-            )
 
     async def close(self) -> None:
         """Finish what was asked and close; harmless to call twice."""
@@ -152,12 +144,34 @@ class SqliteStore:
 
         await self._writer.run(write)
 
-    async def save_note(self, shard: int, note: str, size: int) -> None:
+    async def take_log(
+        self, shard: int | None = None, among: Sequence[int] | None = None
+    ) -> ShardHead | None:
+        """Take a traffic log under a higher epoch; None when there is none."""
+        return await self._writer.run(lambda c: leases.take_log(c, shard, among))
+
+    async def renew_log(self, shard: int, epoch: int) -> bool:
+        """Whether the log is still held under this epoch."""
+        return await self._writer.run(lambda c: leases.renew_log(c, shard, epoch))
+
+    async def release_log(self, shard: int, epoch: int) -> None:
+        """Let go of a log; harmless when it is no longer held."""
+        await self._writer.run(lambda c: leases.release_log(c, shard, epoch))
+
+    async def save_note(
+        self, shard: int, note: str, size: int, relayed_to: int | None = None
+    ) -> None:
         """Keep a log's last signed checkpoint when no further group will carry it."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "UPDATE log_shard SET note = ?, note_size = ? WHERE shard = ?", (note, size, shard)
+                "UPDATE log_shard SET note = ?, note_size = ? WHERE shard = ?"
+                " AND coalesce(note_size, 0) <= ?",
+                (note, size, shard, size),
+            )
+            connection.execute(
+                "UPDATE log_shard SET relayed_to = max(relayed_to, ?) WHERE shard = ?",
+                (relayed_to or 0, shard),
             )
 
         await self._writer.run(write)
@@ -211,21 +225,3 @@ class SqliteStore:
     async def due_to_expire(self, before_ms: int, count_max: int) -> list[bytes]:
         """Open exchanges that should expire."""
         return await self._writer.run(lambda c: deliveries.due_to_expire(c, before_ms, count_max))
-
-
-def _create(connection: sqlite3.Connection, bus: str, instance: str) -> None:
-    """Make the tables, all or none."""
-    from sqlalchemy.dialects import sqlite
-    from sqlalchemy.schema import CreateIndex, CreateTable
-
-    from exchange.storage.tables import metadata
-
-    dialect = sqlite.dialect()
-    connection.execute("BEGIN IMMEDIATE")
-    for table in metadata.sorted_tables:
-        connection.execute(str(CreateTable(table).compile(dialect=dialect)))
-        for index in sorted(table.indexes, key=lambda one: str(one.name)):
-            connection.execute(str(CreateIndex(index).compile(dialect=dialect)))
-    connection.execute("INSERT INTO bus VALUES (1, ?, ?, ?)", (SCHEMA_VERSION, bus, instance))
-    connection.execute("INSERT INTO directory VALUES (1, 0)")
-    connection.execute("COMMIT")

@@ -17,8 +17,6 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 1
-
 metadata = MetaData()
 
 bus = Table(
@@ -43,8 +41,11 @@ directory_object = Table(
     Column("noun", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("version", BigInteger, nullable=False, comment="of the change that made it so"),
-    Column("idx", BigInteger, nullable=False, comment="that change's leaf in log 0"),
+    Column("idx", BigInteger, nullable=False, comment="that change's leaf in its log"),
     Column("object", Text, nullable=False, comment="the record's `after`, as JSON"),
+    Column(
+        "log", Integer, nullable=False, server_default=text("0"), comment="log 0 or a successor"
+    ),
     PrimaryKeyConstraint("noun", "key"),
 )
 
@@ -192,3 +193,19 @@ Index(
 )
 Index("delivery_dead", delivery.c.accepted_at, sqlite_where=_DEAD, postgresql_where=_DEAD)
 Index("exchange_open", exchange.c.answer_by, sqlite_where=_OPEN, postgresql_where=_OPEN)
+
+
+def _kept(table: Table) -> Table:
+    """A table like this one, for rows that outlive their day's partition; PostgreSQL only."""
+    columns = [Column(one.name, one.type, nullable=one.nullable) for one in table.columns]
+    key = PrimaryKeyConstraint(
+        *(("id", "n") if table is step else table.primary_key.columns.keys())
+    )
+    return Table(f"kept_{table.name}", metadata, *columns, key, info={"only": "postgresql"})
+
+
+kept_message = _kept(message)
+kept_exchange = _kept(exchange)
+kept_delivery = _kept(delivery)
+kept_step = _kept(step)
+Index("kept_delivery_recipient", kept_delivery.c.recipient)

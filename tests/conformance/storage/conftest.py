@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pytest
 
+from exchange.storage.migrations import migrate
 from exchange.storage.port import Store
 from exchange.storage.postgres.store import PostgresStore
 from exchange.storage.sqlite.store import SqliteStore
@@ -61,8 +62,8 @@ def postgres_with_tables() -> Iterator[str]:
 
     async def make() -> str:
         made = await servers.new_database(server)
-        async with postgres(made)():
-            return made
+        await migrate(made, BUS, INSTANCE, NOW)
+        return made
 
     made = asyncio.run(make())
     yield made

@@ -209,3 +209,43 @@ async def test_open_exchanges_are_found_when_their_time_is_over(store: Store) ->
 
     await store.commit(plan(head, answer))
     assert await store.due_to_expire(NOW + 9_000, 10) == [id_of(2), id_of(1)]
+
+
+# ---------------------------------------------------------------- waiting, relaying
+
+
+async def test_which_exchanges_have_ended_is_asked_at_once(store: Store) -> None:
+    head = await accept(store, HEAD, *(exchange(n) for n in range(1, 101)))
+
+    def ends(write: GroupWrite, facts: GroupFacts) -> None:
+        write.ends += [end(n, 500 + n) for n in (3, 99)]
+
+    await store.commit(plan(head, ends))
+    assert await store.reads.ended([]) == []
+    assert await store.reads.ended([id_of(1), id_of(900)]) == []
+    asked = [id_of(n) for n in range(200)]
+    assert sorted(await store.reads.ended(asked)) == [id_of(3), id_of(99)]
+
+
+async def test_what_is_still_to_be_relayed_is_found_in_the_logs_order(store: Store) -> None:
+    due = NOW + 30_000
+    opens = [exchange(n, QUEUED, due) for n in (5, 2, 9, 4)]
+    await accept(store, HEAD, *opens, exchange(1, QUEUED, NOW), exchange(3))
+    reads = store.reads
+    assert await reads.unrelayed(1, 0, NOW, 10) == [id_of(n) for n in (5, 2, 9, 4)]
+    assert await reads.unrelayed(1, 1, NOW, 2) == [id_of(2), id_of(9)]
+    assert await reads.unrelayed(2, 0, NOW, 10) == []
+    assert await reads.unrelayed(1, 0, due, 10) == []
+
+
+async def test_what_somebody_has_begun_is_not_relayed(store: Store) -> None:
+    due = NOW + 30_000
+    head = await accept(store, HEAD, *(exchange(n, QUEUED, due) for n in (1, 2, 3, 4)))
+    await store.claim(lease_of(1, 1))
+    await store.park([Park(id_of(2), OFFICE, due, 1, 0)])
+
+    def answer(write: GroupWrite, facts: GroupFacts) -> None:
+        write.ends.append(end(3, 5))
+
+    await store.commit(plan(head, answer))
+    assert await store.reads.unrelayed(1, 0, NOW, 10) == [id_of(4)]

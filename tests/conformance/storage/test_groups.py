@@ -13,6 +13,7 @@ from exchange.storage.rows import (
     GroupFacts,
     GroupQuestions,
     GroupWrite,
+    ObjectPlace,
     ObjectRow,
 )
 from signing.errors import SealwayError
@@ -229,7 +230,7 @@ async def test_a_change_of_the_directory_is_seen_with_its_group(store: Store) ->
     await store.commit(plan(HEAD, change))
     assert await store.reads.directory_version() == 1
     assert await store.reads.objects() == [("member", "sx/GOV/1001", 1, '{"name":"é"}')]
-    assert await store.reads.object_place("member", "sx/GOV/1001") == (1, 0)
+    assert await store.reads.object_place("member", "sx/GOV/1001") == ObjectPlace(1, 0, 1)
     stale = await store.commit(plan(next_head(HEAD, 1), nothing, version=0))
     assert stale == (CommitResult.DIRECTORY_CHANGED, None)
 

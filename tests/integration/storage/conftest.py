@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from exchange.storage.migrations import migrate
 from exchange.storage.postgres.store import PostgresStore
 from tests.conformance.storage.rows import HEAD, NOW
 from tests.support import postgres as servers
+
+BUS, INSTANCE = "sx.example", "sx"
 
 
 @pytest.fixture(scope="session")
@@ -16,17 +19,24 @@ def dsn_of_server() -> str:
 
 
 @pytest.fixture
-async def dsn(dsn_of_server: str) -> AsyncIterator[str]:
-    """An empty database."""
+async def empty(dsn_of_server: str) -> AsyncIterator[str]:
+    """A database without tables."""
     made = await servers.new_database(dsn_of_server)
     yield made
     await servers.drop_database(dsn_of_server, made)
 
 
+@pytest.fixture
+async def dsn(empty: str) -> str:
+    """A database with empty tables."""
+    await migrate(empty, BUS, INSTANCE, NOW)
+    return empty
+
+
 async def opened(dsn: str, owner: str, **more: float) -> PostgresStore:
     """A store, open."""
     store = PostgresStore(dsn, owner, **more)  # type: ignore[arg-type]
-    await store.open("sx.example", "sx", NOW)
+    await store.open(BUS, INSTANCE, NOW)
     return store
 
 

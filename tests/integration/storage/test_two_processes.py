@@ -202,7 +202,7 @@ async def test_many_who_want_a_log_get_one_each(ours: PostgresStore, dsn: str) -
         await asyncio.gather(*(store.close() for store in stores))
 
 
-async def test_processes_that_start_at_once_make_the_tables_once(dsn: str) -> None:
+async def test_processes_that_start_at_once_make_the_days_once(dsn: str) -> None:
     stores = await asyncio.gather(*(opened(dsn, f"p{n}", connections_max=1) for n in range(4)))
     try:
         assert [await store.days_ahead(NOW) for store in stores] == [7] * 4

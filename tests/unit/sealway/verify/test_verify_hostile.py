@@ -11,7 +11,7 @@ from sealway.verify.database import FILE_NAME, TABLES
 from tests.support.recorded_bus import RecordedBus, record_bus
 from tests.unit.sealway.verify.conftest import Edit, Verify
 
-UNPROVEN = {"one", "owner", "epoch", "lease_until", "relayed_to", "code", "until"}
+UNPROVEN = {"one", "log", "owner", "epoch", "lease_until", "relayed_to", "code", "until"}
 """Columns that no leaf speaks of: the bus's own bookkeeping."""
 VALUES = [None, 2**62, 1.5, "\x1b[2J", b""]
 EXCHANGES = 150  # 302 leaves: one full tile

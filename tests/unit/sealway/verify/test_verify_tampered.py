@@ -151,7 +151,7 @@ def a_changed_directory_object(connection: Any) -> None:
 
 
 def an_invented_directory_object(connection: Any) -> None:
-    connection.execute("INSERT INTO directory_object VALUES ('member', 'sx/GOV/9', 11, 3, '{}')")
+    connection.execute("INSERT INTO directory_object VALUES ('member', 'sx/GOV/9', 11, 3, '{}', 0)")
 
 
 def another_directory_version(connection: Any) -> None:
