@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from sealway.client import Exchange as Exchange
     from sealway.errors import AnswerPending as AnswerPending
     from sealway.errors import BusUnavailable as BusUnavailable
+    from sealway.errors import InboxMisused as InboxMisused
     from sealway.errors import ProfileInvalid as ProfileInvalid
     from sealway.errors import ProofFailed as ProofFailed
     from sealway.errors import Refused as Refused
     from sealway.errors import Rejected as Rejected
     from sealway.errors import SdkError as SdkError
+    from sealway.inbox import Inbox as Inbox
     from sealway.profile import Profile as Profile
     from sealway.provider import Provider as Provider
     from sealway.provider import Reject as Reject
@@ -34,6 +36,8 @@ _HOMES = {
     "Client": "sealway.client",
     "Exchange": "sealway.client",
     "ExchangeState": "sealway.answers",
+    "Inbox": "sealway.inbox",
+    "InboxMisused": "sealway.errors",
     "Profile": "sealway.profile",
     "ProfileInvalid": "sealway.errors",
     "ProofFailed": "sealway.errors",

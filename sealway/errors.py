@@ -7,7 +7,8 @@
         ├── AnswerPending           no answer in time       exchange, to ask again later
         ├── ProofFailed             what arrived is not proven: never use it
         ├── BusUnavailable          the bus could not be reached    maybe_sent
-        └── ProfileInvalid          the profile is missing or wrong
+        ├── ProfileInvalid          the profile is missing or wrong
+        └── InboxMisused            the inbox can't promise one effect
 
 Everything an application must tell apart is a class or an attribute, never a text.
 """
@@ -116,3 +117,9 @@ class ProfileInvalid(SdkError):
     """No such profile, or one that cannot be used; `detail` says which file and why."""
 
     code = "profile-invalid"
+
+
+class InboxMisused(SdkError):
+    """An inbox can't promise one effect this way; `detail` says what to do."""
+
+    code = "inbox-misused"

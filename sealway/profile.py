@@ -20,6 +20,7 @@ from sealway.errors import ProfileInvalid
 
 HOME_VARIABLE: Final = "SEALWAY_HOME"
 PROFILE_VARIABLE: Final = "SEALWAY_PROFILE"
+DATABASE_VARIABLE: Final = "SEALWAY_DATABASE__URL"
 FOLDER_NAME: Final = ".sealway"
 CURRENT_FILE: Final = ".current"
 SECRET_BYTES_MAX: Final = 64 * 1024  # a PEM key has 2 kB; more is somebody's mistake
@@ -31,17 +32,27 @@ _REQUIRED: Final = ("url", "bus", "instance")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One way to a bus. Paths are absolute; `log_key` is log 0's verifier key (C2SP note)."""
+    """One way to a bus. Paths are absolute; `log_key` is log 0's verifier key (C2SP note).
+
+    A bus whose log 0 was succeeded has several: the profile's `log_key` is a list then.
+    """
 
     name: str
     url: str
     bus: str
     instance: str
-    log_key: str | None = None
+    log_key: str | tuple[str, ...] | None = None
     system: str | None = None
     key: Path | None = None
     certificate: Path | None = None
     token: Path | None = None
+
+    @property
+    def log_keys(self) -> tuple[str, ...]:
+        """The pinned keys: none, one, or one for log 0 and one for each successor."""
+        if self.log_key is None:
+            return ()
+        return (self.log_key,) if isinstance(self.log_key, str) else self.log_key
 
     def read_key(self) -> bytes:
         """The bytes of the system's private key.
@@ -86,6 +97,11 @@ def home() -> Path:
     return Path.home() / FOLDER_NAME
 
 
+def database_url() -> str | None:
+    """The address in `SEALWAY_DATABASE__URL`, which goes before a bus's settings."""
+    return os.environ.get(DATABASE_VARIABLE) or None
+
+
 def profile_names() -> list[str]:
     """The names of the profiles there are, sorted."""
     folder = home() / "profiles"
@@ -118,14 +134,15 @@ def current_name() -> str | None:
     return names[0] if len(names) == 1 else None
 
 
-def choose(name: str) -> None:
+def choose(name: str) -> Profile:
     """Make `name` the profile in force for this home.
 
     Raises:
         ProfileInvalid: there is no such profile.
     """
-    load_profile(name)
+    chosen = load_profile(name)
     (home() / "profiles" / CURRENT_FILE).write_text(f"{name}\n", "utf-8")
+    return chosen
 
 
 def load_profile(name: str | None = None) -> Profile:
@@ -164,7 +181,10 @@ def profile_from(name: str, members: Mapping[str, Any], folder: Path) -> Profile
     for member, value in members.items():
         if member not in known:
             raise ProfileInvalid(f"Profile {name!r} has an unknown member {member!r}.")
-        if not isinstance(value, str) or not value:
+        if member == "log_key" and isinstance(value, list | tuple):
+            if not value or not all(isinstance(one, str) and one for one in value):
+                raise ProfileInvalid(f"A list in log_key of profile {name!r} must hold keys.")
+        elif not isinstance(value, str) or not value:
             raise ProfileInvalid(f"Member {member!r} of profile {name!r} must be a text.")
     required = _REQUIRED if "token" in members else (*_REQUIRED, "log_key", *_SYSTEMS)
     for member in required:
@@ -173,6 +193,8 @@ def profile_from(name: str, members: Mapping[str, Any], folder: Path) -> Profile
     if not re.fullmatch(r"https?://[^\s?#]+", members["url"]):
         raise ProfileInvalid(f"The url of profile {name!r} must begin with http:// or https://.")
     values: dict[str, Any] = {**members, "url": members["url"].rstrip("/")}
+    if not isinstance(values.get("log_key", ""), str):
+        values["log_key"] = tuple(values["log_key"])
     for member in _PATHS:
         if member in values:
             values[member] = (folder / Path(values[member]).expanduser()).absolute()

@@ -21,7 +21,7 @@ import httpx
 from sealway.connection import Connection, SleepingClock, SystemClock
 from sealway.conversation import Conversation
 from sealway.credentials import SystemCredentials, identity_of
-from sealway.errors import BusUnavailable, ProofFailed, Refused, SdkError
+from sealway.errors import BusUnavailable, ProofFailed, Refused
 from sealway.exchange_rules import Delivered
 from sealway.profile import Profile, load_profile
 from sealway.requests import Handler, Reject, Request, part_of
@@ -180,7 +180,7 @@ class Provider:
         try:
             said = self._handlers[request.service](request)
             part = None if isinstance(said, Reject) else part_of(said)
-        except SdkError:
+        except ProofFailed:
             raise
         except Exception as error:
             raise _HandlerFailed(_place(error)) from None

@@ -1,6 +1,7 @@
 """What is believed, and on whose word: certificates and log keys, from the pinned key of log 0.
 
-Owns the way from the one pinned key to every other: a `trust` record proven in log 0 says whose a
+Owns the way from the pinned key to every other (one key; two and more once log 0 was succeeded,
+each for the records of its own log): a `trust` record proven in log 0 says whose a
 certificate is, a `shard` record proven there says a shard's key. Refuses anything else the bus
 says about keys. Standing *now* (a revocation after what we hold) stays the bus's word until the
 auditor's tools look. Pure but for its bounded memory: what is missing is asked for in steps.
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sealway.errors import ProfileInvalid, ProofFailed
+from sealway.pinned import Pinned, succession
 from sealway.profile import Profile
 from sealway.steps import Call, Steps, fetch, object_of
 from signing.certificates import parse_certificate, thumbprint
@@ -23,7 +25,7 @@ from signing.errors import CertificateUnknown, SealwayError
 from signing.identifiers import parse_system_id
 from signing.keys import KnownCertificate, Thumbprint
 from signing.log.note import NoteVerifier, parse_verifier_key
-from signing.receipts import VerifiedReceipt, verify_receipt
+from signing.receipts import VerifiedReceipt, parse_receipt, verify_receipt
 from signing.records import Record, decode_record
 
 CERTIFICATES_MAX: Final = 4096  # a country has some thousand systems; 2 kB each
@@ -52,13 +54,8 @@ class ProvenCertificate:
 class Trust:
     """The keys proven so far on one bus."""
 
-    def __init__(self, bus: str, log_key: str) -> None:
-        try:
-            self._log_0 = parse_verifier_key(log_key)
-        except SealwayError as error:
-            raise ProfileInvalid(f"The log key can't be used: {error.detail}") from error
-        if not re.fullmatch(re.escape(bus) + r"/log/0(\.[0-9]{1,6})?", self._log_0.name):
-            raise ProfileInvalid(f"The profile's log_key is not of log 0 of the bus {bus!r}.")
+    def __init__(self, bus: str, *log_keys: str) -> None:
+        self._pinned = Pinned.parse(bus, log_keys)
         self._bus = bus
         self._certificates: OrderedDict[str, ProvenCertificate] = OrderedDict()
         self._shards: OrderedDict[str, NoteVerifier] = OrderedDict()
@@ -66,11 +63,11 @@ class Trust:
     @classmethod
     def of(cls, profile: Profile) -> Trust:
         """What a profile pins. Raises ProfileInvalid when it pins nothing usable."""
-        if profile.log_key is None:
+        if not profile.log_keys:
             raise ProfileInvalid(
                 f"Profile {profile.name!r} pins no log_key; nothing can be proven without it."
             )
-        return cls(profile.bus, profile.log_key)
+        return cls(profile.bus, *profile.log_keys)
 
     def certificate(self, x5t: Thumbprint) -> Steps[ProvenCertificate]:
         """The certificate of that thumbprint, asked for once and remembered.
@@ -82,7 +79,7 @@ class Trust:
         found = self._certificates.get(x5t)
         if found is None:
             reply = yield from fetch(Call("GET", f"/v1/certificates/{x5t}"))
-            found = check_certificate(self._log_0, x5t, object_of(reply))
+            found = check_certificate(self._pinned, x5t, object_of(reply))
             _remember(self._certificates, x5t, found, CERTIFICATES_MAX)
         return found
 
@@ -90,11 +87,11 @@ class Trust:
         """The key of the log with that origin, asked for once and remembered.
 
         Raises:
-            ProofFailed: not a log of this bus, or not opened in log 0.
+            ProofFailed: not a log of this bus, not opened in log 0, or an unpinned log 0.
             Refused, BusUnavailable: the bus said nothing.
         """
-        if origin == self._log_0.name:
-            return self._log_0
+        if succession(self._bus, origin) is not None:
+            return self._pinned.of(origin)
         match = re.fullmatch(re.escape(self._bus) + r"/log/([1-9][0-9]{0,9})", origin)
         if match is None:
             raise ProofFailed("The receipt names a log that is not of this bus.")
@@ -102,13 +99,13 @@ class Trust:
         if found is None:
             number = int(match[1])
             reply = yield from fetch(Call("GET", f"/v1/logs/{number}"))
-            found = check_shard(self._log_0, number, origin, object_of(reply))
+            found = check_shard(self._pinned, number, origin, object_of(reply))
             _remember(self._shards, origin, found, SHARDS_MAX)
         return found
 
 
 def check_certificate(
-    log_0: NoteVerifier, x5t: Thumbprint, members: Mapping[str, Any]
+    pinned: Pinned, x5t: Thumbprint, members: Mapping[str, Any]
 ) -> ProvenCertificate:
     """Whose certificate this is, from `GET /v1/certificates/{x5t}`.
 
@@ -116,7 +113,7 @@ def check_certificate(
         ProofFailed: the record is not proven in log 0, or is about something else.
     """
     try:
-        record, receipt = _proven(log_0, members, "trust")
+        record, receipt = _proven(pinned, members, "trust")
         after = record.after
         if (record.noun, record.key) != ("certificate", x5t) or not isinstance(after, Mapping):
             raise ProofFailed("The record that came is not about this certificate.")
@@ -138,7 +135,7 @@ def check_certificate(
 
 
 def check_shard(
-    log_0: NoteVerifier, number: int, origin: str, members: Mapping[str, Any]
+    pinned: Pinned, number: int, origin: str, members: Mapping[str, Any]
 ) -> NoteVerifier:
     """A shard's key, from `GET /v1/logs/{n}`.
 
@@ -146,7 +143,7 @@ def check_shard(
         ProofFailed: the record is not proven in log 0, or is about something else.
     """
     try:
-        record, _ = _proven(log_0, members, "shard")
+        record, _ = _proven(pinned, members, "shard")
         after = record.after
         if not isinstance(after, Mapping):
             raise ProofFailed("The record that came does not describe a log.")
@@ -163,15 +160,16 @@ def check_shard(
 
 
 def _proven(
-    log_0: NoteVerifier, members: Mapping[str, Any], kind: str
+    pinned: Pinned, members: Mapping[str, Any], kind: str
 ) -> tuple[Record, VerifiedReceipt]:
-    """The record in a reply, proven by its place in log 0 under the pinned key.
+    """The record in a reply, proven by its place in log 0 under the key pinned for that log.
 
     That place is what makes it valid: only the bus appends to log 0, and it checked the record
     key's signature there; the auditor's verifier checks it again from leaf 0 on.
     """
     raw = _text(members, "record").encode("utf-8")
-    receipt = verify_receipt(_text(members, "receipt"), raw, log_0)
+    text = _text(members, "receipt")
+    receipt = verify_receipt(text, raw, pinned.of(parse_receipt(text).origin))
     record = decode_record(raw)
     if receipt.leaf.k != kind or record.k != kind:
         raise ProofFailed(f"The record that came is not a {kind} record.")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sealway.cli.session import examples, json_option, outside
+
+if TYPE_CHECKING:
+    from sealway.profile import Profile
 
 NO = 1
 CANNOT_TELL = 2
@@ -27,7 +30,13 @@ def profile() -> None:
 @click.option("--key", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
 @click.option("--certificate", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
 @click.option("--token", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
-@click.option("--log-key", metavar="KEY", help="The verifier key of the bus's log 0.")
+@click.option(
+    "--log-key",
+    "log_keys",
+    multiple=True,
+    metavar="KEY",
+    help="The verifier key of the bus's log 0; with a successor of it, give both.",
+)
 @click.option("--force", is_flag=True, help="Write over a profile of that name.")
 @json_option
 @examples(
@@ -44,7 +53,7 @@ def add(
     key: str | None,
     certificate: str | None,
     token: str | None,
-    log_key: str | None,
+    log_keys: tuple[str, ...],
     force: bool,
     as_json: bool,
 ) -> int:
@@ -52,8 +61,9 @@ def add(
     person (--token).
 
     All that the profile's proofs rest on is log 0's key: give it with --log-key, as your
-    operator told you by another way. Without it, the key that the bus shows is printed and you
-    are asked; where nobody can be asked, exit 2.
+    operator told you by another way. A bus whose log 0 was succeeded has a key for each: give
+    them all, so that older records stay provable. Without it, the key that the bus shows is
+    printed and you are asked; where nobody can be asked, exit 2.
     """
     from sealway.cli.output import print_json, print_object
     from sealway.credentials import identity_of
@@ -69,16 +79,17 @@ def add(
     told = _well_known(url.rstrip("/"))
     if token is None:
         _check_name(url.rstrip("/"), told)
-    if log_key is None and token is None:
-        log_key = _ask_for_key(told)
-        if log_key is None:
+    if not log_keys and token is None:
+        log_keys = _ask_for_keys(told)
+        if not log_keys:
             return CANNOT_TELL
-    if log_key is not None and not _agrees(told, log_key):
+    if log_keys and not _agrees(told, log_keys):
         return NO
     members: dict[str, Any] = {"url": url.rstrip("/")}
     members |= {"bus": str(told.get("bus", "")), "instance": str(told.get("instance", ""))}
     files = {"key": key, "certificate": certificate, "token": token}
-    optional = {"log_key": log_key, "system": system}
+    pinned = log_keys[0] if len(log_keys) == 1 else list(log_keys) or None
+    optional = {"log_key": pinned, "system": system}
     members |= {member: value for member, value in optional.items() if value is not None}
     members |= {
         member: _from(path.parent, Path(file).absolute())
@@ -135,41 +146,59 @@ def _check_name(url: str, told: dict[str, Any]) -> None:
         raise click.BadParameter(f"systems reach this bus as {public!r}; give that URL")
 
 
-def _ask_for_key(told: dict[str, Any]) -> str | None:
+def _ask_for_keys(told: dict[str, Any]) -> tuple[str, ...]:
     from sealway.cli.output import note
 
-    shown = _shown_key(told)
-    if shown is None:
+    shown = tuple(_shown_keys(told).values())
+    if not shown:
         note("The bus shows no key of log 0. Ask its operator, and give it with --log-key.")
-        return None
-    note(f"The bus shows this key of log 0:\n  {shown}")
+        return ()
+    note("The bus shows this key of log 0:" + "".join(f"\n  {key}" for key in shown))
     if not sys.stdin.isatty():
         note("Compare it with what the operator told you, and give it with --log-key.")
-        return None
+        return ()
     if not click.confirm("Is it the one your operator told you?", err=True):
-        return None
+        return ()
     return shown
 
 
-def _agrees(told: dict[str, Any], log_key: str) -> bool:
-    """Whether the bus shows the key that is pinned; another is another bus, or a wrong key."""
+def _agrees(told: dict[str, Any], log_keys: tuple[str, ...]) -> bool:
+    """Whether the bus shows the keys that are pinned; another is another bus, or a wrong key."""
     from sealway.cli.output import note
-    from sealway.trust import Trust
+    from sealway.pinned import Pinned
+    from signing.log.note import parse_verifier_key
 
-    Trust(str(told.get("bus", "")), log_key)
-    shown = _shown_key(told)
-    if shown in (None, log_key):
-        return True
-    note(f"The bus shows another key of log 0 than the one you give:\n  {shown}")
-    note("No profile was made. Ask the operator which key is right, and whether this is the bus.")
-    return False
+    pinned = Pinned.parse(str(told.get("bus", "")), log_keys)
+    given = {parse_verifier_key(key).name: key for key in log_keys}
+    for origin, key in _shown_keys(told).items():
+        if pinned.find(origin) is None:
+            note(f"The bus works with {origin} now, and you give no key for it. It shows:\n  {key}")
+            note("No profile was made. Ask the operator for that key too, and give each of them.")
+            return False
+        if given[origin] != key:
+            note(f"The bus shows another key of log 0 than the one you give:\n  {key}")
+            note(
+                "No profile was made. Ask the operator which is right, and whether this is the bus."
+            )
+            return False
+    return True
 
 
-def _shown_key(told: dict[str, Any]) -> str | None:
+def _shown_keys(told: dict[str, Any]) -> dict[str, str]:
     """Never believed: only compared with what the operator told by another way."""
-    logs = [log for log in told.get("logs", []) if log.get("n") == 0]
-    key = logs[0].get("key") if logs else None
-    return key if isinstance(key, str) else None
+    from sealway.pinned import succession
+
+    bus, shown = str(told.get("bus", "")), {}
+    for log in told.get("logs", []):
+        origin, key = str(log.get("origin", "")), log.get("key")
+        if succession(bus, origin) is not None and isinstance(key, str):
+            shown[origin] = key
+    return shown
+
+
+def _pins(profile: Profile) -> list[str]:
+    """The logs whose keys a profile pins."""
+    return [key.partition("+")[0] for key in profile.log_keys]
 
 
 def _write(path: Path, members: dict[str, Any]) -> None:
@@ -194,13 +223,14 @@ def list_(as_json: bool) -> int:
         try:
             loaded = load_profile(name)
             row |= {"url": loaded.url, "acts_as": loaded.system or "a person"}
+            row["pins"] = _pins(loaded)
         except ProfileInvalid as error:
             row["acts_as"] = f"cannot be used: {error.detail}"
         rows.append(row)
     if as_json:
         print_json({"profiles": rows})
     else:
-        print_table(("name", "current", "url", "acts_as"), rows)
+        print_table(("name", "current", "url", "acts_as", "pins"), rows)
     return 0
 
 
@@ -209,7 +239,10 @@ def list_(as_json: bool) -> int:
 @examples("sealway profile use benefits")
 def use(name: str) -> int:
     """Make NAME the profile in force, where SEALWAY_PROFILE and --profile say nothing."""
+    from sealway.cli.output import print_object
     from sealway.profile import choose
 
-    choose(name)
+    chosen = choose(name)
+    acts_as = chosen.system or "a person"
+    print_object({"name": name, "url": chosen.url, "acts_as": acts_as, "pins": _pins(chosen)})
     return 0

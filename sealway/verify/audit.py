@@ -1,11 +1,12 @@
 """The order of a verification: log 0 under the pinned key, then what it vouches for.
 
-Invariant: nothing in the folder is believed but what leads back to the pinned key of log 0; a
-part that can't be read is a finding, and the rest is verified all the same.
+Invariant: nothing in the folder is believed but what leads back to the pinned key of log 0, or to
+that of its successor for what the successor holds; a part that can't be read is a finding, and the
+rest is verified all the same.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,46 +16,71 @@ from sealway.verify.envelopes import EnvelopeReader
 from sealway.verify.findings import Code, Findings
 from sealway.verify.listing import ListedLog, Listing
 from sealway.verify.log_zero import LogZero
+from sealway.verify.names import bus_and_number, log_name, origin_of
+from sealway.verify.opening import Opener
 from sealway.verify.pairing import Pairing
 from sealway.verify.record_rows import RecordKeys, RecordReader
 from sealway.verify.report import LogReport, Report
 from sealway.verify.scan import StoredHead, read_heads, scan_log
 from sealway.verify.standing import Standing
+from sealway.verify.succession import sizes_named
 from sealway.verify.traffic import TrafficLog
 from signing.at_rest import EpochKeys
 from signing.errors import ProofInvalid
 from signing.log.note import NoteVerifier, parse_verifier_key
 
-LOG_0: Final = "/log/0"
 SCHEMA_VERSIONS: Final = (1, 2)
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, leaves done so far, leaves in all (an estimate)."""
 
+Pins = dict[int, NoteVerifier]
+"""Pinned keys by number: 0, and -1 … for the successors of log 0."""
 
-def bus_of(log_key: NoteVerifier) -> str:
-    """The bus whose log 0 a key belongs to. Raises ProofInvalid."""
-    if not log_key.name.endswith(LOG_0) or log_key.name == LOG_0:
-        raise ProofInvalid("The key is not that of a log 0: its name ends in /log/0.")
-    return log_key.name.removesuffix(LOG_0)
+
+def parse_pins(log_keys: Sequence[str]) -> tuple[str, Pins]:
+    """The bus whose directory logs the keys are of, and the keys by number.
+
+    Raises:
+        ProofInvalid: no verifier key, not of a log 0, of two buses, or two for one log.
+    """
+    bus: str | None = None
+    pins: Pins = {}
+    for text in log_keys:
+        verifier = parse_verifier_key(text)
+        named = bus_and_number(verifier.name)
+        if named is None or named[1] > 0:
+            raise ProofInvalid("The key is not that of a log 0: its name ends in /log/0.")
+        if bus not in (None, named[0]):
+            raise ProofInvalid("The keys are of the logs of two buses.")
+        bus = named[0]
+        if pins.setdefault(named[1], verifier) != verifier:
+            raise ProofInvalid(f"Two keys are given for {verifier.name}.")
+    if bus is None:
+        raise ProofInvalid("At least the key of log 0 is needed.")
+    return bus, pins
 
 
 def verify_folder(
-    folder: Path, log_key: str, epochs: EpochKeys | None, progress: Progress | None = None
+    folder: Path,
+    log_keys: str | Sequence[str],
+    epochs: EpochKeys | None,
+    progress: Progress | None = None,
 ) -> Report:
-    """Verify a copied data folder; never writes into it.
+    """Verify a copied data folder, or a database file; never writes into it.
 
     Raises:
-        ProofInvalid: ``log_key`` is no verifier key of a log 0.
+        ProofInvalid: one of ``log_keys`` is no verifier key of a log 0.
         FolderUnusable: the folder holds no database.
     """
-    verifier = parse_verifier_key(log_key)
+    bus, pins = parse_pins([log_keys] if isinstance(log_keys, str) else log_keys)
     findings = Findings()
-    report = Report(bus_of(verifier), str(verifier), findings)
+    texts = tuple(str(pins[n]) for n in sorted(pins, reverse=True))
+    report = Report(bus, texts, findings)
     started = time.perf_counter()
     try:
         with open_database(folder) as database:
-            Audit(database, verifier, epochs, report, progress or _silent).run()
+            Audit(database, pins, epochs, report, progress or _silent).run()
     except DatabaseUnreadable as error:
         findings.add(Code.DATABASE_UNREADABLE, str(error))
     report.seconds = time.perf_counter() - started
@@ -71,16 +97,16 @@ class Audit:
     def __init__(
         self,
         database: Database,
-        verifier: NoteVerifier,
+        pins: Pins,
         epochs: EpochKeys | None,
         report: Report,
         progress: Progress,
     ) -> None:
         self._database = database
-        self._verifier = verifier
-        self._epochs = epochs
+        self._pins = pins
         self._report = report
         self._findings = report.findings
+        self._opener = None if epochs is None else Opener(epochs, report.findings)
         self._progress = progress
         self._done = 0
         self._total = 0
@@ -94,11 +120,13 @@ class Audit:
         heads = read_heads(self._database, self._findings)
         self._total = 2 * sum(head.size for head in heads.values())
         zero = self._log_zero(heads)
-        self._attempt(self._check_bus, zero.instance if zero else None)
-        if zero is not None:
+        self._attempt(self._check_bus, zero)
+        if zero is not None and self._are_pinned(heads):
             self._attempt(lambda: zero.directory.check_table(self._database))
             self._traffic(zero, heads)
         self._attempt(self._strays, sorted(heads))
+        if self._opener is not None:
+            self._opener.settle()
 
     def _attempt(self, check: Callable[..., None], *arguments: object) -> None:
         try:
@@ -106,12 +134,15 @@ class Audit:
         except DatabaseUnreadable as error:
             self._findings.add(Code.DATABASE_UNREADABLE, str(error))
 
-    def _check_bus(self, instance: object) -> None:
+    def _check_bus(self, zero: LogZero | None) -> None:
         rows = self._database.bus()
         if len(rows) != 1 or rows[0][0] not in SCHEMA_VERSIONS:
-            text = "The tables are of no schema that this verifier reads."
+            readable = " and ".join(map(str, SCHEMA_VERSIONS))
+            text = f"The tables are of another schema than {readable}, which this verifier reads."
             self._findings.add(Code.DATABASE_UNREADABLE, text)
-        if len(rows) != 1 or rows[0][1:] != (self._report.bus, instance):
+        told = rows[0][1:] if len(rows) == 1 else ()
+        known = (self._report.bus, zero.instance) if zero else (self._report.bus,)
+        if told[: len(known)] != known:
             text = f"The database is not that of {self._report.bus}, whose key is pinned."
             self._findings.add(Code.BUS_DIFFERS, text)
 
@@ -125,34 +156,64 @@ class Audit:
     # --- log 0 --------------------------------------------------------------------------------
 
     def _log_zero(self, heads: dict[int, StoredHead]) -> LogZero | None:
-        head = heads.get(0)
-        if head is None or head.origin != self._verifier.name:
-            text = f"There is no log {self._verifier.name}, whose key is pinned."
-            self._findings.add(Code.LOG_MISSING, text, 0)
+        """Log 0, and each successor whose key is pinned; None when log 0 itself can't be told."""
+        if 0 not in self._pins:
+            text = "The key of log 0 itself was not given: everything after it goes on from there."
+            self._findings.add(Code.LOG_KEY_MISSING, text, 0)
             return None
         report, findings = self._report, self._findings
-        step = self._step("log 0")
-        scanned = scan_log(self._database, head, self._verifier, (), findings, step)
         zero = LogZero(
             report.bus,
-            RecordReader(self._keys, self._epochs, findings),
+            RecordReader(self._keys, self._opener, findings),
             DirectoryLog(findings),
             Listing(report.bus, findings),
             findings,
         )
-        zero.read(self._database, scanned, step)
-        report.logs.append(LogReport(0, head.origin, scanned.size, scanned.signed, None))
+        for n in range(0, min([*self._pins, *heads, 0]) - 1, -1):
+            head = heads.get(n)
+            if head is None or head.origin != origin_of(report.bus, n):
+                text = f"There is no log {origin_of(report.bus, n)}, which must be there."
+                findings.add(Code.LOG_MISSING, text, n)
+                if n == 0:
+                    return None
+                break
+            if n not in self._pins:
+                break  # `_are_pinned` says so
+            self._directory_log(zero, head)
+        zero.listing.finish()
+        return zero
+
+    def _directory_log(self, zero: LogZero, head: StoredHead) -> None:
+        n, verifier, report = head.shard, self._pins[head.shard], self._report
+        step = self._step(f"log {log_name(n)}")
+        also = sizes_named(self._database, n - 1)
+        scanned = scan_log(self._database, head, verifier, (), self._findings, step, also)
+        zero.read(self._database, scanned, verifier, step)
+        report.logs.append(
+            LogReport(n, head.origin, scanned.size, scanned.signed, None, head.state)
+        )
         report.counts.records += zero.records
+        zero.records = 0
         report.heads = zero.listing.heads
         report.directory_version = zero.directory.version
-        return zero
+
+    def _are_pinned(self, heads: dict[int, StoredHead]) -> bool:
+        """Whether every directory log that is there has its key; the directory is all of them."""
+        for n in sorted((n for n in heads if n < 0 and n not in self._pins), reverse=True):
+            origin = origin_of(self._report.bus, n)
+            text = (
+                f"The bus goes on in {origin}, whose key was not given, so the directory and the"
+                " logs of traffic can't be judged. Ask for that key by another way and give both."
+            )
+            self._findings.add(Code.LOG_KEY_MISSING, text, n)
+        return all(n >= 0 or n in self._pins for n in heads)
 
     # --- the logs it vouches for --------------------------------------------------------------
 
     def _traffic(self, zero: LogZero, heads: dict[int, StoredHead]) -> None:
         listed = zero.listing.logs
         for n in heads:
-            if n and n not in listed:
+            if n > 0 and n not in listed:
                 text = f"Log 0 never opened the log {heads[n].origin[:300]}."
                 self._findings.add(Code.LOG_UNLISTED, text, n)
         pairing = Pairing(self._findings, several=len(listed) > 1)
@@ -175,16 +236,13 @@ class Audit:
         pairing: Pairing,
         systems: dict[object, object],
     ) -> None:
-        report, findings = self._report, self._findings
+        report, findings, opener = self._report, self._findings, self._opener
         step = self._step(f"log {listed.n}")
-        scanned = scan_log(self._database, head, listed.verifier, listed.anchors, findings, step)
-        reader = None
-        if self._epochs is not None:
-            reader = EnvelopeReader(self._epochs, report.bus, findings)
-        last = listed.last
-        anchored = min(last.size, scanned.size) if last else 0
+        anchors = listed.anchors_for(head.size)
+        scanned = scan_log(self._database, head, listed.verifier, anchors, findings, step)
+        anchored = listed.anchored(scanned.size)
         report.logs.append(
-            LogReport(listed.n, listed.origin, scanned.size, scanned.signed, anchored)
+            LogReport(listed.n, listed.origin, scanned.size, scanned.signed, anchored, listed.state)
         )
         TrafficLog(
             database=self._database,
@@ -193,13 +251,14 @@ class Audit:
             directories=zero.directory.reader(),
             pairing=pairing,
             standing=Standing(findings),
-            records=RecordReader(self._keys, self._epochs, findings),
-            envelopes=reader,
+            records=RecordReader(self._keys, opener, findings),
+            envelopes=None if opener is None else EnvelopeReader(opener, report.bus, findings),
             systems=systems,
             findings=findings,
             counts=report.counts,
             last_version=zero.directory.version,
             newest_ms=zero.last_ts_ms,
+            messages_days=zero.messages_days,
         ).read(step)
 
     def _strays(self, shards: list[int]) -> None:

@@ -27,7 +27,8 @@ TABLES: Final = (
     "bus", "directory", "directory_object", "system_number", "log_shard", "log_group", "log_tile",
     "message", "record", "refusal",
 )  # fmt: skip
-PLACED_TABLES: Final = ("message", "record", "refusal")
+OPTIONAL_TABLES: Final = ("kept_message",)  # from schema 2 on
+PLACED_TABLES: Final = ("message", "record", "refusal", *OPTIONAL_TABLES)
 
 Row = tuple[Any, ...]
 
@@ -37,18 +38,18 @@ class DatabaseUnreadable(Exception):
 
 
 class FolderUnusable(Exception):
-    """There is no database in this folder."""
+    """There is no database in this folder, or none that can be read."""
 
 
 @contextmanager
 def open_database(folder: Path) -> Iterator["Database"]:
-    """The database of a copied data folder, read-only.
+    """The database of a copied data folder, or a database file itself, read-only.
 
     Raises:
         FolderUnusable: no file `sealway.db` is there, or it can't be read or copied.
         DatabaseUnreadable: it is no SQLite database.
     """
-    path = folder / FILE_NAME
+    path = folder if folder.is_file() else folder / FILE_NAME
     if not path.is_file():
         inner = folder / "data" / FILE_NAME
         hint = f"; {inner.parent} holds one" if inner.is_file() else ""
@@ -115,6 +116,8 @@ class Database:
         self.missing_tables = self._find_missing()
         """Tables that aren't there, or aren't plain tables with stored columns: never read."""
         self._barred = frozenset(self.missing_tables)
+        self._kept = "kept_message" not in self.missing_tables and self._has("kept_message", "id")
+        self._logs_of_objects = self._has("directory_object", "log")
 
     def _tick(self) -> int:
         self._ticks += 1
@@ -137,7 +140,12 @@ class Database:
     def _find_missing(self) -> tuple[str, ...]:
         kinds = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE ?"
         found = {name for (name,) in self._rows("sqlite_master", kinds, ("CREATE VIRTUAL%",))}
-        return tuple(name for name in TABLES if name not in found or self._is_computed(name))
+        there = (*TABLES, *(name for name in OPTIONAL_TABLES if name in found))
+        return tuple(name for name in there if name not in found or self._is_computed(name))
+
+    def _has(self, table: str, column: str) -> bool:
+        counted = "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?"
+        return any(count for (count,) in self._rows("sqlite_master", counted, (table, column)))
 
     def _is_computed(self, table: str) -> bool:
         hidden = "SELECT count(*) FROM pragma_table_xinfo(?) WHERE hidden <> 0"
@@ -194,10 +202,15 @@ class Database:
         )
 
     def message_places(self, shard: int) -> Iterator[Row]:
-        """(index, row number) by index; the rows themselves are read by `messages`."""
-        return self._rows(
-            "message", "SELECT idx, rowid FROM message WHERE shard = ? ORDER BY idx", (shard,)
-        )
+        """(index, row number) by index; the rows themselves are read by `messages`.
+
+        A row that retention kept aside has a number below 0.
+        """
+        places, values = "SELECT idx, rowid FROM message WHERE shard = ?", [shard]
+        if self._kept:
+            places += " UNION ALL SELECT idx, -1 - rowid FROM kept_message WHERE shard = ?"
+            values.append(shard)
+        return self._rows("message", f"{places} ORDER BY 1", values)
 
     def messages(self, numbers: Sequence[object], *, sealed: bool) -> Iterator[Row]:
         """(index, id, sender, digest, leaf hash, accepted at) of these rows, in any order.
@@ -207,15 +220,21 @@ class Database:
         columns = "idx, id, sender, digest, leaf_hash, accepted_at"
         if sealed:
             columns += ", leaf_salt, envelope, envelope_key, content, content_key"
-        marks = ",".join("?" * len(numbers))
-        statement = f"SELECT {columns} FROM message WHERE rowid IN ({marks})"  # noqa: S608
-        return self._rows("message", statement, numbers)
+        kept = [-1 - n for n in numbers if isinstance(n, int) and n < 0]
+        plain = [n for n in numbers if not isinstance(n, int) or n >= 0]
+        for table, some in (("message", plain), ("kept_message", kept)):
+            if some:
+                marks = ",".join("?" * len(some))
+                statement = f"SELECT {columns} FROM {table} WHERE rowid IN ({marks})"  # noqa: S608
+                yield from self._rows(table, statement, some)
 
     def objects(self) -> Iterator[Row]:
-        """(noun, key, version, index, object) of the directory as the bus reads it."""
+        """(noun, key, version, log, index, object) of the directory as the bus reads it."""
+        log = "log" if self._logs_of_objects else "0"
         return self._rows(
             "directory_object",
-            "SELECT noun, key, version, idx, object FROM directory_object ORDER BY noun, key",
+            f"SELECT noun, key, version, {log}, idx, object"  # noqa: S608
+            " FROM directory_object ORDER BY noun, key",
         )
 
     def systems(self) -> Iterator[Row]:
@@ -225,6 +244,8 @@ class Database:
     def strays(self, table: str, shards: Sequence[int]) -> Iterator[Row]:
         """(shard, index) of rows whose place is in none of these logs."""
         assert table in PLACED_TABLES
+        if table in OPTIONAL_TABLES and not self._kept:
+            return iter(())
         marks = ",".join(str(int(shard)) for shard in shards)
         return self._rows(
             table,

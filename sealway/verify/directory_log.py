@@ -26,6 +26,7 @@ class Fact:
     """A record that made version ``version``; None when the record itself is not proven."""
 
     version: int
+    log: int
     index: int
     record: Record | None
 
@@ -33,6 +34,7 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class _Expected:
     version: int
+    log: int
     index: int
     hash: str
 
@@ -46,6 +48,8 @@ class DirectoryLog:
         self._good: list[Record | None] = []
         self._directory = Directory.empty()
         self._objects: dict[tuple[str, str], _Expected] = {}
+        self.log = 0
+        """The directory log that is being read: 0, or -1 … for a successor."""
 
     @property
     def version(self) -> int:
@@ -55,7 +59,7 @@ class DirectoryLog:
     def add(self, record: Record | None, index: int) -> None:
         """The next leaf of kind registry, trust or policy."""
         version = len(self._facts) + 1
-        self._facts.append(Fact(version, index, record))
+        self._facts.append(Fact(version, self.log, index, record))
         if record is not None:
             self.expect(record, version, index)
         if len(self._facts) % CHUNK == 0:
@@ -68,9 +72,9 @@ class DirectoryLog:
                 hashed = object_hash(record.after)
             except ValueError:  # a number that JSON's canonical form does not have
                 text = "The record's object holds a number beyond 2^53."
-                self._findings.add(Code.RECORD_MALFORMED, text, 0, index)
+                self._findings.add(Code.RECORD_MALFORMED, text, self.log, index)
                 return
-            self._objects[record.noun, record.key] = _Expected(version, index, hashed)
+            self._objects[record.noun, record.key] = _Expected(version, self.log, index, hashed)
 
     def fold(self) -> None:
         """Fold what was added, noting every record that does not follow from those before it."""
@@ -86,7 +90,8 @@ class DirectoryLog:
                 return directory.fold(records)
             except DirectoryBroken as error:
                 if len(facts) == 1:
-                    self._findings.add(Code.DIRECTORY_BROKEN, error.detail, 0, facts[0].index)
+                    place = facts[0].log, facts[0].index
+                    self._findings.add(Code.DIRECTORY_BROKEN, error.detail, *place)
                     self._good[facts[0].version - 1] = None
                     return _skip(directory)
         if len(facts) == 1:
@@ -107,19 +112,19 @@ class DirectoryLog:
             text = f"Log 0 makes directory version {self.version}; the database says another."
             self._findings.add(Code.DIRECTORY_VERSION_DIFFERS, text, 0)
         left = dict(self._objects)
-        for noun, key, version, index, text in database.objects():
+        for noun, key, version, log, index, text in database.objects():
             expected = left.pop((noun, key), None)
-            found = (version, index, _hash_of(text))
-            if expected is None or found != (expected.version, expected.index, expected.hash):
-                self._differs(noun, key, index)
+            if expected != _Expected(version, log, index, _hash_of(text) or ""):
+                self._differs(noun, key, log, index)
         for (noun, key), expected in left.items():
             if noun not in _OPTIONAL_NOUNS:
-                self._differs(noun, key, expected.index)
+                self._differs(noun, key, expected.log, expected.index)
 
-    def _differs(self, noun: object, key: object, index: object) -> None:
+    def _differs(self, noun: object, key: object, log: object, index: object) -> None:
         text = f"The object of {str(noun)[:40]} '{str(key)[:300]}' is not what log 0's records say."
         place = index if type(index) is int else None
-        self._findings.add(Code.DIRECTORY_OBJECT_DIFFERS, text, 0, place)
+        where = log if type(log) is int else 0
+        self._findings.add(Code.DIRECTORY_OBJECT_DIFFERS, text, where, place)
 
 
 def _skip(directory: Directory) -> Directory:

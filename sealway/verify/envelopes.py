@@ -9,15 +9,12 @@ from dataclasses import dataclass
 
 from registry.directory import Directory
 from registry.grants import Grant
-from sealway.verify.findings import Code, Findings
-from sealway.verify.pairing import Asked
+from sealway.verify.findings import Code, Finding, Findings
+from sealway.verify.opening import Opener
 from sealway.verify.standing import CLOCK_SLACK_MS
 from signing.at_rest import (
-    EpochKeys,
-    EpochUnknown,
     SealedContent,
     SealedEnvelope,
-    StoredInvalid,
     open_content,
     open_envelope,
 )
@@ -62,8 +59,8 @@ class OpenedEnvelope:
 class EnvelopeReader:
     """Opens and checks; everything that is wrong is a finding."""
 
-    def __init__(self, epochs: EpochKeys, bus: str, findings: Findings) -> None:
-        self._epochs = epochs
+    def __init__(self, opener: Opener, bus: str, findings: Findings) -> None:
+        self._opener = opener
         self._bus = bus
         self._findings = findings
 
@@ -95,14 +92,12 @@ class EnvelopeReader:
         if not (isinstance(data, bytes) and isinstance(key, bytes) and isinstance(salt, bytes)):
             self._add(Code.ROW_MALFORMED, "The envelope's columns are of other types.", sealed)
             return None
-        try:
-            return open_envelope(SealedEnvelope(data, key, salt), sealed.id, self._epochs)
-        except EpochUnknown as error:
-            self._add(Code.EPOCH_KEY_MISSING, error.detail, sealed)
-        except (StoredInvalid, ValueError):
-            text = "The stored envelope does not open: its bytes or its key were altered."
-            self._add(Code.ENVELOPE_UNOPENABLE, text, sealed)
-        return None
+        text = "The stored envelope does not open: its bytes or its key were altered."
+        if_not = Finding(Code.ENVELOPE_UNOPENABLE, text, sealed.shard, sealed.index)
+        stored = SealedEnvelope(data, key, salt)
+        return self._opener.open(
+            key, lambda: open_envelope(stored, sealed.id, self._opener.keys), if_not
+        )
 
     # --- a message's own story ----------------------------------------------------------------
 
@@ -112,7 +107,6 @@ class EnvelopeReader:
         opened: OpenedEnvelope,
         leaf: Leaf,
         digest: bytes,
-        asked: Asked | None,
         grant: Grant | None,
     ) -> None:
         """Hold manifest, certificate, row and leaf of an accepted message against each other."""
@@ -136,15 +130,11 @@ class EnvelopeReader:
         if grant is not None and grant.purposes and manifest.purpose not in grant.purposes:
             text = f"The grant '{grant.id}' does not cover this purpose."
             self._add(Code.GRANT_NOT_IN_FORCE, text, sealed)
-        if asked is not None:
-            self._check_about(sealed, envelope, asked)
 
-    def _check_about(self, sealed: Sealed, envelope: VerifiedEnvelope, asked: Asked) -> None:
-        about = envelope.manifest.about
-        named = None if about is None else (message_id_bytes(about.id), about.digest)
-        if named != (asked.id, b64url_encode(asked.digest)):
-            text = "The envelope answers another request than its leaf."
-            self._add(Code.ANSWER_DIFFERS, text, sealed)
+    def about(self, opened: OpenedEnvelope) -> tuple[bytes, str] | None:
+        """Id and digest of the request that an answer names."""
+        about = opened.envelope.manifest.about
+        return None if about is None else (message_id_bytes(about.id), about.digest)
 
     def check_refusal(self, sealed: Sealed, opened: OpenedEnvelope, leaf: Leaf) -> None:
         """A refusal's leaf names the sender who proved the key, and others only if registered."""
@@ -169,15 +159,16 @@ class EnvelopeReader:
             return
         manifest = opened.envelope.manifest
         sizes = [spec.size for spec in manifest.parts]
+        text = "The stored content does not open, or is not as long as its manifest says."
+        if_not = Finding(Code.CONTENT_UNOPENABLE, text, sealed.shard, sealed.index)
+        stored, keys = SealedContent(content, key), self._opener.keys
+        parts = self._opener.open(key, lambda: open_content(stored, sizes, sealed.id, keys), if_not)
+        if parts is None:
+            return
         try:
-            parts = open_content(SealedContent(content, key), sizes, sealed.id, self._epochs)
             check_parts(manifest, parts)
-        except EpochUnknown as error:
-            self._add(Code.EPOCH_KEY_MISSING, error.detail, sealed)
         except (CommitmentMismatch, PartMissing) as error:
             self._add(Code.PARTS_DIFFER, error.detail, sealed)
-        except (StoredInvalid, ValueError) as error:
-            self._add(Code.CONTENT_UNOPENABLE, str(error), sealed)
 
     def _add(self, code: Code, text: str, sealed: Sealed) -> None:
         self._findings.add(code, text, sealed.shard, sealed.index)

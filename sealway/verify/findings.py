@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from sealway.verify.names import log_name
+
 LISTED_MAX: Final = 100  # findings kept for each code; the rest is counted
 
 
@@ -31,11 +33,14 @@ class Code(StrEnum):
     ROW_MALFORMED = "row-malformed"
     ROW_MISSING = "row-missing"
     ROW_WITHOUT_LEAF = "row-without-leaf"
+    MESSAGE_RETIRED = "message-retired"
     # --- trees --------------------------------------------------------------------------------
     LOG_MISSING = "log-missing"
+    LOG_KEY_MISSING = "log-key-missing"
     LOG_UNLISTED = "log-unlisted"
     LOG_GAP = "log-gap"
     LOG_TRUNCATED = "log-truncated"
+    LOG_ROLLED_BACK = "log-rolled-back"
     LOG_CLOSED = "log-closed"
     GROUP_MALFORMED = "group-malformed"
     HEAD_DIFFERS = "head-differs"
@@ -80,6 +85,7 @@ class Code(StrEnum):
     GRANT_NOT_IN_FORCE = "grant-not-in-force"
     ENVELOPES_NOT_READABLE = "envelopes-not-readable"
     EPOCH_KEY_MISSING = "epoch-key-missing"
+    EPOCH_KEY_WRONG = "epoch-key-wrong"
     ERASED = "erased"
     ENVELOPE_UNOPENABLE = "envelope-unopenable"
     ENVELOPE_ALTERED = "envelope-altered"
@@ -95,11 +101,15 @@ class Code(StrEnum):
 _INCOMPLETE: Final = frozenset(
     {
         Code.DATABASE_UNREADABLE,
+        Code.LOG_KEY_MISSING,
+        Code.LOG_ROLLED_BACK,
+        Code.MESSAGE_RETIRED,
         Code.CHECKPOINT_MISSING,
         Code.TAIL_UNSIGNED,
         Code.TAIL_UNANCHORED,
         Code.ENVELOPES_NOT_READABLE,
         Code.EPOCH_KEY_MISSING,
+        Code.EPOCH_KEY_WRONG,
         Code.ERASED,
         Code.ENVELOPE_UNSUPPORTED,
     }
@@ -132,7 +142,8 @@ class Finding:
         """``log 1, index 42``, as far as it is known."""
         if self.log is None:
             return ""
-        return f"log {self.log}" if self.index is None else f"log {self.log}, index {self.index}"
+        name = f"log {log_name(self.log)}"
+        return name if self.index is None else f"{name}, index {self.index}"
 
 
 class Findings:
@@ -141,12 +152,19 @@ class Findings:
     def __init__(self) -> None:
         self.listed: list[Finding] = []
         self.counts: Counter[Code] = Counter()
+        self._weights: dict[int, set[Weight]] = {}
 
     def add(self, code: Code, text: str, log: int | None = None, index: int | None = None) -> None:
         """Note one finding."""
         self.counts[code] += 1
+        if log is not None:
+            self._weights.setdefault(log, set()).add(weight_of(code))
         if self.counts[code] <= LISTED_MAX:
             self.listed.append(Finding(code, text, log, index))
+
+    def of_log(self, log: int) -> frozenset[Weight]:
+        """The weights of what was found in one log."""
+        return frozenset(self._weights.get(log, ()))
 
     def has(self, weight: Weight) -> bool:
         """Whether anything of this weight was found."""

@@ -1,6 +1,6 @@
-"""Log 0's second pass: every leaf with its record, signed and in its place; what they tell.
+"""The second pass over log 0 and its successors: every leaf with its record, signed, in its place.
 
-Learns from it the record keys, the directory, the other logs and their heads. Nothing else in the
+Learns from them the record keys, the directory, the other logs and their heads. Nothing else in the
 folder is believed about these.
 """
 
@@ -12,13 +12,17 @@ from sealway.verify.directory_log import DirectoryLog
 from sealway.verify.findings import Code, Findings
 from sealway.verify.leaves import in_tiles, stored_leaves
 from sealway.verify.listing import Listing
+from sealway.verify.names import origin_of
 from sealway.verify.record_rows import BUS_KEY_ADDED, BUS_KEY_NOUN, RecordReader
 from sealway.verify.row_cursor import RowCursor
 from sealway.verify.scan import ScannedLog, Step
+from sealway.verify.succession import check_succession
 from signing.errors import ProofInvalid, SealwayError
 from signing.log.leaf import DIRECTORY_KINDS, LOG_0_KINDS, Leaf, parse_leaf
+from signing.log.note import NoteVerifier
 from signing.records import Record
 
+MESSAGES_DAYS: Final = "messages_days"
 _FIRST: Final = (
     ("trust", BUS_KEY_NOUN, "the bus's record key"),
     ("policy", "policy", "the bus's policy"),
@@ -26,9 +30,17 @@ _FIRST: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A log 0 that was read, and the key that it was verified with."""
+
+    scanned: ScannedLog
+    verifier: NoteVerifier
+
+
 @dataclass(slots=True)
 class LogZero:
-    """What log 0 tells, once it is read."""
+    """What log 0 tells, once it is read; a successor goes on from what was told before."""
 
     bus: str
     reader: RecordReader
@@ -39,12 +51,23 @@ class LogZero:
     last_ts_ms: int = 0
     instance: object = None
     """As the last policy says."""
+    messages_days: int | None = None
+    """For how many days messages are kept: the least of what policies said; None keeps all."""
 
-    def read(self, database: Database, scanned: ScannedLog, step: Step) -> None:
-        """Go through all leaves. Raises DatabaseUnreadable."""
-        rows = RowCursor("record", database.records(0), 0, self.findings)
+    log: int = 0
+    """The log that is being read: 0, or -1 … for a successor."""
+    before: Before | None = None
+    """The log whose place this one took, and its key."""
+
+    def read(
+        self, database: Database, scanned: ScannedLog, verifier: NoteVerifier, step: Step
+    ) -> None:
+        """Go through all leaves of one log, the older logs first. Raises DatabaseUnreadable."""
+        self.log = self.listing.log = self.directory.log = scanned.head.shard
+        self.last_ts_ms = 0
+        rows = RowCursor("record", database.records(self.log), self.log, self.findings)
         index = 0
-        for leaves in in_tiles(stored_leaves(database, 0)):
+        for leaves in in_tiles(stored_leaves(database, self.log)):
             taken = rows.take(index, index + len(leaves))
             for offset, raw in enumerate(leaves):
                 self._leaf(raw, taken.get(index + offset), index + offset, scanned.signed)
@@ -53,41 +76,46 @@ class LogZero:
         rows.end()
         self.directory.fold()
         self._check_end(scanned)
+        self.before = Before(scanned, verifier)
 
     def _check_end(self, scanned: ScannedLog) -> None:
         if scanned.size == scanned.head.size and scanned.head.last_ts_ms != self.last_ts_ms:
             text = "The log's row names another time for its last leaf."
-            self.findings.add(Code.HEAD_DIFFERS, text, 0)
+            self.findings.add(Code.HEAD_DIFFERS, text, self.log)
 
     def _leaf(self, raw: bytes, row: tuple[object, ...] | None, index: int, signed: int) -> None:
         add = self.findings.add
         try:
             leaf = parse_leaf(raw)
         except ProofInvalid as error:
-            add(Code.LEAF_MALFORMED, error.detail, 0, index)
+            add(Code.LEAF_MALFORMED, error.detail, self.log, index)
             return
         if leaf.k not in LOG_0_KINDS:
-            add(Code.LEAF_MISPLACED, f"A leaf of kind {leaf.k} has no place in log 0.", 0, index)
+            text = f"A leaf of kind {leaf.k} has no place in log 0."
+            add(Code.LEAF_MISPLACED, text, self.log, index)
             return
         if leaf.ts_ms < self.last_ts_ms:
-            add(Code.TIME_RUNS_BACK, "The leaf is older than the one before it.", 0, index)
+            add(Code.TIME_RUNS_BACK, "The leaf is older than the one before it.", self.log, index)
         self.last_ts_ms = leaf.ts_ms
         version = self.directory.version + (leaf.k in DIRECTORY_KINDS)
         if leaf.reg != version:
             text = f"The leaf names directory version {leaf.reg}; it is {version}."
-            add(Code.VERSION_WRONG, text, 0, index)
+            add(Code.VERSION_WRONG, text, self.log, index)
         if row is None:
-            add(Code.ROW_MISSING, f"The record of this {leaf.k} leaf is gone.", 0, index)
+            add(Code.ROW_MISSING, f"The record of this {leaf.k} leaf is gone.", self.log, index)
             record = None
         else:
-            verified = self.reader.read(leaf, row, 0, index)
+            verified = self.reader.read(leaf, row, self.log, index)
             record = verified.record if verified else None
         self._tell(leaf, record, index, signed)
 
     def _tell(self, leaf: Leaf, record: Record | None, index: int, signed: int) -> None:
         if leaf.k in DIRECTORY_KINDS:
             self.directory.add(record, index)
-        if index < len(_FIRST):
+        if self.before is not None and index == 0:
+            self._succeed(record, leaf, self.before)
+            return
+        if self.before is None and index < len(_FIRST):
             self._check_first(record, leaf, index)
         if record is None:
             return
@@ -102,21 +130,35 @@ class LogZero:
         elif leaf.k == "heads" and index < signed:
             self.listing.add_heads(record, leaf, index)
 
+    def _succeed(self, record: Record | None, leaf: Leaf, before: Before) -> None:
+        self.listing.succeed()
+        origin = origin_of(self.bus, self.log)
+        if record is None or (leaf.k, record.noun, record.key) != ("shard", "log", origin):
+            text = "Leaf 0 of a log 0 that took another's place must say whose and why."
+            self.findings.add(Code.FIRST_LEAVES, text, self.log, 0)
+            return
+        self.records += 1
+        check_succession(record, self.log, before.scanned, before.verifier, self.findings)
+
     def _add_key(self, record: Record, index: int) -> None:
         try:
             self.reader.keys.add(record)
         except SealwayError as error:
-            self.findings.add(Code.RECORD_MALFORMED, error.detail, 0, index)
+            self.findings.add(Code.RECORD_MALFORMED, error.detail, self.log, index)
 
     def _check_first(self, record: Record | None, leaf: Leaf, index: int) -> None:
         kind, noun, what = _FIRST[index]
         good = record is not None and (leaf.k, record.noun) == (kind, noun)
         if not good:
-            self.findings.add(Code.FIRST_LEAVES, f"Leaf {index} must be {what}.", 0, index)
+            self.findings.add(Code.FIRST_LEAVES, f"Leaf {index} must be {what}.", self.log, index)
 
     def _check_policy(self, record: Record, index: int) -> None:
         after = record.after if isinstance(record.after, dict) else {}
         self.instance = after.get("instance")
+        limits = after.get("limits")
+        days = limits.get(MESSAGES_DAYS) if isinstance(limits, dict) else None
+        if type(days) is int:
+            self.messages_days = min(days, self.messages_days or days)
         if after.get("bus") != self.bus:
             text = f"The policy is not that of {self.bus}, whose key is pinned."
-            self.findings.add(Code.BUS_DIFFERS, text, 0, index)
+            self.findings.add(Code.BUS_DIFFERS, text, self.log, index)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sealway.verify.findings import Code, Findings
-from signing.encoding import b64url_decode
+from signing.encoding import b64url_decode, b64url_encode
 from signing.log.leaf import Leaf
 
 ENDS: Final = frozenset({"response", "rejection", "cancel", "expired"})
@@ -27,67 +27,107 @@ class Asked:
     digest: bytes
 
 
+@dataclass(slots=True)
+class Answering:
+    """A leaf that is about an exchange, and what its envelope or record names, once it is open."""
+
+    leaf: Leaf
+    shard: int
+    index: int
+    asked: Asked | None = None
+    """The request, when it was met before: in this log, or in one that was read before it."""
+    names: tuple[bytes, str] | None = None
+    """Id and digest of the request, as the envelope says; without an envelope the id alone."""
+    is_open: bool = False
+    """Whether ``names`` is known at all."""
+
+
 class Pairing:
-    """Follows exchanges through the logs."""
+    """Follows exchanges through the logs; an answer may stand in another log than its request."""
 
     def __init__(self, findings: Findings, *, several: bool) -> None:
         self._findings = findings
         self._several = several
         self._open: dict[bytes, Asked] = {}
-        self._ended: set[bytes] = set()
-        self._early: list[tuple[bytes, Leaf, int, int]] = []
-        """Leaves whose request stands in a log that was not read yet."""
+        self._ended: dict[bytes, Asked] = {}
+        self._early: list[tuple[bytes, Answering]] = []
+        """Those whose request stands in a log that was not read yet."""
 
     def ask(self, hash_: bytes, asked: Asked) -> None:
         """A request's leaf."""
         self._open[hash_] = asked
 
-    def answer(self, leaf: Leaf, shard: int, index: int) -> Asked | None:
-        """The request that a leaf is about; None when it is not known (yet)."""
+    def answer(self, leaf: Leaf, shard: int, index: int) -> Answering | None:
+        """What a leaf is about; None for a leaf that is about no exchange, or about none at all."""
         if leaf.k not in ENDS and leaf.k not in DURING:
             return None
+        answering = Answering(leaf, shard, index)
         if leaf.ref is None:
-            self._unpaired(leaf, shard, index)
+            self._unpaired(answering)
             return None
         ref = b64url_decode(leaf.ref)
-        asked = self._open.get(ref)
-        if asked is None:
-            if self._several:
-                self._early.append((ref, leaf, shard, index))
-            else:
-                self._unpaired(leaf, shard, index)
-            return None
-        self._check(leaf, asked, shard, index)
+        answering.asked = self._open.get(ref)
+        if answering.asked is None:
+            if not self._several:
+                self._unpaired(answering)
+                return None
+            self._early.append((ref, answering))
+            return answering
+        self._check(answering, answering.asked)
         if leaf.k in ENDS:
             self._end(ref)
-        return asked
+        return answering
+
+    def names(self, answering: Answering, named: tuple[bytes, str] | None) -> None:
+        """What its envelope (id and digest) or its record (id, "") says it is about."""
+        answering.names, answering.is_open = named, True
+        if answering.asked is not None:
+            self._check_names(answering, answering.asked)
 
     def _end(self, ref: bytes) -> None:
-        del self._open[ref]
+        asked = self._open.pop(ref)
         if self._several:
-            self._ended.add(ref)
+            self._ended[ref] = asked
 
     def finish(self) -> int:
         """Settle what was met too early; returns how many exchanges are still open."""
-        for ref, leaf, shard, index in self._early:
-            asked = self._open.get(ref)
-            if asked is not None:
-                self._check(leaf, asked, shard, index)
-                if leaf.k in ENDS:
-                    self._end(ref)
-            elif leaf.k in ENDS or ref not in self._ended:
-                self._unpaired(leaf, shard, index)
+        for ref, answering in self._early:
+            asked, kind = self._open.get(ref), answering.leaf.k
+            if asked is None and kind not in ENDS:
+                asked = self._ended.get(ref)
+            if asked is None:
+                self._unpaired(answering)
+                continue
+            self._check(answering, asked)
+            if answering.is_open:
+                self._check_names(answering, asked)
+            if kind in ENDS:
+                self._end(ref)
         self._early = []
         return len(self._open)
 
-    def _check(self, leaf: Leaf, asked: Asked, shard: int, index: int) -> None:
-        request = asked.leaf
+    def _check(self, answering: Answering, asked: Asked) -> None:
+        leaf, request = answering.leaf, asked.leaf
         story = (leaf.sender, leaf.to, leaf.svc, leaf.test)
         mirrored = (request.to, request.sender, request.svc, request.test)
         if leaf.k in _MIRRORED and story != mirrored:
             text = f"The {leaf.k} names other parties, service or flag than its request."
-            self._findings.add(Code.ANSWER_DIFFERS, text, shard, index)
+            self._findings.add(Code.ANSWER_DIFFERS, text, answering.shard, answering.index)
+        if leaf.reg < request.reg:
+            text = (
+                f"The {leaf.k} names directory version {leaf.reg}, its request {request.reg}:"
+                " it can't have been accepted before it."
+            )
+            self._findings.add(Code.VERSION_WRONG, text, answering.shard, answering.index)
 
-    def _unpaired(self, leaf: Leaf, shard: int, index: int) -> None:
-        text = f"The {leaf.k} answers no open request."
-        self._findings.add(Code.ANSWER_UNPAIRED, text, shard, index)
+    def _check_names(self, answering: Answering, asked: Asked) -> None:
+        named = answering.names
+        digest = b64url_encode(asked.digest)
+        if named is None or named[0] != asked.id or named[1] not in ("", digest):
+            code = Code.ANSWER_DIFFERS if named is None or named[1] else Code.RECORD_DIFFERS
+            text = "What it says is about another request than its leaf."
+            self._findings.add(code, text, answering.shard, answering.index)
+
+    def _unpaired(self, answering: Answering) -> None:
+        text = f"The {answering.leaf.k} answers no open request."
+        self._findings.add(Code.ANSWER_UNPAIRED, text, answering.shard, answering.index)

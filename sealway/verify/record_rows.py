@@ -6,8 +6,9 @@ record that an earlier one signed.
 
 from dataclasses import dataclass
 
-from sealway.verify.findings import Code, Findings
-from signing.at_rest import EpochKeys, EpochUnknown, SealedEnvelope, StoredInvalid, open_envelope
+from sealway.verify.findings import Code, Finding, Findings
+from sealway.verify.opening import Opener
+from signing.at_rest import SealedEnvelope, open_envelope
 from signing.certificates import parse_certificate
 from signing.encoding import b64url_decode
 from signing.errors import CertificateUnknown, ManifestInvalid, SealwayError, SignatureInvalid
@@ -62,7 +63,7 @@ class RecordReader:
     """Checks record rows against leaves; with epoch keys also the sealed ones."""
 
     keys: RecordKeys
-    epochs: EpochKeys | None
+    opener: Opener | None
     findings: Findings
 
     def read(
@@ -96,16 +97,12 @@ class RecordReader:
         if not isinstance(key, bytes):
             add(Code.ERASED, "The record was erased.", shard, index)
             return None
-        if self.epochs is None:
+        if self.opener is None:
             add(Code.ENVELOPES_NOT_READABLE, "", shard, index)
             return None
-        try:
-            return open_envelope(SealedEnvelope(data, key, salt), nonce_of(leaf), self.epochs)
-        except EpochUnknown as error:
-            add(Code.EPOCH_KEY_MISSING, error.detail, shard, index)
-        except (StoredInvalid, ValueError):
-            add(Code.RECORD_ALTERED, "The stored record does not open.", shard, index)
-        return None
+        sealed, keys = SealedEnvelope(data, key, salt), self.opener.keys
+        if_not = Finding(Code.RECORD_ALTERED, "The stored record does not open.", shard, index)
+        return self.opener.open(key, lambda: open_envelope(sealed, nonce_of(leaf), keys), if_not)
 
     def _verified(self, leaf: Leaf, raw: bytes, shard: int, index: int) -> VerifiedRecord | None:
         add = self.findings.add

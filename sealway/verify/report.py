@@ -1,10 +1,12 @@
 """What came of a verification: the verdict, the counts, the findings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from sealway.verify.findings import Code, Findings, Weight
+from sealway.verify.names import log_name
 from sealway.verify.traffic import Counts
 
 
@@ -20,6 +22,13 @@ class Verdict(StrEnum):
         """0 proven, 1 false, 2 incomplete, erased or undecidable."""
         return {"proven": 0, "false": 1, "incomplete": 2}[self.value]
 
+    @classmethod
+    def of(cls, has: Callable[[Weight], bool]) -> "Verdict":
+        """Anything false decides; then anything undecided."""
+        if has(Weight.FALSE):
+            return cls.FALSE
+        return cls.INCOMPLETE if has(Weight.INCOMPLETE) else cls.PROVEN
+
 
 @dataclass(frozen=True, slots=True)
 class LogReport:
@@ -31,12 +40,20 @@ class LogReport:
     signed: int
     anchored: int | None
     """None for log 0, which the pinned key itself vouches for."""
+    state: str = "open"
+    """As log 0 says: open, frozen or closed."""
+
+    @property
+    def name(self) -> str:
+        """`0`, `0.1` for its successor, `7`."""
+        return log_name(self.n)
 
     def to_object(self) -> dict[str, Any]:
         """For machines."""
         members: dict[str, Any] = {
             "n": self.n,
             "origin": self.origin,
+            "state": self.state,
             "leaves": self.leaves,
             "signed": self.signed,
         }
@@ -48,7 +65,7 @@ class Report:
     """Everything a verification says."""
 
     bus: str
-    log_key: str
+    log_keys: tuple[str, ...]
     findings: Findings
     counts: Counts = field(default_factory=Counts)
     logs: list[LogReport] = field(default_factory=list)
@@ -59,12 +76,23 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """Anything false decides; then anything undecided."""
-        if self.findings.has(Weight.FALSE):
-            return Verdict.FALSE
-        if self.findings.has(Weight.INCOMPLETE) or not self.logs:
-            return Verdict.INCOMPLETE
-        return Verdict.PROVEN
+        """The one answer; about nothing at all, nothing is proven."""
+        verdict = Verdict.of(self.findings.has)
+        return Verdict.INCOMPLETE if verdict is Verdict.PROVEN and not self.logs else verdict
+
+    def verdict_of(self, log: LogReport) -> Verdict:
+        """What was found in one log alone."""
+        return Verdict.of(self.findings.of_log(log.n).__contains__)
+
+    @property
+    def shards(self) -> list[LogReport]:
+        """The logs of traffic."""
+        return [log for log in self.logs if log.n > 0]
+
+    @property
+    def shards_verified(self) -> int:
+        """How many of them are proven, each for itself."""
+        return sum(self.verdict_of(log) is Verdict.PROVEN for log in self.shards)
 
     @property
     def leaves(self) -> int:
@@ -78,10 +106,15 @@ class Report:
             "verdict": self.verdict.value,
             "exit": self.verdict.exit_code,
             "bus": self.bus,
-            "log_key": self.log_key,
-            "logs": [log.to_object() for log in self.logs],
+            "log_key": self.log_keys[0],
+            "log_keys": list(self.log_keys),
+            "logs": [
+                {**log.to_object(), "verdict": self.verdict_of(log).value} for log in self.logs
+            ],
             "counts": {
                 "leaves": self.leaves,
+                "shards": len(self.shards),
+                "shards_verified": self.shards_verified,
                 "messages": counts.messages,
                 "refusals": counts.refusals,
                 "records": counts.records,

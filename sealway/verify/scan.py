@@ -5,7 +5,7 @@ say is looked at in a second pass.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sealway.verify.checkpoints import SignedNote, check_root, read_note
 from sealway.verify.database import Database
@@ -44,7 +44,7 @@ def read_heads(database: Database, findings: Findings) -> dict[int, StoredHead]:
     heads: dict[int, StoredHead] = {}
     for row in database.heads():
         shard = row[0] if type(row[0]) is int else None
-        if tuple(map(type, row[:7])) != _TYPES or row[0] in heads or row[0] < 0 or row[3] < 0:
+        if tuple(map(type, row[:7])) != _TYPES or row[0] in heads or row[3] < 0:
             findings.add(Code.ROW_MALFORMED, "A log's row has columns of other types.", shard)
         else:
             heads[row[0]] = StoredHead(*row)
@@ -60,6 +60,8 @@ class ScannedLog:
     note: SignedNote | None
     proofs: Proofs | None
     """For leaves under the checkpoint; None when it does not hold."""
+    roots: dict[int, bytes] = field(default_factory=dict)
+    """Roots at the sizes that were asked for."""
 
     @property
     def signed(self) -> int:
@@ -74,12 +76,16 @@ def scan_log(
     anchors: Sequence[Anchor],
     findings: Findings,
     step: Step,
+    also: Sequence[int] = (),
 ) -> ScannedLog:
-    """Rebuild a log and note everything that does not fit. Raises DatabaseUnreadable."""
+    """Rebuild a log and note everything that does not fit. Raises DatabaseUnreadable.
+
+    ``also``: further sizes whose roots are kept.
+    """
     shard = head.shard
     note = read_note(head.note, head.note_size, shard, verifier, findings) if head.size else None
     cut = note.checkpoint.size if note else 0
-    sizes = {head.size, *(anchor.size for anchor in anchors)}
+    sizes = {head.size, *(anchor.size for anchor in anchors), *also}
     tiles = StoredTiles(database.tiles(shard), shard, findings)
     tree = TreeBuilder(sizes, cut, tiles)
     for leaves in stored_leaves(database, shard, findings):
@@ -93,7 +99,7 @@ def scan_log(
         text = f"Leaves from here on ({tree.size - cut}) are under no signed checkpoint yet."
         findings.add(Code.TAIL_UNSIGNED, text, shard, cut)
     proofs = Proofs(cut, tree.tile_roots, tree.cut_root) if good else None
-    return ScannedLog(head, tree.size, note, proofs)
+    return ScannedLog(head, tree.size, note, proofs, tree.roots)
 
 
 def _check_head(head: StoredHead, size: int, frontier: Sequence[bytes], findings: Findings) -> None:

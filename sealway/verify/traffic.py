@@ -27,6 +27,10 @@ from signing.log.leaf import TRAFFIC_KINDS, Leaf, parse_leaf
 from signing.manifest import KINDS
 
 REFUSALS_KEPT_MS: Final = 90 * 86_400_000  # log.md: a refused envelope is kept 90 days
+ID_AGE_DAYS_MAX: Final = (
+    2  # messages go by their id's day; an id may be so much older than its leaf
+)
+_DAY_MS: Final = 86_400_000
 _PLAIN: Final = (bytes, int, bytes, bytes, int)
 _REFUSAL_COLUMNS: Final = 6
 _ALTERED: Final = "The leaf is not the one that its message was accepted with."
@@ -61,6 +65,8 @@ class TrafficLog:
     counts: Counts
     last_version: int
     newest_ms: int = 0
+    messages_days: int | None = None
+    """For how many days messages are kept, at the least, as a policy in log 0 said."""
     _last_ts_ms: int = 0
     _last_reg: int = 0
     _suspects: list[tuple[int, bytes, bytes]] = field(default_factory=list)
@@ -77,7 +83,7 @@ class TrafficLog:
         places = RowCursor("message", database.message_places(shard), shard, findings)
         records = RowCursor("record", database.records(shard), shard, findings)
         refusals = RowCursor("refusal", database.refusals(shard), shard, findings)
-        bounds = VersionBounds(self.listed.anchors, self.last_version)
+        bounds = VersionBounds(self.listed.anchors_for(self.scanned.head.size), self.last_version)
         first = 0
         for leaves in in_tiles(stored_leaves(database, shard)):
             end = first + len(leaves)
@@ -145,7 +151,7 @@ class TrafficLog:
     ) -> None:
         if leaf.k in KINDS:
             if message is None:
-                self._add(Code.ROW_MISSING, f"The message of this {leaf.k} leaf is gone.", index)
+                self._gone(leaf, index)
             self._message(leaf, tile, index, message)
             self._unclaimed([index] if other is not None else [])
             return
@@ -155,8 +161,17 @@ class TrafficLog:
         else:
             self._record(leaf, index, other)
 
+    def _gone(self, leaf: Leaf, index: int) -> None:
+        """A message without a row: retired by the bus's policy, or taken away."""
+        days = self.messages_days
+        if days is not None and leaf.ts_ms + (days - ID_AGE_DAYS_MAX) * _DAY_MS <= self.newest_ms:
+            text = f"The message is gone; by the bus's policy it was kept for {days} days."
+            self._add(Code.MESSAGE_RETIRED, text, index)
+        else:
+            self._add(Code.ROW_MISSING, f"The message of this {leaf.k} leaf is gone.", index)
+
     def _record(self, leaf: Leaf, index: int, row: Row | None) -> None:
-        asked = self.pairing.answer(leaf, self.shard, index)
+        answering = self.pairing.answer(leaf, self.shard, index)
         if row is None or len(row) == _REFUSAL_COLUMNS:
             self._add(Code.ROW_MISSING, f"The record of this {leaf.k} leaf is gone.", index)
             return
@@ -164,9 +179,8 @@ class TrafficLog:
         if verified is None:
             return
         self.counts.records += 1
-        if asked is not None and verified.record.key.replace("-", "") != asked.id.hex():
-            text = "The record is about another exchange than its leaf."
-            self._add(Code.RECORD_DIFFERS, text, index)
+        if answering is not None:
+            self.pairing.names(answering, _id_named(verified.record.key))
 
     def _message(self, leaf: Leaf, tile: Tile, index: int, row: Row | None) -> None:
         hash_ = tile.hashes[index - tile.first]
@@ -174,7 +188,7 @@ class TrafficLog:
         grant = self.standing.check(leaf, directory, self.shard, index)
         well = row is not None and tuple(map(type, row[:5])) == _PLAIN
         id_, digest = (row[0], row[2]) if row is not None and well else (b"", b"")
-        asked = self.pairing.answer(leaf, self.shard, index)
+        answering = self.pairing.answer(leaf, self.shard, index)
         if leaf.k == "request":
             self.pairing.ask(hash_, Asked(leaf, self.shard, index, id_, digest))
         if row is None:
@@ -184,7 +198,9 @@ class TrafficLog:
             return
         self.counts.messages += 1
         self._check_row(leaf, hash_, row, index)
-        opened = self._open(leaf, row, index, directory, asked, grant)
+        opened = self._open(leaf, row, index, directory, grant)
+        if opened is not None and answering is not None and self.envelopes is not None:
+            self.pairing.names(answering, self.envelopes.about(opened))
         try:
             self.counts.receipts += check_receipt(
                 leaf, row[3], index, tile, self.scanned.note, opened, self.listed.verifier
@@ -207,7 +223,6 @@ class TrafficLog:
         row: Row,
         index: int,
         directory: Directory,
-        asked: Asked | None,
         grant: Grant | None,
     ) -> OpenedEnvelope | None:
         if self.envelopes is None:
@@ -218,7 +233,7 @@ class TrafficLog:
         opened = self.envelopes.read(sealed, leaf, directory)
         if opened is not None:
             self.counts.envelopes += 1
-            self.envelopes.check_message(sealed, opened, leaf, row[2], asked, grant)
+            self.envelopes.check_message(sealed, opened, leaf, row[2], grant)
             self.envelopes.check_content(sealed, opened, content, content_key)
         return opened
 
@@ -257,17 +272,36 @@ class TrafficLog:
         self._check_anchored()
 
     def _check_anchored(self) -> None:
-        closed, last, size = self.listed.closed, self.listed.last, self.scanned.size
-        if (closed is not None) != (self.scanned.head.state == "closed"):
+        listed, size, state = self.listed, self.scanned.size, self.scanned.head.state
+        ended, anchored = listed.ended, listed.anchored(size)
+        disagree = {
+            "open": state == "open" if listed.left else state == "closed",
+            "frozen": False,  # the row first, or the record: a copy may show one without the other
+            "closed": state != "closed",
+        }
+        if disagree[listed.state]:
             text = "The log's row and log 0 disagree whether it is closed."
             self.findings.add(Code.HEAD_DIFFERS, text, self.shard)
-        if closed is not None and size > closed.size:
-            text = f"The log was closed at {closed.size} leaves; nothing after that counts."
-            self.findings.add(Code.LOG_CLOSED, text, self.shard, closed.size)
-        anchored = last.size if last else 0
-        if closed is None and size > anchored:
+        if ended is not None and size > ended.size:
+            text = f"The log was {listed.state} at {ended.size} leaves; nothing after that counts."
+            self.findings.add(Code.LOG_CLOSED, text, self.shard, ended.size)
+        elif ended is not None and listed.state == "frozen" and size < ended.size:
+            text = (
+                f"{ended.size} leaves were signed; {size} are there, and log 0 says that the log"
+                " was frozen for it. What the others were can't be told from here."
+            )
+            self.findings.add(Code.LOG_ROLLED_BACK, text, self.shard, size)
+        if size > anchored and (ended is None or size < ended.size):
             text = f"Leaves from here on ({size - anchored}) are in no heads of log 0 yet."
             self.findings.add(Code.TAIL_UNANCHORED, text, self.shard, anchored)
 
     def _add(self, code: Code, text: str, index: int) -> None:
         self.findings.add(code, text, self.shard, index)
+
+
+def _id_named(key: str) -> tuple[bytes, str]:
+    """The exchange that a record names, as its request's id; without a digest."""
+    try:
+        return bytes.fromhex(key.replace("-", "")), ""
+    except ValueError:
+        return b"", ""

@@ -142,6 +142,7 @@ class Logged:
     raw: bytes
     index: int
     salt: bytes
+    log: FakeLog
 
 
 @dataclass
@@ -186,7 +187,11 @@ class FakeBus:
         if kind in ("trust", "registry", "policy"):
             self.version += 1
         leaf = encode_leaf(kind, self.clock.ms, self.version, commit_to(salt, raw))
-        return Logged(raw, self.log_0.append(leaf), salt)
+        return Logged(raw, self.log_0.append(leaf), salt, self.log_0)
+
+    def succeed(self) -> None:
+        """Go on with a successor of log 0, as after a restore."""
+        self.log_0 = FakeLog(f"{BUS}/log/0.1")
 
     def add_system(self, system: str, alg: str = "ES256") -> FakeSystem:
         key = generate_key(alg)
@@ -416,7 +421,7 @@ class FakeBus:
         return self.proof("shard", self.shard_record)
 
     def proof(self, what: str, logged: Logged) -> httpx.Response:
-        receipt = self.log_0.receipt(logged.index, logged.salt)
+        receipt = logged.log.receipt(logged.index, logged.salt)
         members = {"record": logged.raw.decode(), "receipt": receipt}
         return httpx.Response(200, json=self.tamper(what, members))
 

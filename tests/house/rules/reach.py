@@ -25,8 +25,8 @@ LIBRARY_HOMES: Mapping[str, tuple[str, ...]] = {
     "urllib.request": ("adapters/egress",),
     "sqlalchemy": DATABASE_HOMES,
     "aiosqlite": DATABASE_HOMES,
-    "asyncpg": DATABASE_HOMES,
-    # The offline verifier reads a copied data folder with no part of the server.
+    # The offline verifier copies and reads a bus's database with no part of the server.
+    "asyncpg": (*DATABASE_HOMES, "sealway/verify"),
     "sqlite3": (*DATABASE_HOMES, "sealway/verify"),
     "httpx": ("sealway",),
     "structlog": ("exchange", "adapters"),
@@ -37,7 +37,7 @@ LIBRARY_HOMES: Mapping[str, tuple[str, ...]] = {
     "rich": ("sealway/cli", "exchange/operation"),
 }
 
-SQL_HOMES = (*DATABASE_HOMES, "sealway/verify")
+SQL_HOMES = (*DATABASE_HOMES, "sealway/verify", "sealway/inbox")
 SQL = re.compile(
     r"\s*(SELECT\s.+\sFROM\s|INSERT\s+(OR\s+\w+\s+)?INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s"
     r"|CREATE\s+(TABLE|INDEX|UNIQUE|TRIGGER)|ALTER\s+TABLE|DROP\s+TABLE|PRAGMA\s|BEGIN\s+IMMEDIATE"

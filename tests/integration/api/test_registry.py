@@ -2,6 +2,7 @@
 
 import pytest
 
+from sealway.pinned import Pinned
 from sealway.trust import check_certificate, check_shard
 from signing.log.checkpoint import verify_checkpoint
 from signing.log.note import parse_verifier_key
@@ -146,10 +147,16 @@ async def test_a_body_of_another_type_is_refused(edge: Edge) -> None:
     assert code_of(response) == "body-type-unsupported"
 
 
+async def _pinned(edge: Edge) -> Pinned:
+    return Pinned.parse("sx.example", [await _key(edge, 0)])
+
+
 async def test_a_certificate_is_proven_to_whoever_pinned_log_zero(edge: Edge) -> None:
     x5t = edge.running.keys[CIVIL].x5t
     response = await edge.get(f"/v1/certificates/{x5t}", BENEFITS)
-    proven = check_certificate(parse_verifier_key(await _key(edge, 0)), x5t, response.json())
+    proven = check_certificate(
+        Pinned.parse("sx.example", [await _key(edge, 0)]), x5t, response.json()
+    )
     assert proven.known.system == CIVIL
     assert response.json()["state"] == "active"
     assert code_of(await edge.get("/v1/certificates/unknown", BENEFITS)) == "not-found"
@@ -164,13 +171,17 @@ async def test_a_revocation_is_proven_too(edge: Edge) -> None:
     )
     assert revoked.json()["state"] == "revoked"
     response = await edge.get(path, BENEFITS)
-    proven = check_certificate(parse_verifier_key(await _key(edge, 0)), x5t, response.json())
+    proven = check_certificate(
+        Pinned.parse("sx.example", [await _key(edge, 0)]), x5t, response.json()
+    )
     assert proven.revoked_at_version == edge.running.bus.api.directory.version
 
 
 async def test_a_shards_key_is_proven_to_strangers(edge: Edge) -> None:
     document = (await edge.get("/v1/logs/1")).json()
-    verifier = check_shard(parse_verifier_key(await _key(edge, 0)), 1, "sx.example/log/1", document)
+    verifier = check_shard(
+        Pinned.parse("sx.example", [await _key(edge, 0)]), 1, "sx.example/log/1", document
+    )
     assert str(verifier) == await _key(edge, 1)
     assert code_of(await edge.get("/v1/logs/2")) == "not-found"
     assert code_of(await edge.get("/v1/logs/-1")) == "request-invalid"
@@ -182,5 +193,5 @@ async def test_a_checkpoint_is_a_note_that_the_logs_key_verifies(edge: Edge, n: 
     response = await edge.get(f"/log/{n}/checkpoint")
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
     checkpoint = verify_checkpoint(response.text, parse_verifier_key(await _key(edge, n)))
-    assert checkpoint.size == edge.running.bus.api.writers[n].head.size
+    assert checkpoint.size == edge.running.writers[n].head.size
     assert code_of(await edge.get("/log/7/checkpoint")) == "not-found"

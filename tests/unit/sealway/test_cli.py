@@ -17,6 +17,7 @@ import pytest
 from sealway import Provider, Reject
 from sealway.cli.main import main
 from sealway.cli.session import Outside
+from sealway.profile import load_profile
 from signing.encoding import b64url_encode
 from signing.message import parse_frame
 from tests.support.fake_bus import URL, FakeBus, FakeSystem
@@ -258,8 +259,10 @@ def test_a_profile_pins_the_key_it_is_given(
     assert (code, f"systems reach this bus as '{URL}'" in err) == (3, True)
     assert run(*words, "--log-key", bus.log_0.verifier_key)[0] == 0
     assert run(*words, "--log-key", bus.log_0.verifier_key)[0] == 3
-    assert run("profile", "use", "benefits")[0] == 0
-    assert run("profile", "list")[1] == f"benefits\tyes\t{URL}\tsx/GOV/1001/benefits\n"
+    code, out, _ = run("profile", "use", "benefits")
+    assert (code, "sx.example/log/0" in out) == (0, True)
+    row = f"benefits\tyes\t{URL}\tsx/GOV/1001/benefits\tsx.example/log/0\n"
+    assert run("profile", "list")[1] == row
     assert run("profile", "use", "nobody")[0] == 3
 
 
@@ -364,6 +367,26 @@ def test_a_profile_is_not_pinned_to_another_buss_key(run: Run, bus: FakeBus, hom
     code, _, err = run("profile", "add", f"{URL}/v1", *words, "--log-key", other)
     assert (code, "is not a bus's address" in err) == (3, True)
     assert not (home / "profiles" / "benefits.toml").exists()
+
+
+def test_a_profile_pins_log_0_and_its_successor(run: Run, bus: FakeBus, home: Path) -> None:
+    run("key", "new", "k", "--system", "sx/GOV/1001/benefits")
+    words = (
+        "profile", "add", URL, "--name", "benefits", "--system", "sx/GOV/1001/benefits",
+        "--key", "k.key.pem", "--certificate", "k.cert.pem",
+    )  # fmt: skip
+    older = bus.log_0.verifier_key
+    bus.succeed()
+    code, _, err = run(*words, "--log-key", older)
+    assert (code, "works with sx.example/log/0.1 now" in err) == (1, True)
+    both = ("--log-key", older, "--log-key", bus.log_0.verifier_key)
+    assert run(*words, *both)[0] == 0
+    assert load_profile("benefits").log_keys == (older, bus.log_0.verifier_key)
+    listed = json.loads(run("profile", "list", "--json")[1])["profiles"]
+    assert [one["pins"] for one in listed] == [["sx.example/log/0", "sx.example/log/0.1"]]
+    assert "sx.example/log/0.1" in run("profile", "use", "benefits")[1]
+    other = FakeBus().log_0.verifier_key
+    assert run(*words, "--force", *both, "--log-key", other)[0] == 3
 
 
 def test_apply_says_where_the_file_is_refused(

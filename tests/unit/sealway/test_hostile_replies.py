@@ -15,13 +15,14 @@ from sealway.cli.output import clean
 from sealway.connection import Connection
 from sealway.errors import ProofFailed, Refused, SdkError
 from sealway.exchange_rules import open_delivery
+from sealway.pinned import Pinned
 from sealway.serving import _leased
 from sealway.steps import REPLY_BYTES_MAX, Call, Reply, json_of, object_of, problem_of
 from sealway.trust import check_certificate, check_shard
 from signing.log.note import NoteVerifier
 from signing.message import DELIVERY_TYPE, FRAME_TYPE
 
-LOG_0 = NoteVerifier("sx.example/log/0", bytes(32))
+LOG_0 = Pinned("sx.example", [NoteVerifier("sx.example/log/0", bytes(32))])
 MEMBERS = st.sampled_from(["record", "receipt", "code", "errors", "lease", "id", "delivery"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -94,6 +94,9 @@ def test_a_name_cannot_lead_elsewhere(home: Path, name: str) -> None:
         (lambda text: text.replace('"sx"', "7"), "must be a text"),
         (lambda text: text + "nonsense", "cannot be read"),
         (lambda text: text.replace("token", "key"), "lacks 'log_key'"),
+        (lambda text: text + "log_key = []\n", "must hold keys"),
+        (lambda text: text + "log_key = [7]\n", "must hold keys"),
+        (lambda text: text + "log_key = 7\n", "must be a text"),
     ],
 )
 def test_says_what_is_wrong_with_a_file(home: Path, change: object, words: str) -> None:

@@ -260,3 +260,28 @@ def test_a_profile_pins_log_0_of_its_own_bus(
         Trust.of(dataclasses.replace(profile, log_key="nonsense"))
     with pytest.raises(ProfileInvalid, match="pins no log_key"):
         Trust.of(dataclasses.replace(profile, log_key=None))
+
+
+def test_records_of_log_0_and_of_its_successor_are_proven_under_their_own_keys(
+    client: Client, bus: FakeBus, registry: FakeSystem, answering: Answering
+) -> None:
+    older = bus.log_0.verifier_key
+    bus.succeed()
+    bus.certify(registry)
+    refuses(client, bus, r"sx\.example/log/0\.1, whose key is not pinned.*--log-key OLD")
+    profile = dataclasses.replace(load_profile("benefits"), log_key=(older, bus.log_0.verifier_key))
+    with Client(profile, clock=bus.clock, transport=bus.transport) as knowing:
+        assert ask(knowing).json == {"status": "alive"}
+    only = dataclasses.replace(profile, log_key=bus.log_0.verifier_key)
+    with Client(only, clock=bus.clock, transport=bus.transport) as forgetful:
+        refuses(forgetful, bus, r"sx\.example/log/0, whose key is not pinned")
+
+
+def test_two_keys_for_one_log_are_refused(bus: FakeBus) -> None:
+    other = FakeLog(bus.log_0.origin).verifier_key
+    Trust(BUS, bus.log_0.verifier_key, bus.log_0.verifier_key)
+    with pytest.raises(ProfileInvalid, match="Two keys"):
+        Trust(BUS, bus.log_0.verifier_key, other)
+    for name in (f"{BUS}/log/0.0", f"{BUS}/log/0.1x", f"{BUS}/log/0.", f"other{BUS}/log/0"):
+        with pytest.raises(ProfileInvalid, match="not of log 0"):
+            Trust(BUS, FakeLog(name).verifier_key)

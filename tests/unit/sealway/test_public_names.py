@@ -12,11 +12,12 @@ import sealway
 from signing.errors import SealwayError
 
 NAMES = [
-    "Answer", "AnswerPending", "BusUnavailable", "Client", "Exchange", "ExchangeState", "Profile",
-    "ProfileInvalid", "ProofFailed", "Provider", "Receipt", "Refused", "Reject", "Rejected",
-    "Request", "SdkError",
+    "Answer", "AnswerPending", "BusUnavailable", "Client", "Exchange", "ExchangeState", "Inbox",
+    "InboxMisused", "Profile", "ProfileInvalid", "ProofFailed", "Provider", "Receipt", "Refused",
+    "Reject", "Rejected", "Request", "SdkError",
 ]  # fmt: skip
 NEVER = {
+    "sqlite3", "asyncpg", "psycopg",
     "fastapi", "starlette", "sqlalchemy", "aiohttp", "orjson", "uvicorn", "typer", "jsonschema_rs",
     "exchange", "adapters", "registry", "schemas",
 }  # fmt: skip
@@ -57,7 +58,8 @@ def test_other_names_are_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Refused", "Rejected", "AnswerPending", "ProofFailed", "BusUnavailable"]
+    "name",
+    ["Refused", "Rejected", "AnswerPending", "ProofFailed", "BusUnavailable", "InboxMisused"],
 )
 def test_one_except_catches_every_error(name: str) -> None:
     assert issubclass(getattr(sealway, name), sealway.SdkError)

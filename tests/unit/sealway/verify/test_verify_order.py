@@ -104,8 +104,8 @@ def test_a_log_is_closed_by_its_record_and_never_opened_again() -> None:
     log = listing.logs[1]
     closing = {"state": "closed", "size": 7, "root": b64_encode(bytes(32))}
     _opened(listing, key=str(log.verifier), **closing)
-    assert log.closed is not None
-    assert log.closed.size == 7
+    assert log.ended is not None
+    assert (log.state, log.ended.size) == ("closed", 7)
     _opened(listing, key=str(log.verifier))
     assert [one.code for one in findings.listed] == ["record-malformed"]
 

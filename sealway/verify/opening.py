@@ -1,0 +1,76 @@
+"""Opening what is stored under the epoch keys that were given, and telling a wrong key from a lie.
+
+A stored key that does not unwrap was altered, or the epoch key at hand is another one. So it is a
+lie only where that epoch key opened something else; a key that opened nothing decides nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from sealway.verify.findings import Code, Finding, Findings
+from signing.at_rest import EpochKeys, EpochUnknown, StoredInvalid
+
+WAITING_MAX: Final = 10_000  # findings kept until a key has proved itself; the rest is counted
+
+T = TypeVar("T")
+
+
+class Opener:
+    """The epoch keys of one verification."""
+
+    def __init__(self, keys: EpochKeys, findings: Findings) -> None:
+        self.keys = keys
+        self._findings = findings
+        self._good: set[int] = set()
+        self._waiting: dict[int, list[Finding]] = {}
+        self._more: Counter[tuple[int, Code]] = Counter()
+
+    def open(self, wrapped: bytes, open_it: Callable[[], T], if_not: Finding) -> T | None:
+        """What ``open_it`` gives; None when it doesn't open, with ``if_not`` as the finding."""
+        epoch = int.from_bytes(wrapped[:4], "big")
+        try:
+            opened = open_it()
+        except EpochUnknown as error:
+            place = if_not.log, if_not.index
+            self._findings.add(Code.EPOCH_KEY_MISSING, error.detail, *place)
+        except (StoredInvalid, ValueError):
+            self._did_not_open(epoch, wrapped, if_not)
+        else:
+            self._good.add(epoch)
+            return opened
+        return None
+
+    def _did_not_open(self, epoch: int, wrapped: bytes, finding: Finding) -> None:
+        if epoch not in self._good and self._unwraps(wrapped):
+            self._good.add(epoch)
+        if epoch in self._good:
+            self._findings.add(finding.code, finding.text, finding.log, finding.index)
+        elif len(waiting := self._waiting.setdefault(epoch, [])) < WAITING_MAX:
+            waiting.append(finding)
+        else:
+            self._more[epoch, finding.code] += 1
+
+    def _unwraps(self, wrapped: bytes) -> bool:
+        try:
+            self.keys.unwrap(wrapped)
+        except (StoredInvalid, ValueError):
+            return False
+        return True
+
+    def settle(self) -> None:
+        """At the end: what did not open was altered, or its epoch's key was another one."""
+        for epoch, waiting in sorted(self._waiting.items()):
+            if epoch in self._good:
+                for one in waiting:
+                    self._findings.add(one.code, one.text, one.log, one.index)
+                continue
+            text = (
+                f"The key given for epoch {epoch} opens nothing that was sealed under it:"
+                " it is another key, or every wrapped key was altered."
+            )
+            for log in sorted({one.log for one in waiting if one.log is not None}):
+                self._findings.add(Code.EPOCH_KEY_WRONG, text, log)
+        for (epoch, code), times in self._more.items():
+            if epoch in self._good:
+                self._findings.counts[code] += times
