@@ -82,10 +82,25 @@ class Directory:
         """
         contents = Contents()
         objects = [_read(noun, key, members) for noun, key, members in rows]
-        objects.sort(key=lambda one: one.version if isinstance(one, SchemaVersion) else 0)
-        for one in objects:
+        for one in _schemas_in_order(objects):
             contents.put(one)
         return cls(version, contents)
+
+    def advanced(
+        self, version: int, rows: Iterable[tuple[str, str, Mapping[str, Any]]]
+    ) -> "Directory":
+        """The directory at a later version, from the objects that changed since this one.
+
+        As `restore`, it trusts that these are what the records say.
+
+        Raises:
+            DirectoryBroken: an object that is not one, or stands under another key.
+        """
+        contents = self._contents.copy()
+        objects = [_read(noun, key, members) for noun, key, members in rows]
+        for one in _schemas_in_order(objects):
+            contents.put(one)
+        return Directory(version, contents)
 
     def fold(self, records: Iterable[DirectoryRecord]) -> "Directory":
         """The directory after these records, in order; this one stays as it is.
@@ -179,6 +194,11 @@ class Directory:
     def count(self, noun: Noun) -> int:
         """How many objects of one noun there are."""
         return len(self._contents.of(noun))
+
+
+def _schemas_in_order(objects: Iterable[DirectoryObject]) -> list[DirectoryObject]:
+    """Versions of a subject one after the other; anything else as it comes."""
+    return sorted(objects, key=lambda one: one.version if isinstance(one, SchemaVersion) else 0)
 
 
 def _read(noun_text: str, key: str, members: object) -> DirectoryObject:

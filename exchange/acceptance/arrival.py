@@ -24,7 +24,6 @@ class Terms:
     times_apart_ms_max: int = 300_000
     rate_per_s_max: int = 5_000
     mailbox_max: int = 1_000
-    grace_ms: int = 30_000
 
 
 @dataclass(slots=True)

@@ -5,16 +5,30 @@ directory is the group that raised its version.
 """
 
 import asyncio
-from collections.abc import Sequence
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
 
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.record import Act, Recorder
 from exchange.ledger.entries import Placed, RecordEntry
-from exchange.ledger.log_writer import Clock, LogWriter
+from exchange.ledger.errors import LogUnavailable
+from exchange.ledger.log_writer import Clock, DirectoryChanged, LogLost, LogWriter
+from exchange.ledger.stored_log import LogReads, read_leaves
 from exchange.storage.rows import ShardHead
 from registry.changes import Change, PlannedFact, plan
 from signing.encoding import b64_encode
+from signing.log.leaf import parse_leaf
+
+TRIES: Final = 50
+"""So often another process may be quicker; then the caller may try again."""
+
+LEAVES_LOOKED_AT: Final = 64
+"""The last heads leaf is among these, or it is time for another."""
+
+Heads = Callable[[], Awaitable[Sequence[ShardHead]]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +56,39 @@ class Recorded:
     version: int
 
 
+class LogZeroReads(LogReads, Protocol):
+    """What writing log 0 looks up."""
+
+    async def head(self, shard: int) -> ShardHead | None:
+        """The committed head of a log."""
+
+
 class DirectoryLog:
-    """Log 0's one writer in this process."""
+    """Log 0, as this process writes it.
+
+    Where several processes share a database each may write it: whoever finds that another was
+    quicker learns what changed, plans anew and tries again.
+    """
 
     def __init__(
-        self, writer: LogWriter, recorder: Recorder, directory: DirectoryInForce, clock: Clock
+        self,
+        writer: LogWriter,
+        recorder: Recorder,
+        directory: DirectoryInForce,
+        reads: LogZeroReads,
+        clock: Clock,
+        *,
+        shared: bool = False,
     ) -> None:
         self.writer = writer
+        self.shared = shared
+        self._reads = reads
         self._recorder = recorder
         self._directory = directory
         self._clock = clock
         self._turn = asyncio.Lock()
+        self.on_changed: Callable[[int], Awaitable[None]] | None = None
+        """Told of each new version, once it is in force here."""
 
     async def change(self, changes: Sequence[Change], actor: Actor) -> Recorded:
         """Put a set of changes in force, or refuse all of it.
@@ -63,73 +99,151 @@ class DirectoryLog:
             RegistryError: a change is refused; its place in the set is in ``index``.
             SealwayError: log 0 can't be written; nothing changed.
         """
-        async with self._turn:
+
+        async def once() -> Recorded:
             now_ms = self._clock()
             planned = plan(self._directory.current, changes, now_ms)
             places = await self._write_facts(planned.facts, actor, now_ms)
-        facts = tuple(
-            RecordedFact(fact, place) for fact, place in zip(planned.facts, places, strict=True)
-        )
-        return Recorded(facts, planned.unchanged, self._directory.version)
+            facts = tuple(
+                RecordedFact(fact, place) for fact, place in zip(planned.facts, places, strict=True)
+            )
+            return Recorded(facts, planned.unchanged, self._directory.version)
+
+        recorded = await self._in_turn(once)
+        if recorded.facts and self.on_changed is not None:
+            await self.on_changed(recorded.version)
+        return recorded
 
     async def record_facts(self, facts: Sequence[PlannedFact], actor: Actor) -> None:
-        """Put facts in force that the bus itself states: its key, its policy."""
+        """Put facts in force that the bus itself states: its key."""
+        await self._in_turn(lambda: self._write_facts(facts, actor, self._clock()))
+
+    async def catch_up(self) -> None:
+        """Learn what other processes wrote to log 0.
+
+        Raises:
+            LogBehind: the database is behind what this process knows: an older copy.
+            StorageUnavailable: it can't be asked.
+        """
+        if self.shared:
+            await self._directory.refresh()
+            await self.writer.follow()
+
+    async def _in_turn(self, write: Callable[[], Awaitable[T]]) -> T:
+        """One write of this process at a time, again when another process was quicker."""
         async with self._turn:
-            await self._write_facts(facts, actor, self._clock())
+            for attempt in range(TRIES):
+                await self.catch_up()
+                try:
+                    return await write()
+                except (LogLost, DirectoryChanged):
+                    if not self.shared:
+                        raise
+                await asyncio.sleep(random.uniform(0, 0.01 * (attempt + 1)))  # noqa: S311
+        raise LogUnavailable("The directory is being changed by many at once; try again.")
 
     async def _write_facts(
         self, facts: Sequence[PlannedFact], actor: Actor, now_ms: int
     ) -> list[Placed]:
         if not facts:
             return []
-        entries = [
-            self._recorder.directory_entry(
-                Act(
-                    fact.kind,
-                    fact.act,
-                    fact.noun,
-                    fact.key,
-                    fact.after,
-                    fact.before,
-                    actor.name,
-                    actor.role,
-                ),
-                now_ms,
-            )
-            for fact in facts
-        ]
+        entries = [self._recorder.directory_entry(_act(fact, actor), now_ms) for fact in facts]
         after = self._directory.current.fold(facts)
         places = await self._commit(entries)
-        self._directory.current = after
-        await self.writer.seal(self.writer.head.size)
+        if after.version > self._directory.version:
+            self._directory.current = after
+        await self._sealed()
         return places
 
     async def _commit(self, entries: Sequence[RecordEntry]) -> list[Placed]:
         decision = await self.writer.commit(entries, self._directory.version)
         return [outcome for outcome in decision.outcomes if isinstance(outcome, Placed)]
 
-    async def open_shard(self, head: ShardHead, key: str, holder: str) -> None:
-        """Open a traffic log: its ``shard`` record, and its first head in the same transaction."""
-        after = {
-            "n": head.shard,
-            "origin": head.origin,
-            "key": key,
-            "holder": holder,
-            "state": "open",
-        }
-        act = Act("shard", "shard-opened", "log", head.origin, after)
-        async with self._turn:
-            entry = self._recorder.directory_entry(act, self._clock(), stored=True, opens_log=head)
-            await self._commit([entry])
-            await self.writer.seal(self.writer.head.size)
+    async def _sealed(self) -> None:
+        """Signed, and where others prove from this log, told to them."""
+        await self.writer.seal(self.writer.head.size)
+        if self.shared:
+            await self.writer.save()
 
-    async def write_heads(self, heads: Sequence[ShardHead]) -> None:
-        """Anchor the shards: a ``heads`` leaf with size and root of each."""
-        after = [
-            {"n": head.shard, "size": head.size, "root": b64_encode(head.root)} for head in heads
-        ]
-        act = Act("heads", "heads", "log", "heads", after)
-        async with self._turn:
-            entry = self._recorder.directory_entry(act, self._clock(), stored=False)
+    async def open_shard(self, head: ShardHead, key: str, holder: str) -> None:
+        """Open a traffic log: its ``shard`` record, and its first head in the same transaction.
+
+        Harmless when there is a log of this number: then that one stays.
+        """
+
+        async def once() -> None:
+            if await self._reads.head(head.shard) is not None:
+                return
+            after = _log_object(head, key, holder, "open")
+            act = Act("shard", "shard-opened", "log", head.origin, after)
+            entry = self._recorder.directory_entry(act, self._clock(), opens_log=head)
             await self._commit([entry])
-            await self.writer.seal(self.writer.head.size)
+            await self._sealed()
+
+        await self._in_turn(once)
+
+    async def close_shard(
+        self, head: ShardHead, key: str, holder: str, state: str, signed: tuple[int, bytes]
+    ) -> None:
+        """Say that a log is ``frozen`` or ``closed``: nothing after ``signed`` (size, root) counts."""
+
+        async def once() -> None:
+            size, root = signed
+            after = _log_object(head, key, holder, state)
+            after |= {"size": size, "root": b64_encode(root)}
+            act = Act("shard", f"shard-{state}", "log", head.origin, after)
+            await self._commit([self._recorder.directory_entry(act, self._clock())])
+            await self._sealed()
+
+        await self._in_turn(once)
+
+    async def succeed(self, after: Mapping[str, Any]) -> None:
+        """Write leaf 0 of a log that takes the place of an earlier log 0."""
+        act = Act("shard", "log-succeeded", "log", self.writer.head.origin, after)
+        async with self._turn:
+            await self._commit([self._recorder.directory_entry(act, self._clock(), stored=False)])
+            await self._sealed()
+
+    async def write_heads(self, heads: Heads, *, unless_within_ms: int = 0) -> bool:
+        """Anchor the shards: a ``heads`` leaf with size and root of each; True when written.
+
+        ``unless_within_ms``: not when the last one, whoever wrote it, is younger.
+        """
+
+        async def once() -> bool:
+            if unless_within_ms and await self._anchored_since(self._clock() - unless_within_ms):
+                return False
+            after = [
+                {"n": head.shard, "size": head.size, "root": b64_encode(head.root)}
+                for head in await heads()
+            ]
+            act = Act("heads", "heads", "log", "heads", after)
+            await self._commit([self._recorder.directory_entry(act, self._clock(), stored=False)])
+            await self._sealed()
+            return True
+
+        return await self._in_turn(once)
+
+    async def _anchored_since(self, at_ms: int) -> bool:
+        head = self.writer.head
+        first = max(0, head.size - LEAVES_LOOKED_AT)
+        leaves = await read_leaves(self._reads, head.shard, first, head.size)
+        parsed = (parse_leaf(leaf) for leaf in reversed(leaves))
+        return any(leaf.k == "heads" and leaf.ts_ms > at_ms for leaf in parsed)
+
+
+def _act(fact: PlannedFact, actor: Actor) -> Act:
+    return Act(
+        fact.kind,
+        fact.act,
+        fact.noun,
+        fact.key,
+        fact.after,
+        fact.before,
+        actor.name,
+        actor.role,
+    )
+
+
+def _log_object(head: ShardHead, key: str, holder: str, state: str) -> dict[str, Any]:
+    return {"n": head.shard, "origin": head.origin, "key": key, "holder": holder, "state": state}

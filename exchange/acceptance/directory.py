@@ -1,17 +1,73 @@
-"""The directory in force in this process: one reference, moved by whoever commits a change."""
+"""The directory in force in this process: one reference, moved by whoever learns of a change.
+
+Where one process has the database to itself, who commits a change moves it. Where several share
+one, others commit too: `refresh` reads what they changed. A commit that finds another version
+writes nothing, so a stale directory here can only ever say no too early; who is about to say no
+looks once more.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Final, Protocol
 
 from registry.directory import Directory
 
+LOG_NOUN: Final = "log"
+ObjectLine = tuple[str, str, int, str]
+"""Noun, key, directory version of the last change, JSON."""
+
+
+class DirectoryReads(Protocol):
+    """Where changes of others are read."""
+
+    async def objects(self, after: int = 0) -> list[ObjectLine]:
+        """Every object that was changed after a version, by version."""
+
 
 class DirectoryInForce:
-    """Holds the newest committed directory; readers take ``current`` once a message."""
+    """Holds the newest directory known here; readers take ``current`` once a message."""
 
-    __slots__ = ("current",)
+    __slots__ = ("_reading", "_reads", "current")
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, reads: DirectoryReads | None = None) -> None:
+        """``reads``: where others' changes are found; None when there are no others."""
         self.current = directory
+        self._reads = reads
+        self._reading: asyncio.Task[bool] | None = None
 
     @property
     def version(self) -> int:
         """The version of the directory in force."""
         return self.current.version
+
+    async def refresh(self) -> bool:
+        """Learn what others have changed; True when there was something.
+
+        Whoever asks while a reading is on its way gets one that began afterwards.
+
+        Raises:
+            StorageUnavailable: the database can't be asked.
+        """
+        if self._reads is None:
+            return False
+        if self._reading is not None:
+            await asyncio.wait([self._reading])
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read(self._reads))
+        return await asyncio.shield(self._reading)
+
+    async def _read(self, reads: DirectoryReads) -> bool:
+        before = self.current
+        lines = await reads.objects(before.version)
+        newer = [line for line in lines if line[0] != LOG_NOUN]
+        version = max((line[2] for line in newer), default=0)
+        if version <= self.current.version:
+            return False
+        self.current = before.advanced(version, object_rows(newer))
+        return True
+
+
+def object_rows(lines: Iterable[ObjectLine]) -> list[tuple[str, str, dict[str, object]]]:
+    """Objects as the directory takes them; a log's own record isn't part of it."""
+    return [(noun, key, json.loads(text)) for noun, key, _, text in lines if noun != LOG_NOUN]

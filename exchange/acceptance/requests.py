@@ -41,6 +41,10 @@ class Requests:
         if len(kept) > REQUESTS_KEPT:
             del kept[next(iter(kept))]
 
+    def knows(self, id_: MessageId) -> bool:
+        """Whether the request is kept here, so that its answer needs no read."""
+        return id_ in self._kept
+
     def drop(self, id_: MessageId) -> None:
         """Forget a request whose exchange ended; storage knows better now."""
         self._kept.pop(id_, None)

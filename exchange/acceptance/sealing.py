@@ -30,8 +30,13 @@ def answer_by_ms(arrival: Arrival, right: Right) -> int:
     return deadline if expires is None else min(deadline, expires)
 
 
-def message_entry(arrival: Arrival, parts: Parts, epochs: EpochKeys) -> MessageEntry:
-    """The entry of a message that passed every check."""
+def message_entry(
+    arrival: Arrival, parts: Parts, epochs: EpochKeys, grace_ms: int = 0
+) -> MessageEntry:
+    """The entry of a message that passed every check.
+
+    ``grace_ms``: how long the bus has for its delivery, before a sweep takes it.
+    """
     envelope = arrival.envelope
     manifest = envelope.manifest
     id_ = message_id_bytes(manifest.id)
@@ -49,7 +54,7 @@ def message_entry(arrival: Arrival, parts: Parts, epochs: EpochKeys) -> MessageE
         content.key,
     )
     return MessageEntry(
-        leaf_of(arrival, salt), salt, row, opened(arrival, id_), ended(arrival, id_)
+        leaf_of(arrival, salt), salt, row, opened(arrival, id_, grace_ms), ended(arrival, id_)
     )
 
 
@@ -68,13 +73,13 @@ def leaf_of(arrival: Arrival, salt: bytes) -> LeafDraft:
     )
 
 
-def opened(arrival: Arrival, id_: bytes) -> NewExchange | None:
+def opened(arrival: Arrival, id_: bytes, grace_ms: int) -> NewExchange | None:
     """The exchange that a request opens, with its delivery."""
     right = arrival.right
     if right is None:
         return None
     boxed = right.delivery.kind == "mailbox"
-    due_at_ms = arrival.now_ms + (0 if boxed else arrival.terms.grace_ms)
+    due_at_ms = arrival.now_ms + (0 if boxed else grace_ms)
     return NewExchange(
         id_,
         right.service.system,

@@ -22,7 +22,7 @@ from exchange.api.asgi import (
     send_problem,
     trace_id_of,
 )
-from exchange.api.auth import authenticate
+from exchange.api.auth import admit
 from exchange.api.context import Api
 from exchange.api.errors import MethodNotAllowed
 from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmRoute, LeaseRoute
@@ -103,7 +103,8 @@ class Application:
         scope[TRACE_ID] = trace_id_of(scope["headers"])
         headers = Headers(scope["headers"])
         if not _PUBLIC.fullmatch(scope["path"]):
-            scope[CALLER] = authenticate(self._api, headers, scope)
+            scope[CALLER] = await admit(self._api, headers, scope)
+            await self._api.directory.refresh()  # what somebody registered elsewhere is here too
         if scope["method"] == "HEAD":  # what GET has, and the server sends no body for it
             scope = {**scope, "method": "GET"}
         await self._rest(scope, receive, send)

@@ -14,7 +14,7 @@ from exchange.api.context import Api
 from exchange.api.errors import RoleMissing, TokenMissing, TokenRefused
 from signing.encoding import format_time
 from signing.envelope import check_in_force
-from signing.errors import TokenInvalid
+from signing.errors import SealwayError, TokenInvalid
 from signing.identifiers import SystemId
 from signing.keys import KnownCertificate
 from signing.tokens import Call, VerifiedToken, verify_token
@@ -47,6 +47,19 @@ class Caller:
 
 
 FOUNDER: Final = Caller()
+
+
+async def admit(api: Api, headers: Headers, scope: Scope) -> Caller:
+    """Who makes this call; before the answer is no, learn what other processes registered.
+
+    Raises as `authenticate`, and StorageUnavailable.
+    """
+    try:
+        return authenticate(api, headers, scope)
+    except SealwayError:
+        if not await api.directory.refresh():
+            raise
+        return authenticate(api, headers, scope)
 
 
 def authenticate(api: Api, headers: Headers, scope: Scope) -> Caller:

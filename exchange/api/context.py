@@ -1,6 +1,6 @@
 """What the API works with: one object that wiring makes and every route takes."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,7 +11,8 @@ from exchange.acceptance.stored import OpenedMessages
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.waiting import Waiting
 from exchange.ledger.errors import LogUnavailable
-from exchange.ledger.log_writer import Clock, LogWriter
+from exchange.ledger.log_writer import Clock
+from exchange.ledger.logs import Logs
 from exchange.ledger.receipts import Receipts
 from exchange.storage.port import Reads
 from signing.identifiers import SystemId
@@ -42,6 +43,15 @@ class ApiLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class LogTold:
+    """One log; 0 is the directory log in force, whatever its origin. No key: it isn't here."""
+
+    n: int
+    origin: str
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """One bus, as its routes see it."""
 
@@ -55,7 +65,9 @@ class Api:
     reads: Reads
     opened: OpenedMessages
     receipts: Receipts
-    writers: dict[int, LogWriter]
+    logs: Logs
+    tell_logs: Callable[[], Awaitable[list[LogTold]]]
+    """Every log of the bus, as strangers are told."""
     waiting: Waiting
     mailbox: Mailbox
     founder: FounderToken | None

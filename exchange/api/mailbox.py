@@ -12,7 +12,7 @@ from pydantic import Field
 
 from exchange.api.answers import delivery_form
 from exchange.api.asgi import Headers, Receive, Scope, Send, client_gone, send
-from exchange.api.auth import authenticate
+from exchange.api.auth import admit
 from exchange.api.bodies import Body, read_model
 from exchange.api.context import Api
 from exchange.api.errors import RequestInvalid
@@ -57,7 +57,7 @@ class LeaseRoute:
     async def __call__(self, scope: Scope, receive: Receive, to: Send) -> None:
         """Answer one call; the outer router answers what it raises."""
         api, headers = self._api, Headers(scope["headers"])
-        system = authenticate(api, headers, scope).must_be_system()
+        system = (await admit(api, headers, scope)).must_be_system()
         api.check_writable()
         check_standing(api.directory.current, system)
         body = await read_model(api, headers, receive, LeaseBody)
@@ -140,7 +140,7 @@ class ConfirmRoute:
     async def __call__(self, scope: Scope, receive: Receive, to: Send) -> None:
         """Answer one call; the outer router answers what it raises."""
         api, headers = self._api, Headers(scope["headers"])
-        system = authenticate(api, headers, scope).must_be_system()
+        system = (await admit(api, headers, scope)).must_be_system()
         api.check_writable()
         body = await read_model(api, headers, receive, ConfirmBody)
         if len(body.leases) > api.limits.deliveries_max:

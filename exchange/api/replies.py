@@ -16,6 +16,7 @@ from exchange.api.context import Api
 from exchange.api.errors import MethodNotAllowed, RequestInvalid
 from exchange.api.problems import MEDIA_TYPE, PROBLEMS, problem_bytes
 from exchange.ledger.entries import Placed
+from exchange.ledger.names import origin_of
 from registry.errors import RegistryError
 from schemas.errors import PayloadInvalid
 from signing.errors import SealwayError
@@ -104,9 +105,7 @@ def _told(error: Exception, trace_id: str) -> tuple[str, str]:
 def _refusal(api: Api, place: Placed | None) -> dict[str, Any] | None:
     if place is None:
         return None
-    writer = api.writers.get(place.shard)
-    origin = f"{api.bus}/log/{place.shard}" if writer is None else writer.head.origin
-    return {"log": origin, "index": place.index}
+    return {"log": origin_of(api.bus, place.shard), "index": place.index}
 
 
 def _members(error: Exception) -> dict[str, Any]:

@@ -138,6 +138,10 @@ class EmbeddedBus:
         self._partitions = itertools.count()
         self._readers: dict[Topic, dict[str, list[EmbeddedSubscription]]] = {}
 
+    @property
+    def is_connected(self) -> bool:
+        return self._running
+
     async def start(self) -> None:
         self._running = True
         self._readers = {topic: {} for topic in Topic}

@@ -42,6 +42,10 @@ class FaultyBus:
     def __repr__(self) -> str:
         return f"FaultyBus({self._inner!r}, seed={self._seed}, faults={self._faults})"
 
+    @property
+    def is_connected(self) -> bool:
+        return self._inner.is_connected
+
     async def start(self) -> None:
         structlog.get_logger().warning("bus.faults_started", seed=self._seed)
         await self._inner.start()

@@ -7,7 +7,7 @@ Invariant: an implementation may lose, repeat, delay and reorder records, and in
 that is right only while the bus is kind is wrong; the contract suite is unkind on purpose.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
 from typing import Protocol, Self
@@ -37,10 +37,11 @@ class BusLost(BusError):
 
 
 class Topic(StrEnum):
-    """Every topic there is; created before the first start, never at run time."""
+    """Every topic of a bus; created before the first start, never at run time."""
 
     DELIVER = "sealway.deliver"
     SIGNAL = "sealway.signal"
+    DEAD = "sealway.dead"
 
 
 @value_type
@@ -60,6 +61,8 @@ class Dispatch:
     index: int
     accepted_at_ms: int
     service: ServiceCode | None = None
+    answer_by_ms: int | None = None
+    """Until when an answer is accepted, so that whoever answers needn't read it."""
     payload: object | None = field(default=None, compare=False, repr=False)
     payload_bytes: int = field(default=0, compare=False)
     traceparent: str | None = field(default=None, compare=False)
@@ -90,7 +93,24 @@ class Signal:
     traceparent: str | None = field(default=None, compare=False)
 
 
-Body = Dispatch | Signal
+@value_type
+class DeadLetter:
+    """A copy for tools: this delivery was given up. Its row is the truth and waits for a person.
+
+    It never has a payload: nobody needs content to see that something is stuck.
+    """
+
+    message_id: MessageId
+    recipient: SystemId
+    service: ServiceCode | None
+    cause: str
+    at_ms: int
+    payload: object | None = field(default=None, compare=False, repr=False)
+    payload_bytes: int = field(default=0, compare=False)
+    traceparent: str | None = field(default=None, compare=False)
+
+
+Body = Dispatch | Signal | DeadLetter
 
 
 @value_type
@@ -110,6 +130,11 @@ class BusRecord:
     def signal(cls, body: Signal, key: str = "") -> Self:
         """A wake-up; `key` names who is woken (a waiting slot, a recipient), if anybody is."""
         return cls(Topic.SIGNAL, key or body.recipient or body.message_id or body.kind, body)
+
+    @classmethod
+    def dead(cls, body: DeadLetter) -> Self:
+        """A copy of a dead letter, keyed by its message."""
+        return cls(Topic.DEAD, body.message_id, body)
 
 
 @value_type
@@ -164,6 +189,11 @@ class MessageBus(Protocol):
     and nobody may rely on it. Everything is called from the event loop that called `start`.
     """
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether what is published now is carried soon, as far as this process knows."""
+        ...
+
     async def start(self) -> None:
         """Connect. Call `stop` also when this failed."""
         ...
@@ -196,3 +226,38 @@ class MessageBus(Protocol):
             BusStopped: not running.
         """
         ...
+
+
+class CheckpointBoard(Protocol):
+    """Where processes on different machines tell each other how far each log was signed.
+
+    It keeps the highest it was told, so that a restored or lagging database is noticed also by a
+    machine that signed nothing itself. A hint to look, never proof: whoever reads verifies.
+    """
+
+    async def post(self, origin: str, note: str) -> None:
+        """Tell a log's signed checkpoint; the caller sees to it that this isn't too often.
+
+        Raises:
+            BusLost: it may not be kept.
+        """
+        ...
+
+    async def read(self) -> Mapping[str, str]:
+        """By origin the note of the highest checkpoint told. Takes seconds at most.
+
+        Raises:
+            BusLost: the board can't be read, or not to its end.
+        """
+        ...
+
+
+class NoBoard:
+    """`CheckpointBoard` where all processes share the signer's own file."""
+
+    async def post(self, origin: str, note: str) -> None:
+        """Nothing."""
+
+    async def read(self) -> Mapping[str, str]:
+        """Nothing."""
+        return {}

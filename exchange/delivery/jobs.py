@@ -18,6 +18,8 @@ class Job:
     misbehaved: int
     interrupted: bool
     """An earlier attempt began and nobody wrote down how it ended."""
+    answer_by_ms: int | None = None
+    """Until when an answer is accepted, where acceptance told it."""
 
     @property
     def id(self) -> bytes:

@@ -84,7 +84,7 @@ class Mailbox:
         leased = await self._lease_now(system, services, count_max, lease_s)
         deadline_ms = self._clock() + int(wait_s * 1000)
         while not leased and (left_s := (deadline_ms - self._clock()) / 1000) > 0:
-            await self._waiting.mailbox(system, min(left_s, 1.0))
+            await self._waiting.mailbox(system, min(left_s, self._waiting.mailbox_look_s))
             leased = await self._lease_now(system, services, count_max, lease_s)
         return leased
 

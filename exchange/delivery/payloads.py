@@ -8,7 +8,7 @@ since, so it is decoded here and not verified again.
 from collections.abc import Callable
 
 from exchange.acceptance.stored import OpenedMessage
-from exchange.bus.port import Body, Signal
+from exchange.bus.port import Body, Dispatch, Signal
 from exchange.delivery.jobs import Job
 from exchange.ledger.entries import Placed
 from exchange.ledger.receipts import Receipts
@@ -56,9 +56,14 @@ class MessageCodec:
         Raises:
             SealwayError: not a delivery form of this version.
         """
-        if not isinstance(body, Signal):
-            return Job(parse_carried(data), attempt=1, misbehaved=0, interrupted=False)
-        if body.message_id is None or not self._awaits(body.message_id):
+        if isinstance(body, Dispatch):
+            message, by_ms = parse_carried(data), body.answer_by_ms
+            return Job(message, 1, 0, interrupted=False, answer_by_ms=by_ms)
+        if (
+            not isinstance(body, Signal)
+            or body.message_id is None
+            or not self._awaits(body.message_id)
+        ):
             return None
         return parse_carried(data)
 

@@ -6,24 +6,32 @@ from registry.services import Service
 
 
 class Slot:
-    """One service's calls; first come, first served."""
+    """One service's calls; first come, first served.
 
-    __slots__ = ("_all", "_free")
+    After somebody waited in vain nobody waits until a slot was given back: what is queued for a
+    provider that hangs must not hold up what is queued for the others.
+    """
+
+    __slots__ = ("_all", "_free", "_is_jammed")
 
     def __init__(self, count: int, everybody: asyncio.Semaphore) -> None:
         self._free = asyncio.Semaphore(count)
         self._all = everybody
+        self._is_jammed = False
 
     async def take(self, wait_s: float) -> bool:
-        """Take a slot; False when none was free in time."""
+        """Take a slot; False when none was free in time, or the service is jammed."""
         if not self._free.locked() and not self._all.locked():
             await self._free.acquire()
             await self._all.acquire()
             return True
+        if self._is_jammed:
+            return False
         try:
             async with asyncio.timeout(wait_s):
                 await self._take_both()
         except TimeoutError:
+            self._is_jammed = True
             return False
         return True
 
@@ -37,6 +45,7 @@ class Slot:
 
     def give(self) -> None:
         """Give the slot back."""
+        self._is_jammed = False
         self._free.release()
         self._all.release()
 

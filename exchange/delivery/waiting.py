@@ -1,36 +1,58 @@
 """Waiting: for the end of an exchange, or for something in a mailbox.
 
 A waiter registers, reads the state once, then wakes on a signal, on the poll that looks for lost
-signals, and at its end.
+signals, and at its end. One poll asks for all waiters of the process; without a broker it is what
+wakes those whose answer another process took in.
 """
 
 import asyncio
 from collections import defaultdict
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 import structlog
 
 from exchange.acceptance.stored import OpenedMessage
 from exchange.bus.port import MessageBus, Signal, SignalKind, Topic
-from exchange.storage.port import Reads
-from exchange.storage.rows import ExchangeState
 from signing.errors import SealwayError
 from signing.identifiers import MessageId, SystemId, message_id_bytes
 
 log = structlog.get_logger()
 
 POLL_S: Final = 1.0  # signals may be lost; a state is never older than this to a waiter
+MAILBOX_POLL_S: Final = 0.25  # a look into a mailbox is a statement that writes
+MAILBOX_LOOKS_PER_S: Final = 200  # of all waiters of a process together: a tenth of a core
+ASKED_MAX: Final = 1_000  # exchanges in one query
 
 Answer = OpenedMessage
 _Waiter = asyncio.Future[Answer | None]
 
 
+class EndedReads(Protocol):
+    """What the poll reads. Raises StorageUnavailable."""
+
+    async def ended(self, ids: Sequence[bytes]) -> list[bytes]:
+        """Which of these exchanges aren't open."""
+
+
+def _nothing(version: int) -> None:
+    """For processes that don't follow the directory."""
+
+
 class Waiting:
     """Who waits in this process, and the task that wakes them."""
 
-    def __init__(self, bus: MessageBus, reads: Reads) -> None:
+    def __init__(
+        self,
+        bus: MessageBus,
+        reads: EndedReads,
+        poll_s: float = POLL_S,
+        on_directory: Callable[[int], None] = _nothing,
+    ) -> None:
         self._bus = bus
         self._reads = reads
+        self._poll_s = poll_s
+        self._on_directory = on_directory
         self._exchanges: dict[MessageId, list[_Waiter]] = {}
         self._mailboxes: dict[SystemId, list[asyncio.Future[None]]] = defaultdict(list)
         self._tasks: list[asyncio.Task[None]] = []
@@ -73,6 +95,8 @@ class Waiting:
             self.wake_exchange(signal.message_id, answer)
         elif signal.kind is SignalKind.MAILBOX and signal.recipient is not None:
             self._wake_mailbox(signal.recipient)
+        elif signal.kind is SignalKind.DIRECTORY and signal.version is not None:
+            self._on_directory(signal.version)
 
     def wake_exchange(self, id_: MessageId, answer: Answer | None) -> None:
         """Let everybody who waits for this exchange look again."""
@@ -103,6 +127,12 @@ class Waiting:
             if not waiters:
                 del self._exchanges[id_]
 
+    @property
+    def mailbox_look_s(self) -> float:
+        """After how long whoever waits for a mailbox looks into it, signal or not."""
+        waiters = sum(map(len, self._mailboxes.values()))
+        return min(POLL_S, max(self._poll_s, MAILBOX_POLL_S, waiters / MAILBOX_LOOKS_PER_S))
+
     async def mailbox(self, system: SystemId, wait_s: float) -> bool:
         """Wait until something may be in a system's mailbox; False when time ran out."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -119,14 +149,17 @@ class Waiting:
 
     async def _poll(self) -> None:
         while True:
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(self._poll_s)
             try:
                 await self._wake_ended()
             except SealwayError as error:
                 log.warning("waiting.poll_failed", code=error.code)
+            except Exception as error:
+                log.error("waiting.poll_failed", error=type(error).__name__)
 
     async def _wake_ended(self) -> None:
-        for id_ in list(self._exchanges):
-            exchange = await self._reads.exchange(message_id_bytes(id_))
-            if exchange is not None and exchange.state is not ExchangeState.OPEN:
-                self.wake_exchange(id_, None)
+        asked = {message_id_bytes(id_): id_ for id_ in self._exchanges}
+        ids = list(asked)
+        for first in range(0, len(ids), ASKED_MAX):
+            for ended in await self._reads.ended(ids[first : first + ASKED_MAX]):
+                self.wake_exchange(asked[ended], None)

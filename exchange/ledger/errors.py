@@ -3,9 +3,13 @@
 SealwayError
 └── LedgerError
     ├── LogUnavailable   nothing was recorded
+    ├── LogLost          another process writes the log now, or wrote to it
+    ├── DirectoryChanged the directory moved on after the checks
+    ├── OutcomeUnknown   recorded perhaps, and not signed
     ├── BusBacklogged    too much is waiting to be recorded
     ├── LogBehind        the database is behind what was signed
     ├── MarksDamaged     the signer's mark file can't be read
+    ├── MarkMoved        another process of this machine signed meanwhile
     ├── MessageIdReused, AlreadyAnswered, AnswerLate, AnswerNotExpected, ExchangeCancelled
     └── QuotaExceeded    the recipient's mailbox is full
 """

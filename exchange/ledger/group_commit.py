@@ -6,14 +6,16 @@ are shielded: a client that hangs up cancels nothing. Outcomes are released when
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from exchange.ledger.decide import Decision
 from exchange.ledger.entries import Entry, MessageEntry, Outcome, RecordEntry
 from exchange.ledger.errors import BusBacklogged, LogUnavailable
-from exchange.ledger.log_writer import DirectoryChanged, LogWriter
+from exchange.ledger.held import LogHeld
+from exchange.ledger.log_writer import DirectoryChanged, LogLost, LogWriter
+from exchange.storage.errors import StorageInDoubt
 from signing.errors import SealwayError
 
 ENTRIES_MAX: Final = 256
@@ -28,6 +30,12 @@ No timer: it is taken as soon as a turn brought nothing, so an idle bus commits 
 four turns each time, at concurrency 32: groups of 13 instead of 9, and some 15 % less CPU time,
 since each entry's share of the commit, the mark and the hand-overs shrinks.
 """
+
+TRIES_MAX: Final = 64
+"""So many lost logs and newer directories, one after the other: then a group is given back."""
+
+PROMPT_TRIES: Final = 8  # as many without a pause, when the directory moves on
+PAUSE_S: Final = 0.01
 
 Recheck = Callable[[], tuple[Entry, int]]
 """Checks an entry again under the directory in force; answers it anew, and that version."""
@@ -46,24 +54,37 @@ class Submission:
 
 
 OnCommitted = Callable[[Sequence[tuple[Submission, Outcome]]], None]
+Refresh = Callable[[], Awaitable[bool]]
+
+
+async def nothing_new() -> bool:
+    """Log 0's committer is in this process: it publishes a new version in its next turn."""
+    return False
 
 
 class GroupCommitter:
-    """One log's queue and its one task; the only caller of that log's `LogWriter.commit`."""
+    """The queue of the traffic log held here, and its one task: the only one that commits to it.
+
+    A group that finds its log lost goes to the next log as it is. After a commit in doubt nothing
+    is committed until a log is held anew. ``refresh`` learns of a newer directory that another
+    process wrote; True when there was one.
+    """
 
     def __init__(
         self,
-        writer: LogWriter,
+        held: LogHeld,
         version: Callable[[], int],
         on_committed: OnCommitted,
         *,
+        refresh: Refresh = nothing_new,
         entries_max: int = ENTRIES_MAX,
         group_bytes_max: int = GROUP_BYTES_MAX,
         waiting_bytes_max: int = WAITING_BYTES_MAX,
     ) -> None:
-        self.writer = writer
+        self._held = held
         self._version = version
         self._on_committed = on_committed
+        self._refresh = refresh
         self._entries_max = entries_max
         self._group_bytes_max = group_bytes_max
         self._waiting_bytes_max = waiting_bytes_max
@@ -85,6 +106,11 @@ class GroupCommitter:
             await self._task
 
     @property
+    def writer(self) -> LogWriter:
+        """The log held now. Raises LogUnavailable while there is none."""
+        return self._held.writer
+
+    @property
     def waiting(self) -> int:
         """Entries waiting for a group."""
         return len(self._queue)
@@ -102,12 +128,12 @@ class GroupCommitter:
 
         Raises:
             BusBacklogged: too many bytes wait already.
-            LogUnavailable: the log is frozen, or the bus is stopping.
+            LogUnavailable: the log is frozen, none is held, or the bus is stopping.
         """
         if self._stopping:
             raise LogUnavailable("The bus is stopping; send the same bytes again in a moment.")
-        if self.writer.failed is not None:
-            raise self.writer.failed
+        if (failed := self._held.writer.failed) is not None:
+            raise failed
         if self._queued_bytes and self._queued_bytes + entry.size_bytes > self._waiting_bytes_max:
             raise BusBacklogged("More is waiting to be recorded than fits; try again later.")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -164,23 +190,32 @@ class GroupCommitter:
         return group
 
     async def _commit(self, group: list[Submission]) -> None:
-        while group:
+        for tries in range(TRIES_MAX):
             version = self._version()
             group = [one for one in group if _is_current(one, version)]
             if not group:
                 return
+            writer = self._held.writer
             try:
-                decision = await self.writer.commit([one.entry for one in group], version)
+                decision = await writer.commit([one.entry for one in group], version)
             except DirectoryChanged:
-                await asyncio.sleep(0)  # log 0's committer publishes the new version next
-                continue
-            self._committed(group, decision)
-            return
+                if not await self._refresh():
+                    await asyncio.sleep(0 if tries < PROMPT_TRIES else PAUSE_S)
+            except LogLost:
+                await self._held.again(writer)
+            except StorageInDoubt as doubt:
+                _fail(group, doubt)
+                await self._held.again(writer)
+                return
+            else:
+                self._committed(writer, group, decision)
+                return
+        raise LogUnavailable("Too much is changing at once; send the same bytes again.")
 
-    def _committed(self, group: list[Submission], decision: Decision) -> None:
+    def _committed(self, writer: LogWriter, group: list[Submission], decision: Decision) -> None:
         pairs = list(zip(group, decision.outcomes, strict=True))
         self._on_committed(pairs)
-        sealed = asyncio.ensure_future(self.writer.seal(self.writer.head.size))
+        sealed = asyncio.ensure_future(writer.seal(writer.head.size))
         sealed.add_done_callback(lambda done: _release(pairs, done))
 
 

@@ -1,18 +1,15 @@
 """Receipts, made on demand: a leaf's proof against the last signed checkpoint that covers it."""
 
-from collections.abc import Mapping
-
 from exchange.ledger.entries import Placed
-from exchange.ledger.errors import LogUnavailable
-from exchange.ledger.log_writer import LogWriter
+from exchange.ledger.logs import Logs
 from signing.receipts import encode_receipt
 
 
 class Receipts:
-    """Makes receipts for the logs this process writes."""
+    """Makes receipts of any log that this process can prove from."""
 
-    def __init__(self, writers: Mapping[int, LogWriter]) -> None:
-        self._writers = writers
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
 
     async def receipt(self, place: Placed) -> str:
         """The receipt of a leaf, as text (log.md, *Receipt*); waits for its signature.
@@ -22,19 +19,13 @@ class Receipts:
         """
         if place.receipt is not None:
             return place.receipt
-        await self.sealed(place)
-        writer = self._writers[place.shard]
-        signed = writer.signed
+        log = await self._logs.covering(place.shard, place.index)
+        signed = log.signed
         assert signed is not None
-        path = await writer.nodes.proof(place.index, signed.size, writer.tree)
+        path = await log.nodes.proof(place.index, signed.size, log.tree)
         return encode_receipt(place.leaf, place.leaf_salt, place.index, path, signed.note)
 
     async def sealed(self, place: Placed) -> None:
         """Return once a signed checkpoint covers the leaf. Raises as `receipt`."""
-        if place.receipt is not None:
-            return
-        writer = self._writers.get(place.shard)
-        if writer is None:
-            raise LogUnavailable("The receipt's log isn't held here; ask again in a moment.")
-        if writer.signed is None or writer.signed.size <= place.index:
-            await writer.seal(place.index + 1)
+        if place.receipt is None:
+            await self._logs.covering(place.shard, place.index)

@@ -8,7 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from signing.log.merkle import append_leaf, frontier_root, inclusion_proof
+from signing.log.merkle import (
+    NodeAt,
+    append_leaf,
+    consistency_proof,
+    frontier_nodes,
+    frontier_root,
+    inclusion_proof,
+)
 from signing.log.tiles import TILE_HEIGHT, TILE_WIDTH, node_in_tile, tile_of
 
 NODES_KEPT: Final = 65_536  # the proofs of the last ~30,000 leaves without a read; 10 MB
@@ -16,6 +23,7 @@ NODES_KEPT: Final = 65_536  # the proofs of the last ~30,000 leaves without a re
 Node = tuple[int, int]
 Tile = tuple[int, int, bytes]
 FetchTile = Callable[[int, int], Awaitable[bytes | None]]
+Prove = Callable[[NodeAt], Sequence[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +116,30 @@ class NodeCache:
         try:
             return tuple(inclusion_proof(index, size, lambda level, n: nodes[level, n]))
         except KeyError:
-            read = await self._read_missing(index, size, tree)
-        return tuple(
-            inclusion_proof(index, size, lambda level, n: nodes.get((level, n)) or read[level, n])
-        )
+            return await self._prove(lambda at: inclusion_proof(index, size, at), tree)
 
-    async def _read_missing(self, index: int, size: int, tree: Tree) -> dict[Node, bytes]:
+    async def consistency(self, size: int, tree: Tree) -> tuple[bytes, ...]:
+        """The proof that ``tree`` extends its own first ``size`` leaves."""
+        return await self._prove(lambda at: consistency_proof(size, tree.size, at), tree)
+
+    async def root(self, size: int, tree: Tree) -> bytes:
+        """The root over the first ``size`` leaves of ``tree``."""
+        nodes = frontier_nodes(size)
+        return frontier_root(await self._prove(lambda at: [at(*node) for node in nodes], tree))
+
+    async def _prove(self, prove: Prove, tree: Tree) -> tuple[bytes, ...]:
+        """Run ``prove`` once to learn which nodes it asks for, then again with their hashes."""
         needed: list[Node] = []
 
         def note_it(level: int, n: int) -> bytes:
             needed.append((level, n))
             return b""
 
-        inclusion_proof(index, size, note_it)
+        prove(note_it)
+        read = await self._read(needed, tree)
+        return tuple(prove(lambda level, n: read[level, n]))
+
+    async def _read(self, needed: Sequence[Node], tree: Tree) -> dict[Node, bytes]:
         read: dict[Node, bytes] = {}
         tiles: dict[Node, bytes] = {}
         for level, n in needed:

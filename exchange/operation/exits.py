@@ -22,12 +22,18 @@ _AWAY: Final = (StorageUnavailable, StorageInDoubt, BusLost)
 
 
 @contextmanager
-def told(verb: str, *, as_json: bool = False) -> Iterator[None]:
-    """Turn what the verb raises into one line on standard error; with `as_json`, one document."""
+def told(
+    verb: str, *, as_json: bool = False, no: tuple[type[SealwayError], ...] = ()
+) -> Iterator[None]:
+    """Turn what the verb raises into one line on standard error; with `as_json`, one document.
+
+    Errors in `no` are an answer, and no mistake: exit 1.
+    """
     try:
         yield
     except SealwayError as error:
-        code = NOT_REACHABLE if isinstance(error, _AWAY) else SETTINGS
+        code = NO if isinstance(error, no) else SETTINGS
+        code = NOT_REACHABLE if isinstance(error, _AWAY) else code
         _end(verb, error.code, error.detail, code, as_json=as_json)
     except OSError as error:
         what = f"{error.filename or 'A file or a port'} can't be used ({error.strerror})."
@@ -35,7 +41,7 @@ def told(verb: str, *, as_json: bool = False) -> Iterator[None]:
 
 
 def _end(verb: str, name: str, detail: str, code: int, *, as_json: bool) -> None:
-    outcome = "not-reachable" if code == NOT_REACHABLE else "invalid"
+    outcome = {NO: "refused", NOT_REACHABLE: "bus-not-reachable"}.get(code, "invalid")
     if as_json:
         click.echo(json.dumps({"outcome": outcome, "code": name, "detail": detail}))
     else:

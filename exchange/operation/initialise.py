@@ -1,12 +1,12 @@
 """The work of `sealway init`: a new bus's folder, complete, or a refusal.
 
-Owns the layout of the folder and the text of `sealway.toml`. Refuses a folder that holds any part
-of a bus: keys are never written over. The first leaves of log 0 are written by the first start.
+Owns the layout of the folder; `settings_text` has the text of its `sealway.toml`. Refuses a folder
+that holds any part of a bus: keys are never written over. The first leaves of log 0 are written by
+the first start, or by `migrate`.
 
 Invariant: the settings file is written last, so a folder that has one has everything else.
 """
 
-import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from exchange.operation.founder import TOKEN_FILE, make_founder
 from exchange.operation.key_files import (
     BUS_CERTIFICATE,
     BUS_KEY,
+    DATABASE_URL,
     FOLDER_MODE,
     epoch_key_name,
     load_log_signer,
@@ -25,10 +26,13 @@ from exchange.operation.key_files import (
     write_new,
 )
 from exchange.operation.settings import FILE_NAME, SettingsInvalid, load_settings
+from exchange.operation.settings_text import Names, quoted, settings_text
 from signing.at_rest import KEY_BYTES
 from signing.certificates import der_to_pem, issue_self_signed
 from signing.errors import SealwayError
 from signing.keys import ED25519, ES256, generate_key, private_key_pem
+
+__all__ = ["MARKS", "AlreadyInitialised", "Names", "NewBus", "initialise"]
 
 MARKS: Final = "marks"
 PROFILE: Final = "founder"
@@ -56,21 +60,6 @@ class NewBus:
     log_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What a bus is called and where it listens; the first two are for ever."""
-
-    bus: str = "sx.example"
-    instance: str = "sx"
-    port: int = 8480
-    public_url: str = ""
-
-    @property
-    def url(self) -> str:
-        """The public URL given, or this machine."""
-        return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
-
-
 def initialise(folder: Path, names: Names, now_ms: int) -> NewBus:
     """Make a new bus in `folder`; nothing is started and no token is returned.
 
@@ -86,14 +75,14 @@ def initialise(folder: Path, names: Names, now_ms: int) -> NewBus:
         _make(path)
     for path in (folder / "keys", folder / "state", folder / "data"):
         path.mkdir(mode=FOLDER_MODE)
-    _write_keys(folder / "keys", names.bus, now_ms)
+    _write_keys(folder / "keys", names, now_ms)
     create_marks(folder / "state" / MARKS)
     make_founder(folder / "keys", folder / TOKEN_FILE, now_ms)
     log_key = str(load_log_signer(folder / "keys", names.bus, "0").verifier)
     profile = folder / "profiles" / f"{PROFILE}.toml"
     write_new(profile, _profile_text(names, log_key).encode(), 0o644)
     sync_folder(folder / "state")
-    write_new(folder / FILE_NAME, _settings_text(names).encode(), 0o644)
+    write_new(folder / FILE_NAME, settings_text(names).encode(), 0o644)
     return NewBus(
         folder=folder,
         settings=folder / FILE_NAME,
@@ -107,15 +96,21 @@ def initialise(folder: Path, names: Names, now_ms: int) -> NewBus:
 
 
 def _check_names(names: Names) -> None:
-    load_settings(
-        None,
-        {
-            "SEALWAY_BUS": names.bus,
-            "SEALWAY_INSTANCE": names.instance,
-            "SEALWAY_PORT": str(names.port),
-            "SEALWAY_PUBLIC_URL": names.url,
-        },
-    )
+    values = {
+        "SEALWAY_BUS": names.bus,
+        "SEALWAY_INSTANCE": names.instance,
+        "SEALWAY_PORT": str(names.port),
+        "SEALWAY_PUBLIC_URL": names.url,
+    }
+    if names.shards is not None:
+        values["SEALWAY_SHARDS"] = str(names.shards)
+    if names.database:
+        values["SEALWAY_DATABASE__URL"] = names.database
+    if names.kafka:
+        values["SEALWAY_KAFKA__BOOTSTRAP"] = names.kafka
+    load_settings(None, values)
+    if names.shards is not None and not names.database:
+        raise SettingsInvalid(["`shards` needs a database: without one there is one log."])
 
 
 def _check_empty(folder: Path) -> None:
@@ -127,13 +122,15 @@ def _check_empty(folder: Path) -> None:
             )
 
 
-def _write_keys(keys: Path, bus: str, now_ms: int) -> None:
-    for log in ("0", "1"):
-        write_new(keys / log_key_name(log), private_key_pem(generate_key(ED25519)))
+def _write_keys(keys: Path, names: Names, now_ms: int) -> None:
+    for log in range(names.logs + 1):
+        write_new(keys / log_key_name(str(log)), private_key_pem(generate_key(ED25519)))
+    if names.hides_database:
+        write_new(keys / DATABASE_URL, f"{names.database}\n".encode())
     key = generate_key(ES256)
     write_new(keys / BUS_KEY, private_key_pem(key))
     certificate = issue_self_signed(
-        key, f"{bus} records", now_ms - BACKDATED_MS, now_ms + CERTIFICATE_MS
+        key, f"{names.bus} records", now_ms - BACKDATED_MS, now_ms + CERTIFICATE_MS
     )
     write_new(keys / BUS_CERTIFICATE, der_to_pem(certificate))
     write_new(keys / epoch_key_name(1), secrets.token_bytes(KEY_BYTES))
@@ -146,63 +143,12 @@ def _make(folder: Path) -> None:
         raise SettingsInvalid([f"{folder} can't be made ({error.strerror})."]) from error
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text)  # a TOML basic string, for the characters that names may have
-
-
 def _profile_text(names: Names, log_key: str) -> str:
     return f"""\
 # The founder's way to this bus. Others make theirs with `sealway profile add`.
-url = {_quoted(names.url)}
-bus = {_quoted(names.bus)}
-instance = {_quoted(names.instance)}
-log_key = {_quoted(log_key)}
+url = {quoted(names.url)}
+bus = {quoted(names.bus)}
+instance = {quoted(names.instance)}
+log_key = {quoted(log_key)}
 token = "../{TOKEN_FILE}"
-"""
-
-
-def _settings_text(names: Names) -> str:
-    return f"""\
-# Settings of this bus. Relative paths start at this file's folder; unknown keys are refused.
-# A variable SEALWAY_KEY or SEALWAY_TABLE__KEY wins over the file.
-
-# Two names, for ever: they stand in every signed message and in the logs' names.
-bus = {_quoted(names.bus)}
-instance = {_quoted(names.instance)}
-
-# Where the bus listens, and the address by which others reach it (through a proxy with TLS, say).
-# Systems' tokens are bound to public_url: change it when the address changes.
-host = "127.0.0.1"
-port = {names.port}
-public_url = {_quoted(names.url)}
-
-# Back up data; keep keys apart from it, and never put state back from a backup: it holds how far
-# the logs were signed, which is how a database that was rolled back is found out.
-data = "data"
-keys = "keys"
-state = "state"
-
-[egress]
-# The hosts that adapters here may call, as "host:port"; with " private" after it, its address may
-# be a private one. Nothing else is ever called.
-hosts = []
-
-[policy]
-# The token in {TOKEN_FILE} acts as operator and for every member. Turn it off when people have
-# tokens of their own.
-founder = true
-algorithms = ["ES256", "Ed25519"]
-
-# A system whose answers an adapter here signs, with a key of its own:
-# [hosted."{names.instance}/GOV/2002/civil-registry"]
-# key = "keys/civil-registry.pem"
-# certificate = "keys/civil-registry.crt"
-
-# The adapters that services name in `delivery`, each with its own settings:
-# [adapters.civil]
-# kind = "sql"
-
-# Limits and times have defaults with reasons; [limits] and [delivery] change them.
-# [limits]
-# mailbox_max = 1000
 """

@@ -14,6 +14,7 @@ this machine may read is used all the same, with a warning: some orchestrators m
 import os
 import re
 import stat
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -156,11 +157,17 @@ def is_open_to_others(path: Path) -> bool:
 
 
 def _read_private(path: Path) -> bytes:
-    """A file with a secret. Each is read once a process, so each is warned of once."""
+    """A file with a secret."""
     data = _read(path)
     if is_open_to_others(path):
-        _events.warning("key.open_to_others", file=str(path), remedy=f"chmod 600 {path}")
+        _warn_of(path)
     return data
+
+
+@cache
+def _warn_of(path: Path) -> None:
+    """Once a process for each file, however often it is read."""
+    _events.warning("key.open_to_others", file=str(path), remedy=f"chmod 600 {path}")
 
 
 def _read(path: Path) -> bytes:

@@ -2,7 +2,8 @@
 
 from exchange.acceptance.arrival import Terms
 from exchange.api.context import ApiLimits
-from exchange.delivery.deliverer import DeliveryTimes
+from exchange.delivery.attempts import DeliveryTimes
+from exchange.delivery.relay import RelayLimits
 from exchange.delivery.sweeper import SweepTimes
 from exchange.operation.settings import Settings
 
@@ -17,7 +18,6 @@ def terms(settings: Settings) -> Terms:
         id_ahead_ms_max=limits.id_ahead_s_max * 1000,
         times_apart_ms_max=limits.times_apart_s_max * 1000,
         mailbox_max=limits.mailbox_max,
-        grace_ms=int(settings.delivery.fast_path_grace_s * 1000),
     )
 
 
@@ -37,17 +37,30 @@ def delivery_times(settings: Settings) -> DeliveryTimes:
 def sweep_times(settings: Settings) -> SweepTimes:
     """How often and how much is swept."""
     delivery = settings.delivery
+    shared = settings.database is not None
     return SweepTimes(
-        every_s=delivery.sweep_every_s,
+        every_s=poll_s(settings, delivery.sweep_every_s),
+        expire_every_s=delivery.sweep_every_s,
         rows_max=delivery.sweep_rows_max,
         claim_ms=int(delivery.claim_s * 1000),
         expire_grace_ms=int(delivery.expire_grace_s * 1000),
+        expire_spread_ms=int(delivery.sweep_every_s * 2000) if shared else 0,
     )
 
 
-def lease_ms(settings: Settings) -> int:
-    """How long a log belongs to a process that is silent; without a database no lease counts."""
-    return 15_000 if settings.database is None else int(settings.database.lease_s * 1000)
+def poll_s(settings: Settings, told_s: float = 1.0) -> float:
+    """How often a process looks for what the bus tells it, or for what nobody tells."""
+    return settings.delivery.poll_s if settings.bus_kind == "database" else told_s
+
+
+def relay_limits(settings: Settings) -> RelayLimits:
+    """How much may be accepted that the bus doesn't carry."""
+    limits = settings.limits
+    return RelayLimits(
+        unrelayed_entries_max=limits.unrelayed_entries_max,
+        unrelayed_bytes_max=limits.unrelayed_bytes_max,
+        unrelayed_ms_max=int(limits.unrelayed_s_max * 1000),
+    )
 
 
 def api_limits(settings: Settings) -> ApiLimits:

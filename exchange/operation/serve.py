@@ -1,8 +1,9 @@
-"""`sealway serve`: the embedded bus behind its HTTP server, until SIGTERM."""
+"""A process of the bus in its roles: behind its HTTP server, or delivering, until SIGTERM."""
 
 import asyncio
 import gc
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -14,9 +15,10 @@ import uvicorn
 from exchange.api.app import create_app
 from exchange.api.protocol import limited_protocol
 from exchange.delivery.waiting import Waiting
+from exchange.operation.health import listen
 from exchange.operation.roles import BOTH, Role
 from exchange.operation.settings import Settings
-from exchange.operation.wiring import open_bus
+from exchange.operation.wiring import Bus, open_bus
 
 KEEPALIVE_S = 75  # longer than common proxies keep idle connections, so that they close first
 GC_ALLOCATIONS = 20_000  # net new containers between two collections: a few hundred exchanges
@@ -82,38 +84,21 @@ class DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until told to stop, then drain.
+async def serve(settings: Settings, roles: frozenset[Role] = BOTH) -> None:
+    """Play these roles until told to stop, then drain.
 
     Raises:
         SealwayError: the bus can't start; the error says why.
     """
-    bus = await open_bus(settings)
+    bus = await open_bus(settings, roles)
     _calm_the_collector()
     log = structlog.get_logger()
     try:
-        config = uvicorn.Config(
-            create_app(bus.api),
-            host=settings.host,
-            port=settings.port,
-            loop="none",
-            http=limited_protocol(
-                settings.public_url, settings.limits.header_bytes_max, settings.limits.header_s_max
-            ),
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            proxy_headers=False,
-            log_config=None,
-            server_header=False,
-            timeout_keep_alive=KEEPALIVE_S,
-            timeout_graceful_shutdown=int(settings.delivery.drain_s),
-            backlog=BACKLOG,
-        )
         about = {
             "bus": settings.bus,
+            "roles": sorted(roles),
             "url": settings.public_url,
-            "logs": {n: writer.head.size for n, writer in bus.api.writers.items()},
+            "logs": {writer.head.origin: writer.head.size for writer in bus.writers()},
             "durability": await bus.store.durability(),
         }
 
@@ -123,18 +108,49 @@ async def serve(settings: Settings) -> None:
             else:
                 log.error("bus.frozen", reason=reason, **about)
 
-        await DrainingServer(config, bus.api.waiting, announce).serve()
+        if Role.GATEWAY in roles:
+            await DrainingServer(_http(settings, bus), bus.api.waiting, announce).serve()
+        else:
+            await _until_told(settings, bus, announce)
     finally:
         await bus.close()
         log.info("bus.stopped")
+
+
+def _http(settings: Settings, bus: Bus) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(bus.api),
+        host=settings.host,
+        port=settings.port,
+        loop="none",
+        http=limited_protocol(
+            settings.public_url, settings.limits.header_bytes_max, settings.limits.header_s_max
+        ),
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        proxy_headers=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=KEEPALIVE_S,
+        timeout_graceful_shutdown=int(settings.delivery.drain_s),
+        backlog=BACKLOG,
+    )
+
+
+async def _until_told(settings: Settings, bus: Bus, announce: Callable[[], None]) -> None:
+    """Tell how the process is, until SIGTERM or SIGINT."""
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    async with listen(settings.health_host, settings.health_port, bus.api.why_not_ready):
+        announce()
+        await told.wait()
 
 
 def run(settings: Settings, roles: frozenset[Role] = BOTH) -> None:
     """`serve` on uvloop, from a synchronous caller."""
     import uvloop
 
-    assert roles == BOTH
-
-    configure_logging()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings))
+        runner.run(serve(settings, roles))

@@ -4,12 +4,12 @@ Everything that a person can put right is told in one line here, before a lock o
 """
 
 import asyncio
-import socket
 from typing import Final
 
 import structlog
 
 from exchange.operation.engines import database_address, database_place
+from exchange.operation.ports import check_port
 from exchange.operation.roles import BOTH, Role
 from exchange.operation.settings import Settings, SettingsInvalid
 from exchange.storage.errors import StorageUnavailable
@@ -18,10 +18,6 @@ from exchange.storage.postgres.look import reach
 PAUSE_S: Final = 2.0
 
 log = structlog.get_logger()
-
-
-class PortTaken(SettingsInvalid):
-    """The address to listen on can't be had."""
 
 
 def start(settings: Settings, roles: frozenset[Role]) -> None:
@@ -57,22 +53,6 @@ def check_ports(settings: Settings, roles: frozenset[Role]) -> None:
         check_port(settings.host, settings.port, "port")
     else:
         check_port(settings.health_host, settings.health_port, "health_port")
-
-
-def check_port(host: str, port: int, setting: str) -> None:
-    """Take a port and give it back. Raises PortTaken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as taken:
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            taken.bind((host, port))
-    except OSError as error:
-        option = "--" + setting.replace("_", "-")
-        what = (
-            f"{host}:{port} can't be listened on ({error.strerror}); stop what does, or choose"
-            f" another with {option} or `{setting}` in the settings."
-        )
-        raise PortTaken([what]) from error
 
 
 async def until_reached(settings: Settings, pause_s: float = PAUSE_S) -> None:

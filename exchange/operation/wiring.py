@@ -1,15 +1,15 @@
 """Wiring: the one place where everything is made and tied together, and taken apart again.
 
-Each step pushes its own end on the stack, so that closing is the start in reverse: sweeps and
-deliveries first, then the committer, the last anchor, the logs, the store.
+The same parts for every role and engine; what differs is which of them start. Each step pushes
+its own end on the stack, so that closing is the start in reverse: sweeps and deliveries first,
+then the committer, the last anchor, the logs, the store.
 """
 
 import hmac
-import os
-import socket
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from asyncio import Future
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -19,40 +19,61 @@ from adapters.egress import Egress
 from adapters.errors import AdapterSettingsInvalid
 from adapters.plugins import load
 from exchange.acceptance.accept import Acceptance, Workshop
-from exchange.acceptance.record import Act, Parties, Recorder
+from exchange.acceptance.record import Act, Parties
 from exchange.acceptance.refusals import CountedRefusals, Refusals
 from exchange.acceptance.requests import Requests
-from exchange.acceptance.stored import OpenedMessages
 from exchange.api.context import Api
 from exchange.bus.embedded import EmbeddedBus
-from exchange.delivery.answers import HostedKeys
+from exchange.bus.kafka.brokers import KafkaLimits
+from exchange.bus.kafka.bus import KafkaBus
+from exchange.bus.port import BusError, MessageBus
+from exchange.delivery.announcements import directory_signal
+from exchange.delivery.asking import Asking
+from exchange.delivery.attempts import Desk
 from exchange.delivery.deliverer import Deliverer, Tools
 from exchange.delivery.mailbox import Mailbox
+from exchange.delivery.parking import Parking
+from exchange.delivery.payloads import MessageCodec
 from exchange.delivery.relay import Relay
 from exchange.delivery.sweeper import Sweeper
 from exchange.delivery.waiting import Waiting
 from exchange.ledger.entries import Outcome
-from exchange.ledger.group_commit import GroupCommitter, OnCommitted, Submission
-from exchange.ledger.marks import Marks
+from exchange.ledger.errors import LedgerError
+from exchange.ledger.group_commit import GroupCommitter, Submission
+from exchange.ledger.log_writer import LogWriter
+from exchange.ledger.logs import Logs
 from exchange.ledger.receipts import Receipts
 from exchange.operation.anchoring import Anchoring
+from exchange.operation.engines import brokers
 from exchange.operation.founder import load_founder
-from exchange.operation.initialise import MARKS
-from exchange.operation.key_files import (
-    load_bus_signer,
-    load_epoch_keys,
-    load_log_signer,
-    load_signer,
+from exchange.operation.ground import Ground, lay_ground
+from exchange.operation.held import Held, Readiness
+from exchange.operation.numbers import (
+    api_limits,
+    delivery_times,
+    poll_s,
+    relay_limits,
+    sweep_times,
+    terms,
 )
-from exchange.operation.numbers import api_limits, delivery_times, sweep_times, terms
-from exchange.operation.opening import LogSigners, OpenedLogs, open_logs
+from exchange.operation.opening import open_heads
+from exchange.operation.roles import BOTH, Role
+from exchange.operation.rounds import (
+    CHECKPOINTS_S,
+    DAYS_S,
+    DIRECTORY_S,
+    Checkpoints,
+    Days,
+    DirectoryWatch,
+    Rounds,
+)
 from exchange.operation.settings import Settings
-from exchange.storage.sqlite.store import SqliteStore
+from exchange.storage.port import LeasedStore
+from exchange.storage.postgres.store import PostgresStore
+from exchange.storage.rows import ShardHead
 from schemas.catalogue import Validators
 from signing.at_rest import EpochKeys
 from signing.encoding import b64_encode
-from signing.identifiers import SystemId
-from signing.keys import Signer
 
 log = structlog.get_logger()
 
@@ -64,12 +85,14 @@ def clock() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """A running bus: what the API takes, and what watching it needs."""
+    """A running process of a bus: what the API takes, and what watching it needs."""
 
     api: Api
-    store: SqliteStore
+    store: LeasedStore
     committer: GroupCommitter
-    deliverer: Deliverer
+    deliverer: Deliverer | None
+    writers: Callable[[], list[LogWriter]]
+    """The logs that this process writes."""
     stack: AsyncExitStack
 
     async def close(self) -> None:
@@ -77,79 +100,38 @@ class Bus:
         await self.stack.aclose()
 
 
-async def open_bus(settings: Settings) -> Bus:
-    """Start everything of an embedded bus but its HTTP server.
+async def open_bus(settings: Settings, roles: frozenset[Role] = BOTH) -> Bus:
+    """Start everything that these roles need but the HTTP server.
 
     A bus whose database is behind what it signed starts frozen: it reads and accepts nothing.
 
     Raises:
         SettingsInvalid, AdapterSettingsInvalid: a file or table that can't be used.
-        StorageInUse, StorageForeign: the data folder is another process's, or another bus's.
+        StorageInUse, StorageForeign: the database is another process's, or another bus's.
+        StorageUnavailable: it can't be reached.
         MarksDamaged: the signer's file can't be read.
     """
     stack = AsyncExitStack()
     try:
-        ground = await _lay_ground(settings, stack)
-        adapters = await _start_adapters(settings, stack)
-        return await _start(_Site(settings, stack, ground, adapters))
+        ground = await lay_ground(settings, stack, clock)
+        delivers = Role.DELIVER in roles
+        adapters = await _start_adapters(settings, stack) if delivers else {}
+        parts = _make_parts(ground, roles)
+        await _start(ground, parts)
+        deliverer = _make_deliverer(ground, parts, adapters) if delivers else None
+        if deliverer is not None and not parts.is_frozen:
+            await _start_delivering(ground, parts, deliverer)
+        return Bus(
+            _make_api(ground, parts),
+            ground.store,
+            parts.committer,
+            deliverer,
+            parts.held.and_directory,
+            stack,
+        )
     except BaseException:
         await stack.aclose()
         raise
-
-
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """Keys, store and logs: what a bus stands on."""
-
-    store: SqliteStore
-    logs: OpenedLogs
-    recorder: Recorder
-    epochs: EpochKeys
-    hosted: HostedKeys
-    opened: OpenedMessages
-
-
-@dataclass(frozen=True, slots=True)
-class _Site:
-    """Everything the parts are made from."""
-
-    settings: Settings
-    stack: AsyncExitStack
-    ground: _Ground
-    adapters: dict[str, Adapter]
-
-    @property
-    def is_frozen(self) -> bool:
-        """Whether nothing may be written."""
-        return self.ground.logs.traffic.failed is not None
-
-
-async def _lay_ground(settings: Settings, stack: AsyncExitStack) -> _Ground:
-    signer, certificate = load_bus_signer(settings.keys)
-    epochs = load_epoch_keys(settings.keys)
-    recorder = Recorder(signer, epochs)
-    signers = LogSigners(
-        load_log_signer(settings.keys, settings.bus, "0"),
-        load_log_signer(settings.keys, settings.bus, "1"),
-    )
-    hosted = _load_hosted(settings)
-    marks = Marks(settings.state / MARKS)
-    stack.callback(marks.close)
-    store = SqliteStore(settings.data)
-    await store.open(settings.bus, settings.instance)
-    stack.push_async_callback(store.close)
-    logs = await open_logs(store, settings, signers, marks, recorder, certificate, clock)
-    for writer in logs.writers.values():
-        stack.push_async_callback(writer.close)
-    opened = OpenedMessages(store.reads, epochs)
-    return _Ground(store, logs, recorder, epochs, hosted, opened)
-
-
-def _load_hosted(settings: Settings) -> HostedKeys:
-    signers: dict[SystemId, Signer] = {}
-    for system, files in settings.hosted.items():
-        signers[SystemId(system)] = load_signer(files.key, files.certificate)[0]
-    return HostedKeys(signers)
 
 
 async def _start_adapters(settings: Settings, stack: AsyncExitStack) -> dict[str, Adapter]:
@@ -169,154 +151,265 @@ async def _start_adapters(settings: Settings, stack: AsyncExitStack) -> dict[str
     return adapters
 
 
-async def _start(site: _Site) -> Bus:
-    stack, ground = site.stack, site.ground
-    bus = EmbeddedBus()
-    await bus.start()
-    stack.push_async_callback(bus.stop)
-    relay, waiting = Relay(bus), Waiting(bus, ground.store.reads)
-    hooks: list[Acceptance] = []
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What every process has, whatever its roles."""
 
-    def committed(pairs: Sequence[tuple[Submission, Outcome]]) -> None:
-        hooks[0].committed(pairs)
-        relay.committed(pairs)
+    roles: frozenset[Role]
+    bus: MessageBus
+    held: Held
+    logs: Logs
+    receipts: Receipts
+    relay: Relay
+    waiting: Waiting
+    committer: GroupCommitter
+    refusals: Refusals
+    requests: Requests
+    acceptance: Acceptance
+    validators: Validators
+    readiness: Readiness
 
-    committer = _make_committer(site, committed)
-    refusals = _make_refusals(site, committer)
-    validators = Validators(site.settings.limits.validators_max)
-    acceptance = _make_acceptance(site, committer, refusals, validators)
-    hooks.append(acceptance)
-    if not site.is_frozen:
-        _start_anchoring(site, refusals)
-    committer.start()
-    stack.push_async_callback(committer.stop)
-    if not site.is_frozen:
-        stack.push_async_callback(refusals.flush)
-    relay.start()
-    stack.push_async_callback(relay.stop)
-    await waiting.start()
-    stack.push_async_callback(waiting.stop)
-    deliverer = _make_deliverer(site, acceptance, committer, validators)
-    if not site.is_frozen:
-        await _start_delivering(site, bus, deliverer, committer, waiting)
-    api = _make_api(site, acceptance, committer, waiting)
-    return Bus(api, ground.store, committer, deliverer, stack)
+    @property
+    def is_frozen(self) -> bool:
+        """Whether nothing may be written."""
+        return self.logs.directory.failed is not None
 
 
-def _make_committer(site: _Site, committed: OnCommitted) -> GroupCommitter:
-    limits, logs = site.settings.limits, site.ground.logs
+def _make_parts(ground: Ground, roles: frozenset[Role]) -> _Parts:
+    settings, reads = ground.settings, ground.store.reads
+    late = _Late()
+    held = Held(ground, late.taken)
+    logs = Logs(ground.directory_log.writer, held.log, ground.place.view)
+    receipts = Receipts(logs)
+    bus = _make_bus(ground, receipts, late)
+    relay = late.relay = Relay(
+        bus, reads, ground.opened, logs.relayed, ground.clock, relay_limits(settings)
+    )
+    waiting = late.waiting = Waiting(
+        bus, reads, poll_s(settings), lambda version: late.look_again(version)
+    )
+    committer = _make_committer(ground, held, late)
+    refusals = _make_refusals(ground, committer)
+    validators = Validators(settings.limits.validators_max)
+    requests = Requests(reads, ground.opened)
+    acceptance = late.acceptance = Acceptance(
+        Workshop(
+            committer=committer,
+            directory=ground.directory,
+            requests=requests,
+            opened=ground.opened,
+            reads=reads,
+            refusals=refusals,
+            validators=validators,
+            epochs=ground.epochs,
+            terms=terms(settings),
+            clock=ground.clock,
+            check_room=relay.check_room,
+            grace_ms=_grace(settings, roles, relay),
+        )
+    )
+    watch = late.watch = DirectoryWatch(ground.directory)
+    readiness = Readiness(held, watch)
+    return _Parts(
+        roles,
+        bus,
+        held,
+        logs,
+        receipts,
+        relay,
+        waiting,
+        committer,
+        refusals,
+        requests,
+        acceptance,
+        validators,
+        readiness,
+    )
+
+
+class _Late:
+    """Parts that others call and that are made after them."""
+
+    relay: Relay
+    waiting: Waiting
+    acceptance: Acceptance
+    watch: DirectoryWatch
+
+    def committed(self, pairs: Sequence[tuple[Submission, Outcome]]) -> None:
+        """What follows a group's commit, in this order."""
+        self.acceptance.committed(pairs)
+        self.relay.committed(pairs)
+
+    def taken(self, writer: LogWriter) -> Future[None]:
+        """A log is held from now on: what its last holder didn't relay is ours to."""
+        return self.relay.catch_up(writer)
+
+    def look_again(self, version: int) -> None:
+        """Somebody says that the directory has reached a version."""
+        self.watch.notice(version)
+
+
+def _make_bus(ground: Ground, receipts: Receipts, late: _Late) -> MessageBus:
+    settings = ground.settings
+    if settings.kafka is None:
+        return EmbeddedBus()
+    codec = MessageCodec(receipts, lambda id_: late.waiting.awaits(id_))
+    limits = KafkaLimits(session_s=settings.kafka.session_s)
+    return KafkaBus(brokers(settings), ground.epochs, codec, source=settings.bus, limits=limits)
+
+
+def _grace(settings: Settings, roles: frozenset[Role], relay: Relay) -> Callable[[], int]:
+    """How long a sweep leaves a new delivery to the bus: not at all where no bus carries it."""
+    grace_ms = int(settings.delivery.fast_path_grace_s * 1000)
+    if settings.bus_kind == "database" and Role.DELIVER not in roles:
+        return lambda: 0
+    return lambda: 0 if relay.is_away else grace_ms
+
+
+def _make_committer(ground: Ground, held: Held, late: _Late) -> GroupCommitter:
+    limits = ground.settings.limits
     return GroupCommitter(
-        logs.traffic,
-        lambda: logs.directory.version,
-        committed,
+        held.log,
+        lambda: ground.directory.version,
+        late.committed,
+        refresh=ground.directory.refresh,
         entries_max=limits.group_entries_max,
         group_bytes_max=limits.group_bytes_max,
         waiting_bytes_max=limits.queue_bytes_max,
     )
 
 
-def _make_refusals(site: _Site, committer: GroupCommitter) -> Refusals:
-    ground = site.ground
-
+def _make_refusals(ground: Ground, committer: GroupCommitter) -> Refusals:
     async def write_counted(counted: CountedRefusals) -> None:
         after = {"code": counted.code, "count": counted.count, "root": b64_encode(counted.root)}
         act = Act("refusal", "refusals-counted", "system", counted.sender, after)
-        entry = ground.recorder.traffic_entry(act, clock(), Parties(counted.sender))
-        await committer.submit(entry, ground.logs.directory.version)
+        entry = ground.recorder.traffic_entry(act, ground.clock(), Parties(counted.sender))
+        await committer.submit(entry, ground.directory.version)
 
-    per_s_max = site.settings.limits.refusals_logged_per_s
+    per_s_max = ground.settings.limits.refusals_logged_per_s
     return Refusals(committer, ground.epochs, write_counted, per_s_max)
 
 
-def _make_acceptance(
-    site: _Site, committer: GroupCommitter, refusals: Refusals, validators: Validators
-) -> Acceptance:
-    ground = site.ground
-    return Acceptance(
-        Workshop(
-            committer=committer,
-            directory=ground.logs.directory,
-            requests=Requests(ground.store.reads, ground.opened),
-            opened=ground.opened,
-            reads=ground.store.reads,
-            refusals=refusals,
-            validators=validators,
-            epochs=ground.epochs,
-            terms=terms(site.settings),
-            clock=clock,
-        )
-    )
+async def _start(ground: Ground, parts: _Parts) -> None:
+    """Start what every role needs, in the order in which one needs another."""
+    stack = ground.stack
+    await parts.bus.start()
+    stack.push_async_callback(parts.bus.stop)
+    if not parts.is_frozen:
+        await parts.held.start()
+    stack.push_async_callback(parts.held.stop)
+    if not parts.is_frozen:
+        _start_anchoring(ground, parts)
+    parts.committer.start()
+    stack.push_async_callback(parts.committer.stop)
+    if not parts.is_frozen:
+        stack.push_async_callback(parts.refusals.flush)
+    parts.relay.start()
+    stack.push_async_callback(parts.relay.stop)
+    if Role.GATEWAY in parts.roles:
+        await parts.waiting.start()
+        stack.push_async_callback(parts.waiting.stop)
+    ground.directory_log.on_changed = _announcer(parts.bus)
+    rounds = _make_rounds(ground, parts)
+    rounds.start()
+    stack.push_async_callback(rounds.stop)
 
 
-def _start_anchoring(site: _Site, refusals: Refusals) -> None:
-    logs = site.ground.logs
-    every_s = site.settings.limits.heads_every_s
-    anchoring = Anchoring(logs.directory_log, logs.traffic, refusals, every_s)
+def _announcer(bus: MessageBus) -> Callable[[int], Awaitable[None]]:
+    """Tells other processes that the directory has changed; they would find out in a second."""
+
+    async def announce(version: int) -> None:
+        with suppress(BusError):
+            await bus.publish([directory_signal(version)])
+
+    return announce
+
+
+def _start_anchoring(ground: Ground, parts: _Parts) -> None:
+    def on_behind(reason: LedgerError) -> None:
+        parts.held.freeze(reason)
+
+    async def heads() -> Sequence[ShardHead]:
+        await parts.held.seal()
+        return await open_heads(ground.store)
+
+    every_s = ground.settings.limits.heads_every_s
+    anchoring = Anchoring(ground.directory_log, heads, parts.refusals, every_s, on_behind)
     anchoring.start()
-    site.stack.push_async_callback(anchoring.stop)
+    ground.stack.push_async_callback(anchoring.stop)
 
 
-def _make_deliverer(
-    site: _Site, acceptance: Acceptance, committer: GroupCommitter, validators: Validators
-) -> Deliverer:
-    ground = site.ground
-    return Deliverer(
-        Tools(
-            acceptance=acceptance,
-            committer=committer,
-            directory=ground.logs.directory,
-            adapters=site.adapters,
-            hosted=ground.hosted,
-            recorder=ground.recorder,
-            validators=validators,
-            store=ground.store,
-            clock=clock,
-            owner=_owner(),
-            times=delivery_times(site.settings),
-        )
+def _make_rounds(ground: Ground, parts: _Parts) -> Rounds:
+    rounds = Rounds()
+    store = ground.store
+    if isinstance(store, PostgresStore):
+        rounds.add("directory", DIRECTORY_S, parts.readiness.watch.look)
+        kept = ground.settings.retention.messages_days
+        days = Days(store, ground.clock, kept if Role.DELIVER in parts.roles else None)
+        parts.readiness.days = days
+        rounds.add("days", DAYS_S, days.look)
+    if ground.settings.kafka is not None:
+        checkpoints = Checkpoints(ground.place.board, lambda: parts.held.and_directory())
+        rounds.add("checkpoints", CHECKPOINTS_S, checkpoints.tell)
+    return rounds
+
+
+def _make_deliverer(ground: Ground, parts: _Parts, adapters: dict[str, Adapter]) -> Deliverer:
+    asking = Asking(
+        parts.acceptance,
+        ground.directory,
+        adapters,
+        ground.hosted,
+        parts.validators,
+        ground.clock,
     )
+    desk = Desk(
+        asking=asking,
+        committer=parts.committer,
+        directory=ground.directory,
+        requests=parts.requests,
+        recorder=ground.recorder,
+        store=ground.store,
+        parking=Parking(ground.store),
+        clock=ground.clock,
+        owner=ground.owner,
+        times=delivery_times(ground.settings),
+    )
+    return Deliverer(Tools(desk, ground.opened))
 
 
-async def _start_delivering(
-    site: _Site,
-    bus: EmbeddedBus,
-    deliverer: Deliverer,
-    committer: GroupCommitter,
-    waiting: Waiting,
-) -> None:
-    ground, settings = site.ground, site.settings
-    await deliverer.start(bus)
-    site.stack.push_async_callback(deliverer.stop, settings.delivery.drain_s)
-    await ground.store.reclaim(clock())
+async def _start_delivering(ground: Ground, parts: _Parts, deliverer: Deliverer) -> None:
+    settings = ground.settings
+    await deliverer.start(parts.bus)
+    ground.stack.push_async_callback(deliverer.stop, settings.delivery.drain_s)
+    if not ground.place.is_shared:
+        await ground.store.reclaim(ground.clock())
     sweeper = Sweeper(
         ground.store,
         ground.opened,
         deliverer,
-        committer,
+        parts.committer,
         ground.recorder,
-        ground.logs.directory,
-        waiting,
-        clock,
-        _owner(),
+        ground.directory,
+        parts.requests,
+        ground.clock,
+        ground.owner,
         sweep_times(settings),
     )
     sweeper.start()
-    site.stack.push_async_callback(sweeper.stop)
+    ground.stack.push_async_callback(sweeper.stop)
 
 
-def _make_api(
-    site: _Site, acceptance: Acceptance, committer: GroupCommitter, waiting: Waiting
-) -> Api:
-    settings, ground = site.settings, site.ground
-    logs = ground.logs
+def _make_api(ground: Ground, parts: _Parts) -> Api:
+    settings = ground.settings
     mailbox = Mailbox(
         ground.store,
         ground.opened,
-        committer,
+        parts.committer,
         ground.recorder,
-        logs.directory,
-        waiting,
-        clock,
+        ground.directory,
+        parts.waiting,
+        ground.clock,
         _lease_key(ground.epochs),
         settings.delivery.leases_max,
     )
@@ -325,23 +418,20 @@ def _make_api(
         instance=settings.instance,
         public_url=settings.public_url,
         limits=api_limits(settings),
-        acceptance=acceptance,
-        directory=logs.directory,
-        directory_log=logs.directory_log,
+        acceptance=parts.acceptance,
+        directory=ground.directory,
+        directory_log=ground.directory_log,
         reads=ground.store.reads,
         opened=ground.opened,
-        receipts=Receipts(logs.writers),
-        writers=logs.writers,
-        waiting=waiting,
+        receipts=parts.receipts,
+        logs=parts.logs,
+        tell_logs=ground.place.tell_logs,
+        waiting=parts.waiting,
         mailbox=mailbox,
         founder=load_founder(settings.keys) if settings.policy.founder else None,
-        clock=clock,
-        why_not_ready=lambda: logs.traffic.failed.detail if logs.traffic.failed else None,
+        clock=ground.clock,
+        why_not_ready=parts.readiness.why_not,
     )
-
-
-def _owner() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _lease_key(epochs: EpochKeys) -> bytes:

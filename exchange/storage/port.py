@@ -177,3 +177,13 @@ class LogLeases(Protocol):
 
     async def release_log(self, shard: int, epoch: int) -> None:
         """Let another process take a log at once; harmless when it is no longer held."""
+
+
+class LeasedStore(Store, LogLeases, Protocol):
+    """A whole engine, as a process opens it."""
+
+    async def close(self) -> None:
+        """Let go of the database; harmless to call twice."""
+
+    async def durability(self) -> dict[str, str]:
+        """The durability settings in force, read back from the engine."""

@@ -44,6 +44,8 @@ SERVER_VERBS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("server", "Run the whole bus in one process."),
     "gateway": ("server", "Take messages over HTTP: one process of several."),
     "deliver": ("server", "Deliver what was accepted: one process of several."),
+    "migrate": ("server", "Bring database, topics and logs to what this version needs."),
+    "doctor": ("server", "Look at settings, keys, database and Kafka; say what to do."),
 }
 
 

@@ -20,7 +20,8 @@ from exchange.acceptance.accept import Accepted, Refused
 from exchange.acceptance.changes import Actor, Recorded
 from exchange.bus.embedded import EmbeddedBus
 from exchange.bus.port import MessageBus
-from exchange.operation import wiring
+from exchange.ledger.log_writer import LogWriter
+from exchange.operation import ground, wiring
 from exchange.operation.initialise import Names, initialise
 from exchange.operation.numbers import terms
 from exchange.operation.settings import Settings, load_settings
@@ -148,6 +149,11 @@ class RunningBus:
         return store
 
     @property
+    def writers(self) -> dict[int, LogWriter]:
+        """The logs it writes, by number."""
+        return {writer.head.shard: writer for writer in self.bus.writers()}
+
+    @property
     def settings(self) -> Settings:
         """As its file says now."""
         return load_settings(self.folder / "sealway.toml", {})
@@ -158,7 +164,7 @@ class RunningBus:
             patch.setattr(wiring, "clock", self.clock)
             patch.setattr(wiring, "load", lambda kind: self.adapter)
             patch.setattr(wiring, "EmbeddedBus", self.message_bus)
-            patch.setattr(wiring, "SqliteStore", FaultyStore)
+            patch.setattr(ground, "SqliteStore", FaultyStore)
             patch.setattr(wiring, "terms", lambda settings: replace(terms(settings), **self.terms))
             self._bus = await wiring.open_bus(self.settings)
 

@@ -3,13 +3,14 @@
 Public, and never a root of trust: a key shown here is to be compared with what was told by hand.
 """
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
 from exchange.acceptance.checks.kind import OFFERED_KINDS, OFFERED_PARTS_MAX
-from exchange.api.context import Api
+from exchange.api.context import Api, LogTold
 from exchange.api.errors import NotReady
 from exchange.api.replies import json_reply
 from exchange.api.resources.asked import BusOf, respond
@@ -47,10 +48,10 @@ async def readyz(api: BusOf) -> Response:
 @router.get("/.well-known/sealway", summary="Which bus this is, and what it offers")
 async def about(api: BusOf) -> Response:
     """Names, logs, kinds, forms, limits, the server's time."""
-    return respond(json_reply(about_document(api)))
+    return respond(json_reply(about_document(api, await api.tell_logs())))
 
 
-def about_document(api: Api) -> dict[str, Any]:
+def about_document(api: Api, logs: Sequence[LogTold]) -> dict[str, Any]:
     """What the bus says of itself."""
     limits = api.limits
     return {
@@ -59,8 +60,8 @@ def about_document(api: Api) -> dict[str, Any]:
         "version": VERSION,
         "time": format_time(api.clock()),
         "logs": [
-            {"n": n, "origin": writer.head.origin, "key": writer.verifier_key}
-            for n, writer in sorted(api.writers.items())
+            {"n": log.n, "origin": log.origin, **({"key": log.key} if log.key else {})}
+            for log in logs
         ],
         "directory_version": api.directory.version,
         "kinds": list(OFFERED_KINDS),

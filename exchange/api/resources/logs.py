@@ -8,6 +8,8 @@ from exchange.api.errors import NotFound
 from exchange.api.replies import json_reply
 from exchange.api.resources.asked import BusOf, respond
 from exchange.api.resources.proofs import proven_record
+from exchange.ledger.errors import LogUnavailable
+from exchange.ledger.names import number_of, origin_of
 
 router = APIRouter(tags=["logs"])
 
@@ -15,7 +17,7 @@ router = APIRouter(tags=["logs"])
 @router.get("/v1/logs/{n}", summary="A shard's record and its receipt in log 0")
 async def show(n: Annotated[int, Path(ge=0, lt=10**10)], api: BusOf) -> Response:
     """How a stranger who pinned log 0's key learns the key of a shard."""
-    origin = f"{api.bus}/log/{n}"
+    origin = origin_of(api.bus, n)
     return respond(
         json_reply({"n": n, "origin": origin, **await proven_record(api, "log", origin)})
     )
@@ -28,9 +30,11 @@ async def show(n: Annotated[int, Path(ge=0, lt=10**10)], api: BusOf) -> Response
 )
 async def checkpoint(n: Annotated[str, Path(max_length=20)], api: BusOf) -> Response:
     """The signed note, as text; ``n`` may be a successor of log 0, like ``0.1``."""
-    origin = f"{api.bus}/log/{n}"
-    for writer in api.writers.values():
-        if writer.head.origin == origin and writer.signed is not None:
-            note = writer.signed.note.encode()
-            return respond((200, [(b"content-type", b"text/plain; charset=utf-8")], note))
-    raise NotFound("This bus holds no signed checkpoint of such a log.")
+    number = number_of(n)
+    try:
+        note = None if number is None else await api.logs.checkpoint(number)
+    except LogUnavailable:
+        note = None
+    if note is None:
+        raise NotFound("This bus holds no signed checkpoint of such a log.")
+    return respond((200, [(b"content-type", b"text/plain; charset=utf-8")], note.encode()))

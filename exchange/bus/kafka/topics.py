@@ -37,8 +37,18 @@ TOPICS: Final = (
     PlannedTopic("sealway.deliver", 16, {"retention.ms": str(_WEEK_MS)}),
     # Read from the end only: an hour is for whoever looks for the cause of something.
     PlannedTopic("sealway.signal", 16, {"retention.ms": str(_HOUR_MS)}),
-    # The highest signed checkpoint of each log, by origin: never thrown away.
-    PlannedTopic("sealway.checkpoint", 1, {"cleanup.policy": "compact"}),
+    # The highest signed checkpoint of each log, by origin: never thrown away, and compacted every
+    # ten minutes, so that whoever starts reads thousands of records and not millions.
+    PlannedTopic(
+        "sealway.checkpoint",
+        1,
+        {
+            "cleanup.policy": "compact",
+            "segment.ms": str(_HOUR_MS // 6),
+            "max.compaction.lag.ms": str(_HOUR_MS // 6),
+            "min.cleanable.dirty.ratio": "0.1",
+        },
+    ),
     # Copies for tools; the row is the truth.
     PlannedTopic("sealway.dead", 1, {"retention.ms": str(_WEEK_MS)}),
 )

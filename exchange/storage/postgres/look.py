@@ -5,6 +5,7 @@ there. Invariant: no text of an error holds the password of the address.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 
 from exchange.storage.errors import StorageError, StorageUnavailable
-from exchange.storage.postgres.connection import Connection
+from exchange.storage.postgres.connection import SERVER_SETTINGS, Connection
 from exchange.storage.postgres.schema import days_ahead
 
 CONNECT_S: Final = 5.0
@@ -51,10 +52,11 @@ class DatabaseView:
     version: str
     server_number: int
     durability: dict[str, str]
-    clock_ms: int
+    clock_apart_ms: int
     round_trip_ms: float
     is_standby: bool
     is_encrypted: bool
+    standbys: str
     connections_max: int
     schema: int | None = None
     bus: str = ""
@@ -75,11 +77,11 @@ async def reach(address: str) -> None:
         await connection.close(timeout=CONNECT_S)
 
 
-async def look(address: str, now_ms: int) -> DatabaseView:
-    """Everything `doctor` asks. Raises as `reach` does."""
+async def look(address: str, clock: Callable[[], int]) -> DatabaseView:
+    """Everything `doctor` asks. `clock` is this machine's. Raises as `reach` does."""
     connection = await _connect(address)
     try:
-        return await asyncio.wait_for(_look(connection, now_ms), 4 * CONNECT_S)
+        return await asyncio.wait_for(_look(connection, clock), 4 * CONNECT_S)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as problem:
         raise StorageUnavailable(
             f"The database can't be read ({_told(problem, address)})."
@@ -90,7 +92,12 @@ async def look(address: str, now_ms: int) -> DatabaseView:
 
 async def _connect(address: str) -> Connection:
     try:
-        return await asyncpg.connect(address, timeout=CONNECT_S, command_timeout=4 * CONNECT_S)
+        return await asyncpg.connect(
+            address,
+            timeout=CONNECT_S,
+            command_timeout=4 * CONNECT_S,
+            server_settings=SERVER_SETTINGS,
+        )
     except (*_AWAY, OSError, TimeoutError) as problem:
         if isinstance(problem, FileNotFoundError | PermissionError) and "ssl" in address:
             raise StorageRefused(_refused(problem, address)) from None
@@ -122,21 +129,23 @@ def _secrets(address: str) -> set[str]:
     return {form for one in found for form in (address, one, unquote(one)) if form}
 
 
-async def _look(connection: Connection, now_ms: int) -> DatabaseView:
+async def _look(connection: Connection, clock: Callable[[], int]) -> DatabaseView:
+    await connection.fetchval(f"SELECT {_NOW_MS}")  # whatever the first one warms up
     loop = asyncio.get_running_loop()
-    start = loop.time()
+    start, now_ms = loop.time(), clock()
     clock_ms = await connection.fetchval(f"SELECT {_NOW_MS}")
     round_trip_ms = (loop.time() - start) * 1000
     seen: dict[str, Any] = {
         "version": await _setting(connection, "server_version"),
         "server_number": int(await _setting(connection, "server_version_num")),
         "durability": {name: await _setting(connection, name) for name in DURABILITY},
-        "clock_ms": clock_ms,
+        "clock_apart_ms": round(clock_ms - now_ms - round_trip_ms / 2),
         "round_trip_ms": round_trip_ms,
         "is_standby": await connection.fetchval("SELECT pg_is_in_recovery()"),
         "is_encrypted": bool(
             await connection.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
         ),
+        "standbys": await _setting(connection, "synchronous_standby_names"),
         "connections_max": int(await _setting(connection, "max_connections")),
     }
     if not await connection.fetchval("SELECT to_regclass('bus') IS NOT NULL"):

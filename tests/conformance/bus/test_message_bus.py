@@ -167,7 +167,7 @@ async def test_stopping_ends_every_reader(bus: MessageBus) -> None:
     waiting = [asyncio.create_task(anext(reader, None)) for reader in readers]
     await asyncio.sleep(0)
     await bus.stop()
-    assert await asyncio.wait_for(asyncio.gather(*waiting), 5) == [None, None]
+    assert await asyncio.wait_for(asyncio.gather(*waiting), 5) == [None] * len(readers)
 
 
 async def test_stopping_with_a_drain_waits_for_what_is_open(plain_bus: MessageBus) -> None:

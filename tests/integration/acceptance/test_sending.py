@@ -59,7 +59,7 @@ async def test_the_same_message_again_gets_its_first_place(running: RunningBus) 
     again = await running.send(request)
     assert (first.again, again.again) == (False, True)
     assert again.place == first.place
-    assert running.bus.api.writers[1].head.size == first.place.index + 1
+    assert running.writers[1].head.size == first.place.index + 1
 
 
 async def test_the_same_message_signed_anew_is_the_same_message(running: RunningBus) -> None:
@@ -156,11 +156,11 @@ async def test_a_refusals_leaf_does_not_repeat_what_is_not_registered(running: R
 
 
 async def test_what_nobody_signed_leaves_no_leaf(running: RunningBus) -> None:
-    size = running.bus.api.writers[1].head.size
+    size = running.writers[1].head.size
     request = running.ask()
     forged = replace(request, envelope=request.envelope[:-8] + b"AAAAAAAA")
     assert await running.outcome(forged) in ("signature-invalid", "envelope-malformed")
-    assert running.bus.api.writers[1].head.size == size
+    assert running.writers[1].head.size == size
 
 
 async def test_beyond_ten_a_second_refusals_are_counted_and_not_logged(running: RunningBus) -> None:
@@ -173,10 +173,10 @@ async def test_beyond_ten_a_second_refusals_are_counted_and_not_logged(running: 
         assert no.value.error.code == "purpose-required"
         places.append(no.value.place)
     assert [place is not None for place in places] == [True] * 10 + [False] * 15
-    size = running.bus.api.writers[1].head.size
+    size = running.writers[1].head.size
     await running.close()
     await running.open()
-    assert running.bus.api.writers[1].head.size == size + 1, "the counts have one leaf"
+    assert running.writers[1].head.size == size + 1, "the counts have one leaf"
 
 
 async def test_a_part_that_does_not_match_is_not_stored(running: RunningBus) -> None:

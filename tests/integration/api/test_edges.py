@@ -56,7 +56,7 @@ async def test_a_bus_that_cannot_write_says_why_it_is_not_ready(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (await edge.get("/readyz")).json() == {"state": "ready"}
-    writer = edge.running.bus.api.writers[1]
+    writer = edge.running.writers[1]
     monkeypatch.setattr(writer, "_failed", StorageUnavailable("The disk is full."))
     response = await edge.get("/readyz")
     assert code_of(response) == "not-ready"
@@ -181,7 +181,7 @@ async def test_a_bus_that_cannot_write_neither_judges_nor_leases(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await edge.send(edge.running.ask(POPULATION))
-    writer = edge.running.bus.api.writers[1]
+    writer = edge.running.writers[1]
     with monkeypatch.context() as patch:
         patch.setattr(writer, "_failed", LogUnavailable("Frozen."))
         nowhere = await edge.send(edge.running.ask(POPULATION, service=ServiceCode("no-such")))

@@ -193,5 +193,5 @@ async def test_a_checkpoint_is_a_note_that_the_logs_key_verifies(edge: Edge, n: 
     response = await edge.get(f"/log/{n}/checkpoint")
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
     checkpoint = verify_checkpoint(response.text, parse_verifier_key(await _key(edge, n)))
-    assert checkpoint.size == edge.running.bus.api.writers[n].head.size
+    assert checkpoint.size == edge.running.writers[n].head.size
     assert code_of(await edge.get("/log/7/checkpoint")) == "not-found"

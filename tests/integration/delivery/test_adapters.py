@@ -55,7 +55,7 @@ async def never(request: AdapterRequest) -> Answer | Reject:
 
 async def kinds(running: RunningBus) -> list[str]:
     """The kinds of the traffic log's leaves."""
-    head = running.bus.api.writers[1].head
+    head = running.writers[1].head
     return [parse_leaf(raw).k for raw in await read_leaves(running.bus.api.reads, 1, 0, head.size)]
 
 

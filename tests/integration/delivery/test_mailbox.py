@@ -21,7 +21,7 @@ async def lease(
 
 
 async def kinds(running: RunningBus) -> list[str]:
-    head = running.bus.api.writers[1].head
+    head = running.writers[1].head
     return [parse_leaf(raw).k for raw in await read_leaves(running.bus.api.reads, 1, 0, head.size)]
 
 

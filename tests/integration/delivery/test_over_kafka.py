@@ -94,7 +94,7 @@ async def test_whoever_waits_is_handed_the_answer_with_its_receipt(running: Runn
     assert answer.parts.data == (b'{"status":"alive"}',)
     receipt = await running.bus.api.receipts.receipt(answer.place)
     assert receipt == answer.place.receipt
-    log = parse_verifier_key(running.bus.api.writers[answer.place.shard].verifier_key)
+    log = parse_verifier_key(running.writers[answer.place.shard].verifier_key)
     proven = verify_receipt(receipt, answer.envelope, log)
     assert proven.leaf.k == "response"
     assert proven.index == answer.place.index

@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from exchange.acceptance.accept import Refused
-from exchange.ledger.errors import LogBehind
-from exchange.ledger.marks import Marks
+from exchange.ledger.marks import MarkMoved, Marks
 from exchange.ledger.shards import read_leaves
 from exchange.storage.rows import GroupPlan
 from registry.changes import Change
@@ -22,7 +21,7 @@ async def test_the_disk_is_told_to_be_sure(running: RunningBus) -> None:
 
 async def test_a_commit_that_fails_gives_no_receipt_and_signs_nothing(running: RunningBus) -> None:
     await running.send(running.ask(POPULATION))
-    writer = running.bus.api.writers[1]
+    writer = running.writers[1]
     signed, size = writer.signed, writer.head.size
     marks = (running.folder / "state" / "marks").read_bytes()
     running.store.failing = True
@@ -87,7 +86,7 @@ async def test_what_was_allowed_is_checked_again_when_the_directory_moved(
     running.store.before_commit = race
     outcomes = await asyncio.gather(*(running.outcome(one) for one in requests))
     assert outcomes == [code] * 3
-    reads, head = running.bus.api.reads, running.bus.api.writers[1].head
+    reads, head = running.bus.api.reads, running.writers[1].head
     leaves = [parse_leaf(raw) for raw in await read_leaves(reads, 1, 0, head.size)]
     assert [(leaf.k, leaf.reg) for leaf in leaves] == [("refusal", before + 1)] * 3
 
@@ -111,7 +110,7 @@ async def test_without_its_mark_a_commit_is_unknown_and_nothing_is_signed(
     running: RunningBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await running.send(running.ask(POPULATION))
-    signed = running.bus.api.writers[1].signed
+    signed = running.writers[1].signed
     request = running.ask(POPULATION)
 
     def refuse(*_: object) -> None:
@@ -120,7 +119,7 @@ async def test_without_its_mark_a_commit_is_unknown_and_nothing_is_signed(
     with monkeypatch.context() as patch:
         patch.setattr(Marks, "advance", refuse)
         assert await running.outcome(request) == "outcome-unknown"
-        assert running.bus.api.writers[1].signed == signed
+        assert running.writers[1].signed == signed
     assert running.bus.api.why_not_ready() is not None
     assert await running.outcome(running.ask(POPULATION)) == "log-unavailable"
     await running.restart()
@@ -133,7 +132,7 @@ async def test_a_mark_moves_only_from_where_it_is(running: RunningBus) -> None:
     marks = Marks(running.folder / "state" / "marks")
     mark = marks.of("sx.example/log/0")
     assert mark is not None
-    with pytest.raises(LogBehind):
+    with pytest.raises(MarkMoved):
         marks.advance(mark.origin, (mark.size - 1, mark.root), mark.size + 1, bytes(32))
     marks.advance(mark.origin, (mark.size, mark.root), mark.size + 1, bytes(32))
     marks.close()

@@ -47,7 +47,7 @@ class Gate:
 
 
 async def groups_of(running: RunningBus) -> list[int]:
-    head = running.bus.api.writers[1].head
+    head = running.writers[1].head
     groups = await running.bus.api.reads.entries(1, 0, head.size - 1)
     firsts = [*(first for first, _ in groups), head.size]
     return [after - first for first, after in pairwise(firsts)]
@@ -135,7 +135,7 @@ async def test_a_thousand_sends_at_32_at_once_take_fewer_than_250_transactions(
 
     await asyncio.gather(*(sender() for _ in range(32)))
     taken = running.store.transactions - before
-    assert running.bus.api.writers[1].head.size == 1_000
+    assert running.writers[1].head.size == 1_000
     assert taken < 250, f"{taken} transactions"
 
 

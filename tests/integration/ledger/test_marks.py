@@ -38,14 +38,14 @@ async def check_frozen(running: RunningBus, *words: str) -> None:
     assert why is not None
     assert all(word in why for word in words), why
     marks = (running.folder / "state" / "marks").read_bytes()
-    sizes = {n: writer.head.size for n, writer in api.writers.items()}
-    signed = {n: writer.signed for n, writer in api.writers.items()}
+    heads = await api.reads.heads()
+    signed = {n: writer.signed for n, writer in running.writers.items()}
     assert await running.outcome(running.ask(POPULATION)) == "log-unavailable"
     with pytest.raises(SealwayError) as no:
         await running.change(grant(POPULATION, state="withdrawn"))
     assert no.value.code == "log-unavailable"
-    assert {n: writer.head.size for n, writer in api.writers.items()} == sizes
-    assert {n: writer.signed for n, writer in api.writers.items()} == signed
+    assert await api.reads.heads() == heads
+    assert {n: writer.signed for n, writer in running.writers.items()} == signed
     await running.restart()
     assert running.bus.api.why_not_ready() is not None, "a restart changes nothing"
     assert (running.folder / "state" / "marks").read_bytes() == marks
@@ -136,7 +136,7 @@ async def test_a_database_ahead_of_its_mark_goes_on(running: RunningBus) -> None
     (running.folder / "state" / "marks").write_bytes(marks)
     await running.open()
     assert running.bus.api.why_not_ready() is None
-    signed = running.bus.api.writers[1].signed
+    signed = running.writers[1].signed
     assert signed is not None
     assert signed.size == 301
     assert await running.outcome(requests[-1]) == "again"

@@ -12,8 +12,9 @@ from click.testing import CliRunner, Result
 from exchange.operation.commands import deliver, gateway, serve
 from exchange.operation.initialise import Names, initialise
 from exchange.operation.key_files import load_epoch_keys
+from exchange.operation.ports import PortTaken, check_port
 from exchange.operation.settings import SettingsInvalid, load_settings
-from exchange.operation.starting import PortTaken, check_port, until_reached
+from exchange.operation.starting import until_reached
 from exchange.storage.errors import StorageUnavailable
 
 NOW_MS = 1_795_300_000_000
@@ -124,6 +125,7 @@ def test_a_key_that_others_may_read_is_warned_of(folder: Path) -> None:
         load_epoch_keys(folder / "keys")
         assert lines == []
         key.chmod(0o640)
+        load_epoch_keys(folder / "keys")
         load_epoch_keys(folder / "keys")
     (line,) = lines
     assert (line["event"], line["remedy"]) == ("key.open_to_others", f"chmod 600 {key}")

@@ -1,0 +1,134 @@
+"""Asking a provider: from a request to an answer that is checked and signed, or why there is none.
+
+Owns the call and what is wrong with its result. Refuses to own rows, slots and retries.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+
+from adapters.base import Adapter, AdapterRequest, Answer, Reject
+from adapters.errors import ProviderMisbehaved, ProviderTimeout, ProviderUnreachable
+from exchange.acceptance.accept import Acceptance, Refused
+from exchange.acceptance.directory import DirectoryInForce
+from exchange.delivery.answers import HostedKeys, KeyNotHosted, compose_answer
+from exchange.delivery.jobs import Job
+from exchange.ledger.log_writer import Clock
+from registry.directory import Directory
+from registry.services import Service
+from schemas.catalogue import Validators
+from schemas.errors import PayloadInvalid
+from signing.compose import verify_composed
+from signing.keys import Signer
+
+log = structlog.get_logger()
+
+OVER: Final = frozenset(
+    {"already-answered", "answer-late", "exchange-cancelled", "answer-not-expected"}
+)
+"""Refusals of our own answer that mean the exchange has ended without us."""
+
+
+class Asking:
+    """Asks adapters and has their answers accepted."""
+
+    def __init__(
+        self,
+        acceptance: Acceptance,
+        directory: DirectoryInForce,
+        adapters: Mapping[str, Adapter],
+        hosted: HostedKeys,
+        validators: Validators,
+        clock: Clock,
+    ) -> None:
+        self._acceptance = acceptance
+        self._directory = directory
+        self._adapters = adapters
+        self._hosted = hosted
+        self._validators = validators
+        self._clock = clock
+
+    async def exchange(self, job: Job, service: Service) -> None:
+        """Ask, check, sign, accept; an exchange that ended meanwhile is no failure.
+
+        Nobody is asked whose answer could not be recorded or signed.
+
+        Raises:
+            AttemptFailed: the provider, or the way to it.
+            SealwayError: our own log; nothing was accepted, or nobody knows.
+        """
+        self._acceptance.check_writable()
+        signer = self._signer(service)
+        result = await self._ask(job, service)
+        directory = self._directory.current
+        self._check(result, service, directory)
+        await self._accept(job, result, service, directory, signer)
+
+    def _signer(self, service: Service) -> Signer:
+        """Whom to sign as, asked before anything is sent."""
+        try:
+            return self._hosted.signer(service.system)
+        except KeyNotHosted as error:
+            log.error("delivery.no_key", system=service.system)
+            raise ProviderUnreachable(error.detail, maybe_sent=False) from error
+
+    async def _ask(self, job: Job, service: Service) -> Answer | Reject:
+        delivery = service.test_delivery if job.manifest.test else service.delivery
+        name = delivery.name if delivery else None
+        adapter = self._adapters.get(name) if name else None
+        if adapter is None:
+            raise ProviderUnreachable("No adapter of that name runs here.", maybe_sent=False)
+        try:
+            async with asyncio.timeout(service.timeout_s):
+                return await adapter.answer(_request(job, service))
+        except TimeoutError as error:
+            raise ProviderTimeout("No answer within the service's time.") from error
+
+    def _check(self, result: Answer | Reject, service: Service, directory: Directory) -> None:
+        """Check an answer before it is signed: we sign nothing that we'd refuse."""
+        if isinstance(result, Reject):
+            return
+        schema = directory.schema(service.response_schema)
+        if result.type != "application/json" or schema is None:
+            raise ProviderMisbehaved("The answer isn't of the type that its schema describes.")
+        try:
+            self._validators.get(schema.fingerprint, schema.text).check(result.body)
+        except PayloadInvalid as error:
+            raise ProviderMisbehaved(f"The answer breaks its schema: {error.detail}") from error
+
+    async def _accept(
+        self,
+        job: Job,
+        result: Answer | Reject,
+        service: Service,
+        directory: Directory,
+        signer: Signer,
+    ) -> None:
+        schema = None if isinstance(result, Reject) else service.response_schema
+        composed = compose_answer(job, result, signer, self._clock(), schema)
+        envelope = verify_composed(composed, directory)
+        try:
+            await self._acceptance.accept(envelope, composed.parts, checked_at=directory.version)
+        except Refused as refused:
+            if refused.error.code not in OVER:
+                what = f"The bus refused the answer: {refused.error.code}."
+                raise ProviderMisbehaved(what) from refused
+
+
+def _request(job: Job, service: Service) -> AdapterRequest:
+    manifest, body = job.manifest, job.manifest.parts[0]
+    return AdapterRequest(
+        id=manifest.id,
+        sender=manifest.sender,
+        system=service.system,
+        service=service.code,
+        attempt=job.attempt,
+        body_type=body.type,
+        body=job.parts.data[0],
+        purpose=manifest.purpose,
+        test=manifest.test,
+        expires_ms=manifest.expires_ms,
+        traceparent=manifest.traceparent,
+    )

@@ -1,0 +1,115 @@
+"""The listener of a process without an API: `/livez` and `/readyz`, as a gateway answers them.
+
+Owns a port and two answers. Refuses to know what ready means: it asks. Invariant: it takes no
+signal; whoever opened it closes it.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+import orjson
+import uvicorn
+
+from exchange.api.asgi import AsgiApp, Receive, Scope, Send, send
+from exchange.api.problems import MEDIA_TYPE, PROBLEMS, problem_bytes
+from exchange.api.replies import JSON_TYPE, RETRY_AFTER_S, Reply
+from exchange.operation.ports import take_port
+
+CONNECTIONS_MAX: Final = 64  # an orchestrator asks once in a few seconds
+KEEPALIVE_S: Final = 5
+WhyNotReady = Callable[[], str | None]
+
+
+@asynccontextmanager
+async def listen(
+    host: str, port: int, why_not_ready: WhyNotReady, base_url: str = ""
+) -> AsyncIterator[int]:
+    """Answer on this address for as long as the block runs; gives the port.
+
+    `why_not_ready` is called for each `/readyz`: a sentence, or None when all is well. `base_url`
+    is where the pages about problems are.
+
+    Raises:
+        PortTaken: the address can't be listened on.
+    """
+    taken = take_port(host, port, "health_port")
+    server = _Server(_config(health_app(why_not_ready, base_url)))
+    task = asyncio.create_task(server.serve(sockets=[taken]), name="health")
+    try:
+        await server.is_up.wait()
+        yield taken.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
+        taken.close()
+
+
+def _config(app: AsgiApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="none",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        proxy_headers=False,
+        log_config=None,
+        server_header=False,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_keep_alive=KEEPALIVE_S,
+        timeout_graceful_shutdown=1,
+    )
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say when connections are taken."""
+        await super().startup(sockets)
+        self.is_up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the process."""
+        yield
+
+
+def health_app(why_not_ready: WhyNotReady, base_url: str = "") -> AsgiApp:
+    """The two answers as an ASGI application; whatever else is asked is not found."""
+
+    async def app(scope: Scope, receive: Receive, to: Send) -> None:
+        if scope["type"] == "http":
+            await send(to, *_reply(scope, why_not_ready, base_url))
+
+    return app
+
+
+def _reply(scope: Scope, why_not_ready: WhyNotReady, base_url: str) -> Reply:
+    path, method = scope["path"], scope["method"]
+    if path not in ("/livez", "/readyz"):
+        return _problem("not-found", "There is nothing at this address.", base_url, path)
+    if method not in ("GET", "HEAD"):
+        return _problem("method-not-allowed", "Only GET is answered here.", base_url, path)
+    if path == "/livez":
+        return _ok({"state": "alive"})
+    reason = why_not_ready()
+    if reason is not None:
+        return _problem("not-ready", reason, base_url, path)
+    return _ok({"state": "ready"})
+
+
+def _ok(document: dict[str, Any]) -> Reply:
+    return 200, [JSON_TYPE], orjson.dumps(document)
+
+
+def _problem(code: str, detail: str, base_url: str, path: str) -> Reply:
+    headers = [(b"content-type", MEDIA_TYPE.encode())]
+    if code in RETRY_AFTER_S:
+        headers.append((b"retry-after", RETRY_AFTER_S[code]))
+    body = problem_bytes(code, detail, base_url=base_url, instance=path)
+    return PROBLEMS[code].status, headers, body
