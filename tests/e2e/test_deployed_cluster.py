@@ -18,7 +18,7 @@ from tests.support.deployed_cluster import DeployedCluster, running_cluster
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_fixtures import absent
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(400)]
 AWAY_S = 30
 """Within this an answer comes though Kafka is away."""
 
