@@ -97,7 +97,7 @@ class BalancedCountry:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
     def script(self, word: str) -> subprocess.CompletedProcess[str]:
