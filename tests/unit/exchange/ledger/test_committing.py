@@ -96,16 +96,17 @@ async def test_a_group_whose_log_is_lost_goes_to_the_next(running: Running, site
     assert len(running.told) == 4, "each is handed on once"
 
 
+@pytest.mark.parametrize(("doubt", "later_is"), [("written", Duplicate), ("unwritten", Placed)])
 async def test_a_commit_in_doubt_is_told_and_nothing_follows_before_the_log_is_taken_anew(
-    running: Running,
+    running: Running, doubt: str, later_is: type
 ) -> None:
     await running.send(1)
     first = running.held.writer
-    running.process.store.doubt = "written"
+    running.process.store.doubt = doubt
     (doubted,) = await running.send(2)
     assert isinstance(doubted, StorageInDoubt)
     later = await running.send(2, 3)
-    assert isinstance(later[0], Duplicate), "it had been recorded"
+    assert isinstance(later[0], later_is)
     assert isinstance(later[1], Placed)
     assert running.held.asked == [first]
 
