@@ -53,10 +53,13 @@ class Asking:
     async def exchange(self, job: Job, service: Service) -> None:
         """Ask, check, sign, accept; an exchange that ended meanwhile is no failure.
 
+        Nobody is asked whose answer could not be recorded or signed.
+
         Raises:
             AttemptFailed: the provider, or the way to it.
             SealwayError: our own log; nothing was accepted, or nobody knows.
         """
+        self._acceptance.check_writable()
         signer = self._signer(service)
         result = await self._ask(job, service)
         directory = self._directory.current
