@@ -8,7 +8,6 @@ import pytest
 
 from exchange.ledger.entries import Duplicate, Placed
 from exchange.ledger.group_commit import GroupCommitter
-from exchange.ledger.held import FixedLog
 from exchange.ledger.holding import Holding
 from exchange.ledger.log_writer import LogLost, LogWriter
 from exchange.ledger.logs import Logs
@@ -23,7 +22,16 @@ from tests.conformance.storage.rows import NOW
 from tests.integration.storage.conftest import opened
 from tests.support import postgres as servers
 from tests.support.cut_proxy import cut_proxy
-from tests.support.shared_logs import LogKeys, OneProcess, Site, act, commit, entry, origin
+from tests.support.shared_logs import (
+    FixedLog,
+    LogKeys,
+    OneProcess,
+    Site,
+    act,
+    commit,
+    entry,
+    origin,
+)
 
 LOGS = (0, 1, 2)
 

@@ -8,7 +8,6 @@ import pytest
 from exchange.ledger.entries import Duplicate, Outcome, Placed
 from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.group_commit import GroupCommitter, Submission
-from exchange.ledger.held import FixedLog
 from exchange.ledger.log_writer import LogWriter
 from exchange.storage.errors import StorageInDoubt, StorageUnavailable
 from signing.errors import SealwayError
@@ -152,11 +151,3 @@ async def test_a_directory_that_never_settles_gives_the_group_back(
     running.committer._refresh = nothing_new
     (outcome,) = await running.send(1)
     assert isinstance(outcome, LogUnavailable)
-
-
-async def test_the_one_log_of_an_embedded_bus_is_frozen_when_it_is_lost(site: Site) -> None:
-    held = FixedLog(await site.process("ours").writer())
-    held.relayed(1, 0)
-    with pytest.raises(LogUnavailable):
-        await held.again(held.writer)
-    assert held.writer.failed is not None

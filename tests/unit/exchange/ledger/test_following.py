@@ -182,13 +182,15 @@ async def test_a_newer_note_is_taken_over_and_only_when_it_is_the_logs_own(site:
     assert ours.signed == theirs.signed
 
 
-async def test_who_waits_for_a_signature_is_freed_by_anothers_note(site: Site) -> None:
-    ours, theirs = await site.process("ours").writer(), await site.process("theirs").writer()
+async def test_what_anothers_note_covers_is_not_signed_again(site: Site) -> None:
+    ours, theirs = site.process("ours"), await site.process("theirs").writer()
+    writer = await ours.writer()
     await commit(theirs, 1)
     await theirs.seal(1)
     await theirs.save()
-    await ours.follow()
-    await asyncio.wait_for(ours.seal(1), 1)
+    await writer.follow()
+    await asyncio.wait_for(writer.seal(1), 1)
+    assert writer.signed == theirs.signed
 
 
 async def test_without_its_key_a_log_is_followed_and_proved_but_not_signed(site: Site) -> None:
