@@ -99,6 +99,8 @@ async def test_a_lost_log_is_left_and_what_it_committed_is_signed(site: Site, ou
     assert await ours.log.again(lost) is held, "asking twice takes no second log"
     assert ours.log.writer is held
     await asyncio.wait_for(seal, 5)
+    await until(lambda: lost.failed is not None)
+    assert lost.signed is not None, "signed to its end before it was closed"
     await asyncio.gather(ours.log.stop(), theirs.log.stop())
 
 
