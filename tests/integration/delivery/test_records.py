@@ -284,9 +284,9 @@ async def test_a_bus_without_room_takes_answers_and_logs_no_refusal(running: Run
         raise BusBacklogged("Too much.")
 
     acceptance._w = replace(acceptance._w, check_room=full)
-    size = running.bus.api.writers[1].head.size
+    size = running.writers[1].head.size
     assert await running.outcome(running.ask()) == "bus-backlogged"
-    assert running.bus.api.writers[1].head.size == size
+    assert running.writers[1].head.size == size
     assert await running.outcome(running.reply(asked)) == "accepted"
 
 
@@ -310,7 +310,7 @@ async def test_a_log_is_caught_up_from_its_rows(running: RunningBus, bus: OddBus
         RelayLimits(page=2),
     )
     relay.start()
-    head = replace(api.writers[1].head, relayed_to=0)
+    head = replace(running.writers[1].head, relayed_to=0)
 
     class Log:
         """The log, taken over."""
