@@ -213,11 +213,12 @@ async def test_an_answer_that_could_not_be_recorded_is_asked_for_again(
     assert len(running.adapter.asked) == 2
 
 
+@pytest.mark.parametrize("code", [PERSON_STATUS, NAME_CHANGE])
 async def test_nobody_is_asked_while_no_answer_can_be_recorded(
-    running: RunningBus, bus: OddBus
+    running: RunningBus, bus: OddBus, code: str
 ) -> None:
     bus.is_lost = True
-    request = running.ask()
+    request = running.ask(code)
     await running.send(request)
     writer = running.bus.committer.writer
     writer.freeze(LogUnavailable("Not now."))
