@@ -9,7 +9,7 @@ import pytest
 
 from adapters.base import AdapterRequest, Answer, Reject
 from exchange.bus.embedded import EmbeddedSubscription
-from exchange.bus.port import BusRecord, Carried, DeadLetter, Dispatch, Topic
+from exchange.bus.port import BusRecord, Carried, DeadLetter, Dispatch, Signal, SignalKind, Topic
 from exchange.delivery.announcements import dispatch_of
 from exchange.delivery.relay import Relay, RelayLimits
 from exchange.ledger.errors import BusBacklogged, LogUnavailable
@@ -253,6 +253,22 @@ async def test_who_delivers_keeps_what_the_answers_checks_ask_for(
     assert not requests.knows(sent.manifest.id)
 
 
+async def test_what_was_answered_elsewhere_meanwhile_is_not_kept(running: RunningBus) -> None:
+    requests = running.bus.api.acceptance._w.requests
+    sent = running.ask()
+
+    async def overtaken(request: AdapterRequest) -> Answer | Reject:
+        kept = requests._kept[sent.manifest.id]
+        await running.send(running.reply(sent))
+        requests.add(kept)  # the other process's acceptance told only that process
+        return await alive(request)
+
+    running.adapter.script = overtaken
+    await running.send(sent)
+    assert await running.until(sent, "answered") == "answered"
+    await until(lambda: not requests.knows(sent.manifest.id))
+
+
 async def test_while_the_bus_is_away_new_deliveries_are_due_at_once_and_asked_once(
     running: RunningBus, bus: OddBus
 ) -> None:
@@ -351,6 +367,9 @@ async def test_the_end_of_an_exchange_that_nobody_answered_wakes_who_waits(
     await running.send(request)
     assert await asyncio.wait_for(waiter, 5) is None
     assert await running.state(request) == "expired"
+    told = [record.body for record in bus.published if isinstance(record.body, Signal)]
+    assert (told[-1].kind, told[-1].message_id) == (SignalKind.ANSWERED, request.manifest.id)
+    assert told[-1].payload is None
 
 
 async def test_what_a_stop_cuts_off_is_due_for_others_at_once(running: RunningBus) -> None:
