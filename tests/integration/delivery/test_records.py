@@ -266,7 +266,8 @@ async def test_what_was_answered_elsewhere_meanwhile_is_not_kept(running: Runnin
     running.adapter.script = overtaken
     await running.send(sent)
     assert await running.until(sent, "answered") == "answered"
-    await until(lambda: not requests.knows(sent.manifest.id))
+    await until(lambda: running.bus.deliverer.running == 0)
+    assert not requests.knows(sent.manifest.id)
 
 
 async def test_while_the_bus_is_away_new_deliveries_are_due_at_once_and_asked_once(
