@@ -15,12 +15,12 @@ class Release:
     def __call__(self) -> None:
         self.count += 1
 
-    async def happened(self) -> None:
-        """Wait for the first, two seconds at most."""
+    async def happened(self) -> int:
+        """How often, once there was a first; two seconds at most."""
         async with asyncio.timeout(2):
             while True:
                 if self.count:
-                    return
+                    return self.count
                 await asyncio.sleep(0.005)
 
 
@@ -44,7 +44,7 @@ async def test_a_call_that_goes_on_is_parked_before_its_record_is_released() -> 
         order.append(release.count)
 
     hand.under_lease = park
-    await release.happened()
+    assert await release.happened() == 1
     assert order == [0, 0]
     assert hand.left_s == 0
     await hand.end()
@@ -54,14 +54,14 @@ async def test_a_database_that_hangs_holds_back_no_record_for_long() -> None:
     release = Release()
     hand = Hand(0.02, release)
     hand.under_lease = asyncio.Event().wait  # type: ignore[assignment]
-    await release.happened()
+    assert await release.happened() == 1
     hand.drop()
 
 
 async def test_what_has_not_begun_a_call_is_released_without_a_row() -> None:
     release = Release()
     Hand(0.02, release)
-    await release.happened()
+    assert await release.happened() == 1
 
 
 async def test_what_the_end_of_the_process_cuts_off_is_not_released() -> None:
