@@ -53,8 +53,7 @@ class Country:
         self.port = port
         self.register_port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("SEALWAY_")}
-        self.environment = {**inherited, "SEALWAY_HOME": str(self.home)}
+        self.environment = _environment(self.home)
         self.commands = Commands(self.environment)
         self.processes = Processes(self.home / "logs", self.environment)
 
@@ -225,3 +224,15 @@ class Country:
         words = [SEALWAY, "profile", "add", url, "--name", name, "--system", system]
         words += ["--key", f"{made}.key.pem", "--certificate", f"{made}.cert.pem"]
         return [*words, "--log-key", self.log_key]
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Ours, without another bus's settings.
+
+    Where Python may not write what it compiled, each of some thirty processes would compile
+    everything again; they share a folder for that instead.
+    """
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("SEALWAY_")}
+    if inherited.pop("PYTHONDONTWRITEBYTECODE", ""):
+        inherited["PYTHONPYCACHEPREFIX"] = str(home / "compiled")
+    return {**inherited, "SEALWAY_HOME": str(home)}

@@ -111,7 +111,6 @@ class Audit:
         self._done = 0
         self._total = 0
         self._keys = RecordKeys()
-        self._retired_before_ms = 0
 
     def run(self) -> None:
         """Everything, in order. Raises DatabaseUnreadable when log 0 can't be read."""
@@ -220,7 +219,6 @@ class Audit:
         pairing = Pairing(self._findings, several=len(listed) > 1)
         systems: dict[object, object] = {}
         self._attempt(lambda: systems.update(self._database.systems()))
-        self._attempt(self._find_retired, zero)
         for n in sorted(listed):
             head = heads.get(n)
             if head is None or head.origin != listed[n].origin:
@@ -229,10 +227,6 @@ class Audit:
             else:
                 self._attempt(self._one_log, zero, listed[n], head, pairing, systems)
         self._report.open_exchanges = pairing.finish()
-
-    def _find_retired(self, zero: LogZero) -> None:
-        first_ms = self._database.first_message_ms()
-        self._retired_before_ms = zero.last_ts_ms if first_ms is None else first_ms
 
     def _one_log(
         self,
@@ -264,7 +258,7 @@ class Audit:
             counts=report.counts,
             last_version=zero.directory.version,
             newest_ms=zero.last_ts_ms,
-            retired_before_ms=self._retired_before_ms,
+            messages_days=zero.messages_days,
         ).read(step)
 
     def _strays(self, shards: list[int]) -> None:

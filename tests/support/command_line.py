@@ -32,6 +32,10 @@ def mistake(words: Sequence[str]) -> str | None:
         command.make_context(command.name, left, parent=context.parent)
     except click.exceptions.Exit:
         return None  # --help
+    except click.BadParameter as error:
+        if error.param is not None and isinstance(error.param.type, click.Path):
+            return None  # a file of the reader's, which isn't here
+        return error.format_message()
     except click.ClickException as error:
         return error.format_message()
     return None

@@ -1,11 +1,12 @@
 """A bus's database made by hand: several shards, frozen logs, successors of log 0, and lies.
 
-Nothing of the ledger or the stores is used but the description of the tables, so that what they
-never do can be written too. A log here holds fewer leaves than a tile does.
+Nothing of the ledger or the stores is used but the tables, so that what they never do can be
+written too. A log here holds fewer leaves than a tile does.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from contextlib import closing
@@ -13,9 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine
-
-from exchange.storage.tables import SCHEMA_VERSION, directory_object, metadata
+from exchange.storage.migrations import migrate
 from registry.changes import Change, PlannedFact, bus_key_fact, plan
 from registry.directory import Directory
 from registry.policy import POLICY_KEY
@@ -268,11 +267,9 @@ class MadeBus:
         if heads:
             self.heads()
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / "sealway.db"
-        engine = create_engine(f"sqlite:///{file}")
-        metadata.create_all(engine)
-        engine.dispose()
-        with closing(sqlite3.connect(file)) as connection, connection:
+        asyncio.run(migrate(folder, BUS, "sx", self.now_ms))
+        with closing(sqlite3.connect(folder / "sealway.db")) as connection, connection:
+            connection.execute("DELETE FROM directory")
             for name, rows in self.tables().items():
                 for row in rows:
                     marks = ", ".join("?" * len(row))
@@ -281,12 +278,8 @@ class MadeBus:
         return folder
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Every table's rows."""
-        objects = self.rows["directory_object"]
-        if "log" not in directory_object.c:
-            objects = [{k: v for k, v in row.items() if k != "log"} for row in objects]
+        """Every table's rows, but what a migration writes itself."""
         systems = [{"n": 1, "system": CONSUMER}, {"n": 2, "system": PROVIDER}]
-        about = {"one": 1, "schema_version": SCHEMA_VERSION, "bus": BUS, "instance": "sx"}
         groups = [
             {
                 "shard": n,
@@ -298,13 +291,11 @@ class MadeBus:
             if log.leaves
         ]
         return {
-            "bus": [about],
             "directory": [{"one": 1, "version": self.directory.version}],
             "system_number": systems,
             "log_shard": [self._head(log) for log in self.logs.values()],
             "log_group": groups,
             **self.rows,
-            "directory_object": objects,
         }
 
     def _head(self, log: MadeLog) -> dict[str, Any]:

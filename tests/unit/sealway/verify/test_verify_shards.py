@@ -1,15 +1,18 @@
-"""Several shards: exchanges across them, logs that are empty, frozen or closed, versions between."""
+"""Several shards: exchanges across them; logs that are empty, frozen or closed; retention."""
 
 from __future__ import annotations
 
 import json
 import random
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from registry.changes import Change
+from registry.policy import POLICY_KEY
 from sealway.cli.main import main
 from sealway.verify.audit import verify_folder
 from sealway.verify.report import Report
@@ -196,37 +199,48 @@ def test_heads_may_not_leave_out_a_log_for_a_while(bus: MadeBus, tmp_path: Path)
 # --- retention ----------------------------------------------------------------------------------
 
 
-def _aged(bus: MadeBus, days: int) -> None:
-    """Let time pass, with heads, so that what was is old."""
-    bus.now_ms += days * 86_400_000
+def _kept_for(bus: MadeBus, days: int) -> None:
+    policy = bus.directory.policy
+    assert policy is not None
+    members = policy.to_object()
+    members["limits"]["messages_days"] = days
+    bus.change(Change("policy", members, POLICY_KEY))
 
 
-def test_messages_that_were_retired_with_their_day_are_incomplete(
-    bus: MadeBus, tmp_path: Path
+@pytest.mark.parametrize(
+    ("days", "later", "finding"),
+    [
+        (31, 32, "message-retired"),
+        (31, 29, "message-retired"),  # its id may be two days older than its leaf
+        (31, 28, "row-missing"),
+        (None, 400, "row-missing"),
+    ],
+)
+def test_a_message_may_be_gone_only_when_a_policy_says_so(
+    bus: MadeBus, tmp_path: Path, days: int | None, later: int, finding: str
 ) -> None:
+    if days is not None:
+        _kept_for(bus, days)
     bus.ask(1)
-    _aged(bus, 40)
+    bus.now_ms += later * 86_400_000
     bus.rows["message"].clear()
     report = judge(bus, tmp_path)
-    assert found(report) == {"message-retired", "heads-gap"}
-    assert report.verdict.exit_code == 2
+    assert found(report) == {finding, "heads-gap"}
+    assert report.verdict.exit_code == (2 if finding == "message-retired" else 1)
 
 
-def test_a_message_younger_than_others_that_are_kept_was_not_retired(
-    bus: MadeBus, tmp_path: Path
-) -> None:
-    bus.ask(1)
-    _aged(bus, 4)
-    bus.ask(1)
-    _aged(bus, 40)
-    del bus.rows["message"][1]
-    assert found(judge(bus, tmp_path)) == {"row-missing", "heads-gap"}
-
-
-def test_a_young_message_is_never_retired(bus: MadeBus, tmp_path: Path) -> None:
-    bus.ask(1)
-    bus.rows["message"].clear()
-    assert found(judge(bus, tmp_path)) == {"row-missing"}
+def test_a_message_that_retention_kept_aside_is_read_there(bus: MadeBus, tmp_path: Path) -> None:
+    for _ in range(2):
+        bus.ask(1)
+    data = bus.write(tmp_path / "data")
+    with closing(sqlite3.connect(data / "sealway.db")) as connection, connection:
+        connection.execute("CREATE TABLE kept_message AS SELECT * FROM message WHERE idx = 0")
+        connection.execute("DELETE FROM message WHERE idx = 0")
+    report = verify_folder(data, bus.log_keys(), bus.epochs)
+    assert report.findings.listed == []
+    with closing(sqlite3.connect(data / "sealway.db")) as connection, connection:
+        connection.execute("UPDATE kept_message SET leaf_hash = zeroblob(32)")
+    assert "leaf-altered" in found(verify_folder(data, bus.log_keys(), bus.epochs))
 
 
 def test_the_key_of_another_epoch_is_told_from_an_altered_key(bus: MadeBus, tmp_path: Path) -> None:

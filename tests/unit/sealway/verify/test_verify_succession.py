@@ -21,7 +21,7 @@ MEMBER = Change("member", {"id": "sx/GOV/6", "name": "Six"})
 
 @pytest.fixture
 def bus() -> MadeBus:
-    """Two shards and an exchange across them, signed; the database is an older copy from here on."""
+    """Two shards and an exchange across them, signed; then the database is an older copy."""
     made = MadeBus(2)
     asked, hash_ = made.ask(2)
     made.answer(1, asked, hash_)
@@ -78,6 +78,7 @@ def test_a_successor_of_a_log_that_lost_nothing_is_proven(bus: MadeBus, tmp_path
     size, root = len(bus.log_0.leaves), b64_encode(bus.log_0.root)
     bus.succeed(size_signed=size, root_signed=root)
     go_on(bus)
+    bus.heads()
     bus.log_0.sign()
     bus.succeed()
     bus.change(Change("member", {"id": "sx/GOV/7", "name": "Seven"}))
