@@ -31,7 +31,13 @@ SERVER_SETTINGS: Final = {
 }
 TRIES: Final = 4  # against deadlocks and lost races, each of which one side survives
 
-_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_FAILURES = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that ended in the middle of something
+    OSError,
+    TimeoutError,
+)
 _RACES = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
@@ -84,6 +90,9 @@ class Connections:
             raise unavailable(problem) from problem
         try:
             yield connection
+        except asyncpg.InternalClientError:
+            cut(connection)
+            raise
         finally:
             await pool.release(connection)
 
