@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import local
 from typing import Final
@@ -33,6 +34,7 @@ SETTLE_S: Final = 120.0
 SAMPLE: Final = 240
 THREADS: Final = 4
 AGAIN_S: Final = 0.5
+UNSIGNED: Final = "log-unavailable"
 UNDER_WAY: Final = Found(state="open")
 
 
@@ -80,6 +82,10 @@ class Asking:
                 given = Exchange(client, id_, message, receipt).answer()
                 answer = taken(given.id, given.message.receipt)
             return Found(True, found.state, found.stuck, same, taken(id_, receipt), answer)
+        except Refused as no:
+            if no.code == UNSIGNED:
+                return replace(found, is_unproven=True)
+            return Found(trouble=f"{no.code}: {no}")
         except (SdkError, SealwayError) as error:
             return Found(trouble=f"{getattr(error, 'code', '')}: {error}")
 

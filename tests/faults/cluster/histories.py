@@ -73,6 +73,8 @@ class Found:
     """The message the bus keeps is byte for byte the one sent; None: not looked at."""
     request: Proof | None = None
     answer: Proof | None = None
+    is_unproven: bool = False
+    """The bus can give no receipt: nobody signs for a log of which an older copy came back."""
     trouble: str | None = None
     """A refusal to tell, or a proof that failed."""
 

@@ -90,6 +90,8 @@ def _found(history: History) -> Iterator[Problem]:
         elif not found.is_there:
             if _kept(history, sent):
                 yield Problem("lost", id_, "its sender has a receipt, and it is not there")
+        elif found.is_unproven and not history.restored:
+            yield Problem("lost", id_, "the bus can give no receipt of it")
         elif found.same is False:
             yield Problem("lost", id_, "the bus keeps another message than was sent")
         elif not _has_ended(sent, found):

@@ -86,6 +86,7 @@ BROKEN: dict[str, tuple[str, Callable[[History], History]]] = {
     "never ends": ("lost", told(Found(state="open", stuck=True))),
     "expires though healthy": ("lost", told(Found(state="expired"))),
     "can't be told": ("lost", told(Found(trouble="internal"))),
+    "no receipt to be had": ("lost", told(Found(state="answered", is_unproven=True))),
     "not asked for": ("lost", lambda h: replace(h, found={"two": h.found["two"]})),
     "a receipt that doesn't hold": ("lost", sender(receipts=[Proof("one", broken="forged")])),
     "a leaf that isn't there": ("lost", sender(receipts=[proof("one", 0, b"other")])),
