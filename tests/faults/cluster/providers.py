@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
-from sealway.inbox import Inbox
 
+from sealway.inbox import Inbox
 from tests.faults.cluster.network import BY_CODE, OFFERS
 from tests.faults.cluster.site import ClusterSite
 from tests.faults.journal import Journal
@@ -36,6 +36,11 @@ class Department:
         self._journal = Journal(site.journal(name))
         self._inbox = Inbox()
         self._data = open_effects(site.folder / f"{name}.db", self._inbox)
+
+    async def close(self, app: web.Application) -> None:
+        """Close its files."""
+        self._journal.close()
+        self._data.close()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """One call."""
@@ -95,17 +100,22 @@ def open_effects(path: Path, inbox: Inbox) -> sqlite3.Connection:
     return connection
 
 
-def main(folder: str, name: str, seed: str) -> None:
-    """Serve until told to stop."""
-    site = ClusterSite.load(Path(folder))
-    department = Department(site, name, int(seed))
+def application(site: ClusterSite, name: str, seed: int) -> web.Application:
+    """A department with the services it offers."""
+    department = Department(site, name, seed)
     app = web.Application()
+    app.on_cleanup.append(department.close)
     for offer in OFFERS:
         if offer.adapter == name:
             app.router.add_post(f"/{offer.code}", department.answer)
-    web.run_app(
-        app, host="127.0.0.1", port=site.ports[name], print=lambda _: None, shutdown_timeout=0.2
-    )
+    return app
+
+
+def main(folder: str, name: str, seed: str) -> None:
+    """Serve until told to stop."""
+    site = ClusterSite.load(Path(folder))
+    app, port = application(site, name, int(seed)), site.ports[name]
+    web.run_app(app, host="127.0.0.1", port=port, print=lambda _: None, shutdown_timeout=0.2)
 
 
 if __name__ == "__main__":
