@@ -215,17 +215,17 @@ def options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--break", dest="broken", help="what to break; on a cluster, with commas")
     asked = parser.parse_args(words)
     broken = asked.broken.split(",") if asked.broken else []
-    known = BREAKS if asked.engine == ENGINES[0] else cluster_breaks()
+    known = tuple(BREAKS) if asked.engine == ENGINES[0] else cluster_breaks(asked.engine)
     if not set(broken) <= set(known) or (asked.engine == ENGINES[0] and len(broken) > 1):
         parser.error(f"--break takes {', '.join(known)}")
     return asked
 
 
-def cluster_breaks() -> tuple[str, ...]:
+def cluster_breaks(engine: str) -> tuple[str, ...]:
     """The ways to break a cluster's run; they need the server's libraries."""
     from tests.faults.cluster.breaks import BREAKS as KNOWN
 
-    return KNOWN
+    return KNOWN[engine]
 
 
 def on_cluster(asked: argparse.Namespace, seed: int) -> int:

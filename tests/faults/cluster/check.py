@@ -28,6 +28,7 @@ from tests.faults.cluster.site import ClusterSite, run_sealway
 from tests.faults.cluster.verdicts import judge, ratio, shown_lost
 
 SHOWN: Final = 14
+OBJECTIONS: Final = ("false ", "incomplete ")
 PROVEN, INCOMPLETE = 0, 2
 """Exit codes of `audit verify`. The last leaves of a log of which an older copy came back have no
 checkpoint that covers them: nobody may sign it any more."""
@@ -69,8 +70,10 @@ def audit(site: ClusterSite) -> None:
     epoch = ("--epoch-keys", str(site.bus / "keys" / "epoch-1"))
     done = run_sealway(site, "audit", "verify", str(site.bus), *pins, *epoch)
     held = (PROVEN, INCOMPLETE) if read_restored(site) else (PROVEN,)
-    text = f"exit {done.returncode}: {done.stdout}{done.stderr}"
-    (site.folder / "audit.log").write_text(text)
+    said = done.stdout + done.stderr
+    (site.folder / "audit.log").write_text(said)
+    lines = [" ".join(line.split()) for line in said.splitlines() if line.startswith(OBJECTIONS)]
+    text = f"exit {done.returncode}: {'; '.join(lines or [said[-500:]])}"
     (site.folder / "audit.txt").write_text("" if done.returncode in held else text)
 
 

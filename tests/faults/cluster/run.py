@@ -7,9 +7,12 @@ ends with one line of figures; answers whether everything held.
 import asyncio
 import json
 import random
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -191,24 +194,43 @@ async def run_cluster(
 
 
 async def break_and_check(run: Run, name: str) -> tuple[bool, dict[str, Any]]:
-    """Break a stopped run in one way and judge it again; a broken database is put right after."""
+    """Break a stopped run in one way and judge it again; only a broken database is put right."""
     if name in EVIDENCE:
         EVIDENCE[name].do(run.site)
         sort = EVIDENCE[name].sort
         held, found = await asyncio.to_thread(check, run.site, "again")
     else:
         sort = DATABASE[name].sort
-        await break_database(run.site, DATABASE[name])
-        run.cluster.start_bus(GATEWAYS[0])
-        run.cluster.start_bus(GATEWAYS[1])
-        await run.cluster.wait_ready(*GATEWAYS)
-        await ask(run.site, str(BROKEN_SETTLE_S))
-        for gateway in GATEWAYS:
-            await run.cluster.stop(gateway)
-        held, found = await asyncio.to_thread(check, run.site)
+        async with put_right_after(run.cluster):
+            await break_database(run.site, DATABASE[name])
+            for gateway in GATEWAYS:
+                run.cluster.start_bus(gateway)
+            await run.cluster.wait_ready(*GATEWAYS)
+            await ask(run.site, str(BROKEN_SETTLE_S))
+            for gateway in GATEWAYS:
+                await run.cluster.stop(gateway)
+            held, found = await asyncio.to_thread(check, run.site)
     seen = "seen" if not held and found[sort] else "NOT SEEN"
     print(f"  break {name}: {seen}: {found[sort]} {sort}", flush=True)
     return held, found
+
+
+@asynccontextmanager
+async def put_right_after(cluster: Cluster) -> AsyncIterator[None]:
+    """Whatever is done to the database and the marks meanwhile is undone."""
+    server, state = cluster.postgres, cluster.site.bus / "state"
+    assert server is not None, "the named database is not ours to break"
+    kept = state.with_name("state-kept")
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.keep)
+    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(shutil.copytree, state, kept)
+    yield
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.put_back)
+    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(shutil.rmtree, state)
+    await asyncio.to_thread(kept.rename, state)
 
 
 def tell(found: dict[str, Any]) -> None:
