@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SUITES := $(wildcard tests/unit tests/conformance tests/house tests/integration tests/docs tests/e2e)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check fix test demo serve kafka bench-quick faults docs clean
+.PHONY: help setup check fix test demo demo-cluster serve kafka bench-quick faults docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ test: $(READY) ## all tests, the quick ones first; T= selects
 
 demo: $(READY) ## agencies exchange data through a bus; then an audit of what it recorded
 	@$(PY) examples/demo.py
+
+demo-cluster: $(READY) ## the same on Kafka and PostgreSQL, in many processes; some are killed (needs make kafka)
+	@$(PY) examples/demo_cluster.py
 
 serve: $(READY) ## the demo's agencies and bus, left running, with commands to paste
 	@$(PY) examples/demo.py --serve

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
-from demonstration import answers, audit, outage, refusals
+from demonstration import audit, scenes
 from demonstration.commands import CommandFailed
 from demonstration.country import Country, FolderForeign
+from demonstration.ending import USAGE, end_on_signals
 from demonstration.processes import ProcessFailed, free_port, is_free
 from demonstration.screen import Screen
 from demonstration.serving import serve
@@ -28,8 +27,6 @@ from demonstration.serving import serve
 from sealway import Client
 
 PORT = 8480
-USAGE = 3
-_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 def demonstrate(screen: Screen, country: Country) -> int:
@@ -44,34 +41,10 @@ def demonstrate(screen: Screen, country: Country) -> int:
         Client.from_profile("benefits") as bus,
     ):
         papers = Path(scratch)
-        answers.show_network_again(screen, country)
-        answers.show_database(screen, bus)
-        answers.show_http_service(screen, bus)
-        answers.show_rejection(screen, bus)
-        answers.show_mailbox(screen, country, bus)
-        answers.show_same_message_twice(screen, country, papers)
-        refusals.show_no_grant(screen)
-        refusals.show_broken_payload(screen, bus)
-        refusals.show_forged_signature(screen, country, papers)
-        refusals.show_stale_id(screen)
-        message_id = outage.show_outage(screen, country, bus, papers)
-        outage.show_timeline(screen, bus, message_id)
-        outage.show_mailbox_state(screen, country)
+        scenes.show_exchanges(screen, country, bus, papers)
         audit.show_proof(screen, country, papers)
         audit.show_tampering(screen, country, papers)
     return screen.total()
-
-
-def _end_on_signals(*, is_the_way: bool) -> None:
-    """End in order when told to; exit 0 where being told to is how it ends."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        for one in _ENDING:
-            signal.signal(one, signal.SIG_IGN)  # once is enough; nothing disturbs the cleaning up
-        sys.exit(0 if is_the_way else 128 + number)
-
-    for one in _ENDING:
-        signal.signal(one, end)
 
 
 def _run(folder: Path, port: int, *, keep_running: bool) -> int:
@@ -93,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, help=f"of the bus (--serve: {PORT}; demo: a free one)")
     given = parser.parse_args(arguments)
     port = given.port or (PORT if given.serve else free_port())
-    _end_on_signals(is_the_way=given.serve)
+    end_on_signals(is_the_way=given.serve)
     try:
         if not is_free(port):
             raise FolderForeign(

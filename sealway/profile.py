@@ -20,6 +20,7 @@ from sealway.errors import ProfileInvalid
 
 HOME_VARIABLE: Final = "SEALWAY_HOME"
 PROFILE_VARIABLE: Final = "SEALWAY_PROFILE"
+DATABASE_VARIABLE: Final = "SEALWAY_DATABASE__URL"
 FOLDER_NAME: Final = ".sealway"
 CURRENT_FILE: Final = ".current"
 SECRET_BYTES_MAX: Final = 64 * 1024  # a PEM key has 2 kB; more is somebody's mistake
@@ -94,6 +95,11 @@ def home() -> Path:
         if (folder / FOLDER_NAME).is_dir():
             return folder / FOLDER_NAME
     return Path.home() / FOLDER_NAME
+
+
+def database_url() -> str | None:
+    """The address in `SEALWAY_DATABASE__URL`, which goes before a bus's settings."""
+    return os.environ.get(DATABASE_VARIABLE) or None
 
 
 def profile_names() -> list[str]:

@@ -69,10 +69,11 @@ def show_http_service(screen: Screen, bus: Client) -> None:
         step.check(
             "FI-18" in codes and len(codes) == 19, "19 regions, as ISO 3166-2 has them", found
         )
-        step.check(
-            answer.exchange.receipt.index < answer.receipt.index,
-            "the question lies before its answer in the log",
-        )
+        asked = answer.exchange.receipt
+        if asked.log == answer.receipt.log:
+            step.check(
+                asked.index < answer.receipt.index, "the question lies before its answer in the log"
+            )
 
 
 def show_rejection(screen: Screen, bus: Client) -> None:
@@ -134,10 +135,11 @@ def show_same_message_twice(screen: Screen, country: Country, scratch: Path) -> 
         question.write_text('{"country":"EE"}', "utf-8")
         addressed = ("--to", TERRITORIES, "--service", "country", "--purpose", "statistics")
         country.commands.must("envelope", "sign", *addressed, "--frame", str(frame), str(question))
-        step.out(f"{BENEFITS} posts {frame.stat().st_size} signed bytes, and posts them again")
+        again = f"again to {country.urls[-1]}" if len(country.urls) > 1 else "again"
+        step.out(f"{BENEFITS} posts {frame.stat().st_size} signed bytes, and posts them {again}")
         replies = [
-            post(f"{country.url}/v1/messages", frame.read_bytes(), {"Content-Type": FRAME_TYPE})
-            for _ in range(2)
+            post(f"{url}/v1/messages", frame.read_bytes(), {"Content-Type": FRAME_TYPE})
+            for url in (country.urls[0], country.urls[-1])
         ]
         for reply in replies:
             if reply.status != 202:

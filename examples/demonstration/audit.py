@@ -1,53 +1,59 @@
-"""The auditor: a copied data folder is proven offline; one changed byte is found."""
+"""The auditor: what a bus stored is proven offline; one changed byte is found."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import sqlite3
 from pathlib import Path
 
 from demonstration.commands import Said
 from demonstration.country import Country
 from demonstration.screen import Screen
+from demonstration.stores import change_one_byte
 
-PLACE_LOG = 1
-PLACE_INDEX = 3
+_SHARD = re.compile(r"log \d+ ")
 
 
-def show_proof(screen: Screen, country: Country, scratch: Path) -> None:
-    """The bus stops; what it wrote proves itself, to somebody who trusts one key."""
+def show_proof(screen: Screen, country: Country, scratch: Path) -> int:
+    """The bus stops; what it wrote proves itself, to somebody who trusts one key.
+
+    Gives the number of traffic's logs that were proven, none unless all were.
+    """
+    shards = 0
     with screen.step("The bus stops; an auditor proves its data, offline") as step:
         for name in ("office", "register"):
             country.processes.stop(name)
-        code = country.processes.stop("bus")
-        step.check(code == 0, "the bus ended in good order on SIGTERM", code)
-        copy = scratch / "copy"
-        shutil.copytree(country.home / "data", copy)
-        said = _verify(country, copy)
-        step.out('sealway audit verify copy --log-key "$LOG_KEY" --epoch-keys keys/epoch-1')
-        *table, verdict = said.out.strip().splitlines()
+        codes = country.stop_bus()
+        several = "each of its processes" if len(codes) > 1 else "the bus"
+        step.check(set(codes.values()) == {0}, f"{several} ended in good order on SIGTERM", codes)
+        folder = country.store_to_verify(scratch)
+        said = _verify(country, folder)
+        step.out(
+            f'sealway audit verify {folder.name} --log-key "$LOG_KEY" --epoch-keys keys/epoch-1'
+        )
+        *table, verdict = said.out.strip().splitlines() or [said.err]
         step.note("\n".join(re.sub(r"  +", "  ", line) for line in table if line))
         step.back(verdict, said.took_s)
         step.check(
             said.code == 0, "exit 0: every tree, checkpoint, record, receipt, signature", said.err
         )
+        if said.code == 0:
+            shards = sum(_SHARD.match(line) is not None for line in table) - 1  # log 0 is no shard
+    return shards
 
 
 def show_tampering(screen: Screen, country: Country, scratch: Path) -> None:
     """Somebody with the database in hand changes one byte of a leaf."""
-    with screen.step("One byte of a stored leaf is changed with sqlite3") as step:
-        copy = scratch / "tampered"
-        shutil.copytree(country.home / "data", copy)
-        before, after = _change_one_byte(copy)
-        step.out(f"log {PLACE_LOG}, index {PLACE_INDEX}\n{before} …  becomes\n{after} …")
-        said = _verify(country, copy)
+    with screen.step(f"One byte of a stored leaf is changed with {country.hand}") as step:
+        store = country.store_to_tamper_with(scratch)
+        before, after = change_one_byte(store)
+        place = "log {}, index {}".format(*store.place)
+        step.out(f"{place}\n{before} …  becomes\n{after} …")
+        said = _verify(country, store.folder)
         found = [line for line in said.out.splitlines() if line.startswith("false")]
         for line in found:
             step.note(re.sub(r"  +", "  ", line))
-        step.back(said.out.strip().splitlines()[-1], said.took_s)
+        step.back((said.out.strip() or said.err).splitlines()[-1], said.took_s)
         step.check(said.code == 1, "exit 1: false", said.code)
-        place = f"log {PLACE_LOG}, index {PLACE_INDEX}"
         step.check(any(place in line for line in found), f"it names the place: {place}", said.out)
 
 
@@ -56,28 +62,3 @@ def _verify(country: Country, folder: Path) -> Said:
     return country.commands.sealway(
         "audit", "verify", str(folder), "--log-key", country.log_key, *epochs
     )
-
-
-def _change_one_byte(folder: Path) -> tuple[str, str]:
-    """Change a character of the leaf's random `n`; gives the leaf's beginning before and after."""
-    (file,) = folder.glob("*.db")
-    with sqlite3.connect(file) as database:
-        first, entries = database.execute(
-            "SELECT first_index, entries FROM log_group WHERE shard = ? AND first_index <= ? "
-            "ORDER BY first_index DESC LIMIT 1",
-            (PLACE_LOG, PLACE_INDEX),
-        ).fetchone()
-        start = 0
-        for _ in range(PLACE_INDEX - first):
-            start += 2 + int.from_bytes(entries[start : start + 2], "big")
-        leaf = slice(start + 2, start + 2 + int.from_bytes(entries[start : start + 2], "big"))
-        place = entries.index(b'"n":"', leaf.start) + 5
-        changed = bytearray(entries)
-        changed[place] = ord("A") if changed[place] != ord("A") else ord("B")
-        database.execute(
-            "UPDATE log_group SET entries = ? WHERE shard = ? AND first_index = ?",
-            (bytes(changed), PLACE_LOG, first),
-        )
-    database.close()
-    shown = slice(leaf.start, leaf.start + 60)
-    return entries[shown].decode(), changed[shown].decode()

@@ -107,8 +107,16 @@ def _good(said: Said, words: Sequence[str]) -> Said:
 
 def post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float = 40) -> Reply:
     """POST, and give the reply whatever its status."""
+    return _call(Request(url, data=body, headers=dict(headers), method="POST"), timeout_s)
+
+
+def get(url: str, timeout_s: float = 40) -> Reply:
+    """GET, and give the reply whatever its status."""
+    return _call(Request(url), timeout_s)
+
+
+def _call(request: Request, timeout_s: float) -> Reply:
     began_s = time.perf_counter()
-    request = Request(url, data=body, headers=dict(headers), method="POST")
     try:
         with _direct.open(request, timeout=timeout_s) as response:
             return _reply(response, began_s)

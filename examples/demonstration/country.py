@@ -18,6 +18,7 @@ from pathlib import Path
 from demonstration.commands import SEALWAY, Commands
 from demonstration.processes import Processes, free_port
 from demonstration.screen import Screen
+from demonstration.stores import SqliteCopy, Store
 
 EXAMPLES = Path(__file__).resolve().parents[1]
 BENEFITS = "sx/GOV/1001/benefits"
@@ -42,17 +43,24 @@ class FolderForeign(Exception):
 
 
 class Country:
-    """One bus with its agencies: where it is, and how to bring it up."""
+    """One bus with its agencies: where it is, and how to bring it up. The bus is one process."""
+
+    hand = "sqlite3"
+    """What somebody would change its database with."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.home = folder.absolute() / ".sealway"
         self.port = port
         self.register_port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("SEALWAY_")}
-        self.environment = {**inherited, "SEALWAY_HOME": str(self.home)}
+        self.environment = _environment(self.home)
         self.commands = Commands(self.environment)
         self.processes = Processes(self.home / "logs", self.environment)
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Every address of the bus, `url` first."""
+        return (self.url,)
 
     @property
     def log_key(self) -> str:
@@ -65,20 +73,48 @@ class Country:
         earlier = self._earlier()
         if earlier is None:
             self._make(screen)
+            self.prepare_store(screen)
         else:
             with screen.preparing(f"the bus made earlier in {self.home}"):
                 self._move(earlier)
-        with screen.preparing(f"territories register and bus are up: {self.url}"):
+        with screen.preparing(f"territories register and bus are up: {', '.join(self.urls)}"):
             self.start_register()
             self.start_bus()
         if earlier is None:
             self._register_everybody(screen)
         self._mark(complete=True)
 
+    def init_words(self) -> tuple[str, ...]:
+        """What `sealway init` is told beside the folder."""
+        return ("--port", str(self.port))
+
+    def complete_settings(self, text: str) -> str:
+        """What else the operator changes in sealway.toml."""
+        return text
+
+    def prepare_store(self, screen: Screen) -> None:
+        """What an operator does once before the first start: with one process, nothing."""
+
+    def profiles(self) -> list[tuple[str, str, str]]:
+        """The profiles of agencies: name, system, address."""
+        return [("benefits", BENEFITS, self.url), ("statistics", STATISTICS, self.url)]
+
+    def store_to_verify(self, scratch: Path) -> Path:
+        """What an auditor is given of a bus that has stopped: a copy of its data folder."""
+        return Path(shutil.copytree(self.home / "data", scratch / "copy"))
+
+    def store_to_tamper_with(self, scratch: Path) -> Store:
+        """A copy of what a bus that has stopped stored, to change a byte of."""
+        return SqliteCopy(Path(shutil.copytree(self.home / "data", scratch / "tampered")))
+
     def start_bus(self) -> None:
         """`sealway serve`, until it can be asked."""
         self.processes.start("bus", [SEALWAY, "serve", str(self.home)])
         self.processes.wait_until_ready("bus", f"{self.url}/readyz")
+
+    def stop_bus(self) -> dict[str, int]:
+        """SIGTERM, and how each of its processes ended."""
+        return {"bus": self.processes.stop("bus")}
 
     def start_register(self) -> None:
         """The territories register, an HTTP service that knows nothing of the bus."""
@@ -128,7 +164,7 @@ class Country:
         self.home.mkdir(parents=True, exist_ok=True)
         self._mark(complete=False)
         with screen.preparing("sealway init: settings, keys, the founder's token"):
-            self.commands.must("init", str(self.home), "--port", str(self.port))
+            self.commands.must("init", str(self.home), *self.init_words())
         with screen.preparing(
             "sealway key new, for each system; a registry of 10,000 made-up people"
         ):
@@ -154,6 +190,7 @@ class Country:
             "\nhosts = []\n", f'\nhosts = ["{SAMPLE_REGISTER}"]\n'
         )
         text = f"{text}\n{added}".replace(SAMPLE_REGISTER, f"127.0.0.1:{self.register_port}")
+        text = self.complete_settings(text)
         assert tomllib.loads(text)["egress"]["hosts"] == [f"127.0.0.1:{self.register_port}"]
         file.write_text(text, "utf-8")
 
@@ -176,15 +213,26 @@ class Country:
         with screen.preparing("sealway apply network.toml:") as more:
             done = self.commands.must(*apply).json
             more.append(f"{done['changed']} facts in log 0, each signed")
-        profiles = (("benefits", BENEFITS), ("statistics", STATISTICS))
         with screen.preparing(
             "sealway profile add, for each agency that asks: pinned to log 0's key"
         ):
-            self.commands.must_all(*(self._profile(name, system) for name, system in profiles))
+            self.commands.must_all(*(self._profile(*one) for one in self.profiles()))
             self.commands.must("profile", "use", "benefits")
 
-    def _profile(self, name: str, system: str) -> list[str]:
-        made = str(self.home / "agencies" / name)
-        words = [SEALWAY, "profile", "add", self.url, "--name", name, "--system", system]
+    def _profile(self, name: str, system: str, url: str) -> list[str]:
+        made = str(self.home / "agencies" / system.rpartition("/")[2])
+        words = [SEALWAY, "profile", "add", url, "--name", name, "--system", system]
         words += ["--key", f"{made}.key.pem", "--certificate", f"{made}.cert.pem"]
         return [*words, "--log-key", self.log_key]
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Ours, without another bus's settings.
+
+    Where Python may not write what it compiled, each of some thirty processes would compile
+    everything again; they share a folder for that instead.
+    """
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("SEALWAY_")}
+    if inherited.pop("PYTHONDONTWRITEBYTECODE", ""):
+        inherited["PYTHONPYCACHEPREFIX"] = str(home / "compiled")
+    return {**inherited, "SEALWAY_HOME": str(home)}

@@ -133,9 +133,9 @@ class Screen:
                 line += gap + self.styled(took, "dim")
             self.print(" " * (INDENT - 2) + line)
 
-    def total(self) -> int:
-        """The last line; the exit code."""
-        self.print(f"\ndemo: {self.shown} shown, {self.held} held")
+    def total(self, more: str = "") -> int:
+        """The last line, with `more` behind the figures; the exit code."""
+        self.print(f"\ndemo: {self.shown} shown, {self.held} held" + (more and f"; {more}"))
         return 0 if self.shown and self.held == self.shown else 1
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exchange.acceptance.arrival import Arrival, Terms
-from exchange.acceptance.checks import ON_MESSAGE, ON_SENDER
+from exchange.acceptance.checks import ON_MESSAGE, ON_SENDER, Check
 from exchange.acceptance.checks.payload import check_commitments, check_payload
 from exchange.acceptance.checks.quota import check_quota
 from exchange.acceptance.checks.rate import Rates
@@ -34,6 +34,11 @@ from signing.identifiers import MessageId, message_id_bytes
 from signing.manifest import ANSWERS
 from signing.message import Parts
 from signing.values import value_type
+
+OF_CERTIFICATES: Final = frozenset(
+    {"certificate-unknown", "certificate-expired", "certificate-revoked"}
+)
+"""Codes that a newer directory may have an end to."""
 
 TROUBLE: Final = frozenset({"log-unavailable", "bus-backlogged", "outcome-unknown", "internal"})
 """Codes that say nothing about the message: no refusal is logged for them."""
@@ -105,9 +110,15 @@ class Acceptance:
             SealwayError: not provably anybody's message; nothing is logged.
             Refused: a valid signature, and a refusal that is logged.
         """
-        self._check_writable()
-        directory = self._w.directory.current
-        return await self._arrive(verify_envelope(raw, directory))
+        self.check_writable()
+        directory = self._w.directory
+        try:
+            envelope = verify_envelope(raw, directory.current)
+        except SealwayError as error:
+            if error.code not in OF_CERTIFICATES or not await directory.refresh():
+                raise
+            envelope = verify_envelope(raw, directory.current)
+        return await self._arrive(envelope)
 
     async def accept(
         self, envelope: VerifiedEnvelope, parts: Parts, *, checked_at: int | None = None
@@ -130,7 +141,7 @@ class Acceptance:
             return arrival
         return await self.take(arrival, parts, checked_at=checked_at)
 
-    def _check_writable(self) -> None:
+    def check_writable(self) -> None:
         """A log that can't be written accepts nothing, and refuses nothing either.
 
         A frozen bus holds the directory of an older copy: what is not allowed by that may well be.
@@ -139,23 +150,35 @@ class Acceptance:
             raise self._w.committer.writer.failed
 
     async def _arrive(self, envelope: VerifiedEnvelope) -> Arrival | Accepted:
-        self._check_writable()
+        self.check_writable()
         w = self._w
         arrival = Arrival(envelope, w.directory.current, w.clock(), w.terms)
         try:
-            for check in ON_SENDER:
-                check(arrival)
+            await self._judge(arrival, ON_SENDER)
             self._rates.check(envelope.manifest.sender, arrival.now_ms)
         except SealwayError as error:
+            if error.code in TROUBLE:
+                raise
             raise await self._refused(arrival, error) from error
         try:
             await self._find_request(arrival)
-            for check in ON_MESSAGE:
-                check(arrival)
+            await self._judge(arrival, ON_MESSAGE)
             await check_quota(arrival, w.reads)
         except SealwayError as error:
             return await self._known_or_refused(arrival, error)
         return arrival
+
+    async def _judge(self, arrival: Arrival, checks: Sequence[Check]) -> None:
+        """Run checks; before the answer is no, learn what other processes changed meanwhile."""
+        try:
+            for check in checks:
+                check(arrival)
+        except SealwayError:
+            if not await self._w.directory.refresh():
+                raise
+            arrival.directory = self._w.directory.current
+            for check in checks:
+                check(arrival)
 
     async def _find_request(self, arrival: Arrival) -> None:
         about = arrival.envelope.manifest.about

@@ -105,8 +105,7 @@ class DirectoryLog:
             planned = plan(self._directory.current, changes, now_ms)
             places = await self._write_facts(planned.facts, actor, now_ms)
             facts = tuple(
-                RecordedFact(fact, place)
-                for fact, place in zip(planned.facts, places, strict=True)
+                RecordedFact(fact, place) for fact, place in zip(planned.facts, places, strict=True)
             )
             return Recorded(facts, planned.unchanged, self._directory.version)
 
@@ -140,7 +139,7 @@ class DirectoryLog:
                 except (LogLost, DirectoryChanged):
                     if not self.shared:
                         raise
-                await asyncio.sleep(random.uniform(0, 0.01 * (attempt + 1)))
+                await asyncio.sleep(random.uniform(0, 0.01 * (attempt + 1)))  # noqa: S311
         raise LogUnavailable("The directory is being changed by many at once; try again.")
 
     async def _write_facts(
@@ -186,7 +185,7 @@ class DirectoryLog:
     async def close_shard(
         self, head: ShardHead, key: str, holder: str, state: str, signed: tuple[int, bytes]
     ) -> None:
-        """Say that nothing comes after ``signed`` (size, root) in a log: ``frozen`` or ``closed``."""
+        """Say that a log is ``frozen`` or ``closed``; only what is up to ``signed`` counts."""
 
         async def once() -> None:
             size, root = signed
@@ -219,9 +218,7 @@ class DirectoryLog:
                 for head in await heads()
             ]
             act = Act("heads", "heads", "log", "heads", after)
-            await self._commit(
-                [self._recorder.directory_entry(act, self._clock(), stored=False)]
-            )
+            await self._commit([self._recorder.directory_entry(act, self._clock(), stored=False)])
             await self._sealed()
             return True
 

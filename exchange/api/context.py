@@ -44,7 +44,7 @@ class ApiLimits:
 
 @dataclass(frozen=True, slots=True)
 class LogTold:
-    """One log: 0 is the directory log in force, whatever its origin; a key that isn't here is None."""
+    """One log; 0 is the directory log in force, whatever its origin. No key: it isn't here."""
 
     n: int
     origin: str

@@ -50,6 +50,10 @@ class Asking:
         self._validators = validators
         self._clock = clock
 
+    def check_ready(self) -> None:
+        """Raises SealwayError while no answer could be recorded: nobody is asked then."""
+        self._acceptance.check_writable()
+
     async def exchange(self, job: Job, service: Service) -> None:
         """Ask, check, sign, accept; an exchange that ended meanwhile is no failure.
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 class Hand:
     """Holds one delivery; after ``hold_s`` its record goes back, whatever else still goes on.
 
-    ``release`` gives the record's place back to the bus and may be called often. ``is_claimed``: a
-    sweep took the row. ``is_doubtful``: the record is old or a repeat, so the row is asked before
+    ``release`` gives the record's place back to the bus. ``is_claimed``: a sweep took the row.
+    ``is_doubtful``: the record is old or a repeat, so the row is asked before
     anybody calls.
     """
 
@@ -52,9 +52,10 @@ class Hand:
             self.release()
 
     def release(self) -> None:
-        """Give the record's place back; the row says the rest."""
-        if self._release is not None:
-            self._release()
+        """Give the record's place back, once; the row says the rest."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
 
     async def end(self) -> None:
         """The delivery is over for this process: nothing of it goes on after this."""

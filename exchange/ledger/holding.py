@@ -124,9 +124,8 @@ class Holding:
             if self._writer is None:
                 return await self._take_or_retry()
             log.warning("log.lost", origin=lost.head.origin, epoch=lost.head.epoch)
-            await self._release(lost.head)
             try:
-                return await self._take_or_retry()
+                return await self._take_or_retry(lost.head.shard)
             finally:
                 self._leave(lost)
 
@@ -165,9 +164,9 @@ class Holding:
         self._others.discard(writer)
         await self._release(writer.head)
 
-    async def _take_or_retry(self) -> LogWriter:
+    async def _take_or_retry(self, first: int | None = None) -> LogWriter:
         try:
-            writer = await self._take()
+            writer = await self._take(first)
         except SealwayError as problem:
             self._writer = None
             self._why = f"No log can be written now; ask again in a moment. {problem.detail}"
@@ -190,9 +189,13 @@ class Holding:
                     with suppress(LogUnavailable):
                         await self._take_or_retry()
 
-    async def _take(self) -> LogWriter:
+    async def _take(self, first: int | None) -> LogWriter:
+        """Take the log ``first`` if it is still this process's, else any, else a new one."""
         for _ in range(TAKES_MAX):
-            head = await self._store.take_log(among=self._numbers())
+            head = None if first is None else await self._store.take_log(first)
+            first = None
+            if head is None:
+                head = await self._store.take_log(among=self._numbers())
             if head is None:
                 head = await self._store.take_log(await self._open_another())
             if head is None:

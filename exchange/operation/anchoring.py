@@ -60,7 +60,7 @@ class Anchoring:
         looks = LOOKS_A_PERIOD if self._directory_log.shared else 1
         passed = 0
         while True:
-            await asyncio.sleep(self._every_s / looks * random.uniform(0.9, 1.0))
+            await asyncio.sleep(self._every_s / looks * random.uniform(0.9, 1.0))  # noqa: S311
             passed = (passed + 1) % looks
             try:
                 await self._look(is_due=passed == 0)

@@ -215,12 +215,17 @@ def _number(origin: str) -> int:
 async def freeze_shard(place: Place, log: DirectoryLog, head: ShardHead) -> None:
     """Put a traffic log aside for ever: the database is behind what was signed of it.
 
-    Its ``shard`` record says how far it was signed; that much its holders can prove.
+    The record first: a log whose row alone said so would be missing from heads unexplained.
     """
+    await record_end(place, log, head, FROZEN)
     await place.store.set_epoch(head.shard, head.epoch + 1, FROZEN)
+
+
+async def record_end(place: Place, log: DirectoryLog, head: ShardHead, state: str) -> None:
+    """Record that a traffic log ends, and how far it was signed: that much its holders can prove."""
     signer = place.keys.needed(head.shard)
-    size, root = place.signed(head) or (head.size, head.root)
-    await log.close_shard(head, str(signer.verifier), place.settings.bus, FROZEN, (size, root))
+    signed = place.signed(head) or (head.size, head.root)
+    await log.close_shard(head, str(signer.verifier), place.settings.bus, state, signed)
 
 
 def freeze_all(reason: LedgerError, writers: Sequence[LogWriter]) -> LedgerError:

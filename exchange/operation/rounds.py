@@ -67,7 +67,7 @@ async def _rounds(name: str, every_s: float, work: Work) -> None:
             failed = error.code
         except Exception as error:
             log.error("round.failed", round=name, error=type(error).__name__)
-        await asyncio.sleep(every_s * random.uniform(0.8, 1.0))
+        await asyncio.sleep(every_s * random.uniform(0.8, 1.0))  # noqa: S311
 
 
 class DirectoryWatch:
@@ -105,9 +105,7 @@ class DirectoryWatch:
 class Checkpoints:
     """Tells others how far the logs that are written here are signed."""
 
-    def __init__(
-        self, board: CheckpointBoard, writers: Callable[[], list[LogWriter]]
-    ) -> None:
+    def __init__(self, board: CheckpointBoard, writers: Callable[[], list[LogWriter]]) -> None:
         self._board = board
         self._writers = writers
         self._told: dict[str, int] = {}

@@ -98,9 +98,7 @@ async def serve(settings: Settings, roles: frozenset[Role] = BOTH) -> None:
             "bus": settings.bus,
             "roles": sorted(roles),
             "url": settings.public_url,
-            "logs": {
-                writer.head.origin: writer.head.size for writer in bus.writers()
-            },
+            "logs": {writer.head.origin: writer.head.size for writer in bus.writers()},
             "durability": await bus.store.durability(),
         }
 

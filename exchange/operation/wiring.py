@@ -24,6 +24,7 @@ from exchange.acceptance.refusals import CountedRefusals, Refusals
 from exchange.acceptance.requests import Requests
 from exchange.api.context import Api
 from exchange.bus.embedded import EmbeddedBus
+from exchange.bus.kafka.brokers import KafkaLimits
 from exchange.bus.kafka.bus import KafkaBus
 from exchange.bus.port import BusError, MessageBus
 from exchange.delivery.announcements import directory_signal
@@ -253,7 +254,8 @@ def _make_bus(ground: Ground, receipts: Receipts, late: _Late) -> MessageBus:
     if settings.kafka is None:
         return EmbeddedBus()
     codec = MessageCodec(receipts, lambda id_: late.waiting.awaits(id_))
-    return KafkaBus(brokers(settings), ground.epochs, codec, source=settings.bus)
+    limits = KafkaLimits(session_s=settings.kafka.session_s)
+    return KafkaBus(brokers(settings), ground.epochs, codec, source=settings.bus, limits=limits)
 
 
 def _grace(settings: Settings, roles: frozenset[Role], relay: Relay) -> Callable[[], int]:

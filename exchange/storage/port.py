@@ -17,6 +17,7 @@ from exchange.storage.rows import (
     MailboxDepth,
     ObjectPlace,
     Park,
+    Retired,
     ShardHead,
     ShardLease,
     StepRow,
@@ -153,6 +154,16 @@ class Store(Protocol):
 
     async def due_to_expire(self, before_ms: int, count_max: int) -> list[bytes]:
         """Open exchanges whose ``answer_by`` is before a moment, the oldest first."""
+
+    async def retire(self, before_ms: int) -> Retired:
+        """Let go of the messages of the whole UTC days before a moment, and of all their rows.
+
+        What is still open stays to be read: open exchanges, deliveries that aren't over, dead
+        letters, with their messages and steps. It can't be ended or delivered any more where
+        days are partitions; so expire what is due first. Logs, records and refusals stay.
+        An id that left is not known any more: acceptance refuses ids long before that. May be
+        interrupted, and repeated.
+        """
 
 
 @runtime_checkable

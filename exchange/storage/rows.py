@@ -287,6 +287,16 @@ class ShardLease:
 
 
 @dataclass(frozen=True, slots=True)
+class Retired:
+    """What a retention run did."""
+
+    days: int
+    """Days of which messages left."""
+    kept: int
+    """Messages of such days that stay, because they are still open."""
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxDepth:
     """One service's mailbox, counted."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sealway.verify.findings import Finding
     from sealway.verify.report import Report
 
+NOT_REACHABLE: Final = 4
 SHOWN_OF_A_CODE: Final = 3  # for a person; --json has up to 100 of each code
 PROGRESS_EVERY_S: Final = 0.2
 _ORDER: Final = ("false", "incomplete", "notice")
@@ -51,37 +53,61 @@ def audit() -> None:
     type=click.Path(path_type=Path),
     help="A file named epoch-<n>; give one for each epoch. Without them envelopes stay shut.",
 )
+@click.option(
+    "--keep",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Keep the copy of a PostgreSQL database here, to be verified elsewhere.",
+)
 @json_option
 @examples(
     "sealway audit verify copy/data --log-key sx.example/log/0+1a2b3c4d+AT…",
     'sealway audit verify copy/data --log-key "$KEY" --epoch-keys keys/epoch-1 --json',
+    'sealway audit verify /etc/sealway --log-key "$KEY" --keep sealway-copy.db',
+    'sealway audit verify sealway-copy.db --log-key "$KEY"',
 )
 def verify(
-    folder: Path, log_keys: tuple[str, ...], epoch_files: tuple[Path, ...], as_json: bool
+    folder: Path,
+    log_keys: tuple[str, ...],
+    epoch_files: tuple[Path, ...],
+    keep: Path | None,
+    as_json: bool,
 ) -> int:
-    """Prove what DIR holds: a copy of a bus's data folder, made after it stopped.
+    """Prove what DIR holds: a copy of a bus's data folder, made after it stopped; a database
+    file; or a bus's own folder with its sealway.toml. A database on PostgreSQL, which that names,
+    is copied first, as it stands at one moment.
 
     Trusts the pinned key of log 0 and nothing in the folder. Rebuilds every tree, checks every
     checkpoint, record and row, and makes a receipt for each message. DIR is never written to.
 
     \b
-    Exit codes: 0 proven, 1 false, 2 incomplete or undecidable, 3 usage.
+    Exit codes: 0 proven, 1 false, 2 incomplete or undecidable, 3 usage, 4 database not reachable.
     """
-    from sealway.cli.output import print_json
-    from sealway.verify.audit import verify_folder
+    from sealway.cli.output import note, print_json
+    from sealway.verify.audit import parse_pins, verify_folder
+    from sealway.verify.copying import CopyFailed, ExtraMissing
     from sealway.verify.database import FolderUnusable
     from sealway.verify.epoch_files import EpochFileInvalid, load_epoch_files
+    from sealway.verify.source import source_file
     from signing.errors import ProofInvalid
 
     try:
         epochs = load_epoch_files(epoch_files)
-        report = verify_folder(folder, log_keys, epochs, _progress())
+        parse_pins(log_keys)
+        show = _progress()
+        with source_file(folder, keep, _copying(show)) as source:
+            report = verify_folder(source, log_keys, epochs, show)
     except ProofInvalid as error:
         raise click.BadParameter(error.detail, param_hint="--log-key") from error
     except EpochFileInvalid as error:
         raise click.BadParameter(str(error), param_hint="--epoch-keys") from error
     except FolderUnusable as error:
         raise click.BadParameter(str(error), param_hint="DIR") from error
+    except ExtraMissing as error:
+        raise click.UsageError(str(error)) from error
+    except CopyFailed as error:
+        note(f"not copied: {error}")
+        return NOT_REACHABLE
     if as_json:
         print_json(report.to_object())
     else:
@@ -106,6 +132,11 @@ def _progress() -> Progress | None:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     return show
+
+
+def _copying(show: Progress | None) -> Callable[[str], None]:
+    """Says which table is being copied; how much there is of it is not known."""
+    return lambda table: show(f"copying {table}", 0, 1) if show else None
 
 
 def _print(report: Report) -> None:

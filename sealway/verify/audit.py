@@ -111,7 +111,6 @@ class Audit:
         self._done = 0
         self._total = 0
         self._keys = RecordKeys()
-        self._retired_before_ms = 0
 
     def run(self) -> None:
         """Everything, in order. Raises DatabaseUnreadable when log 0 can't be read."""
@@ -121,7 +120,7 @@ class Audit:
         heads = read_heads(self._database, self._findings)
         self._total = 2 * sum(head.size for head in heads.values())
         zero = self._log_zero(heads)
-        self._attempt(self._check_bus, zero.instance if zero else None)
+        self._attempt(self._check_bus, zero)
         if zero is not None and self._are_pinned(heads):
             self._attempt(lambda: zero.directory.check_table(self._database))
             self._traffic(zero, heads)
@@ -135,13 +134,15 @@ class Audit:
         except DatabaseUnreadable as error:
             self._findings.add(Code.DATABASE_UNREADABLE, str(error))
 
-    def _check_bus(self, instance: object) -> None:
+    def _check_bus(self, zero: LogZero | None) -> None:
         rows = self._database.bus()
         if len(rows) != 1 or rows[0][0] not in SCHEMA_VERSIONS:
-            known = " and ".join(map(str, SCHEMA_VERSIONS))
-            text = f"The tables are of another schema than {known}, which this verifier reads."
+            readable = " and ".join(map(str, SCHEMA_VERSIONS))
+            text = f"The tables are of another schema than {readable}, which this verifier reads."
             self._findings.add(Code.DATABASE_UNREADABLE, text)
-        if len(rows) != 1 or rows[0][1:] != (self._report.bus, instance):
+        told = rows[0][1:] if len(rows) == 1 else ()
+        known = (self._report.bus, zero.instance) if zero else (self._report.bus,)
+        if told[: len(known)] != known:
             text = f"The database is not that of {self._report.bus}, whose key is pinned."
             self._findings.add(Code.BUS_DIFFERS, text)
 
@@ -218,7 +219,6 @@ class Audit:
         pairing = Pairing(self._findings, several=len(listed) > 1)
         systems: dict[object, object] = {}
         self._attempt(lambda: systems.update(self._database.systems()))
-        self._attempt(self._find_retired, zero)
         for n in sorted(listed):
             head = heads.get(n)
             if head is None or head.origin != listed[n].origin:
@@ -227,10 +227,6 @@ class Audit:
             else:
                 self._attempt(self._one_log, zero, listed[n], head, pairing, systems)
         self._report.open_exchanges = pairing.finish()
-
-    def _find_retired(self, zero: LogZero) -> None:
-        first_ms = self._database.first_message_ms()
-        self._retired_before_ms = zero.last_ts_ms if first_ms is None else first_ms
 
     def _one_log(
         self,
@@ -262,7 +258,7 @@ class Audit:
             counts=report.counts,
             last_version=zero.directory.version,
             newest_ms=zero.last_ts_ms,
-            retired_before_ms=self._retired_before_ms,
+            messages_days=zero.messages_days,
         ).read(step)
 
     def _strays(self, shards: list[int]) -> None:

@@ -30,8 +30,6 @@ TABLES: Final = (
 OPTIONAL_TABLES: Final = ("kept_message",)  # from schema 2 on
 PLACED_TABLES: Final = ("message", "record", "refusal", *OPTIONAL_TABLES)
 
-_ID_BYTES: Final = 16
-
 Row = tuple[Any, ...]
 
 
@@ -213,13 +211,6 @@ class Database:
             places += " UNION ALL SELECT idx, -1 - rowid FROM kept_message WHERE shard = ?"
             values.append(shard)
         return self._rows("message", f"{places} ORDER BY 1", values)
-
-    def first_message_ms(self) -> int | None:
-        """The time in the oldest id that retention has not reached; None without messages."""
-        for (first,) in self._rows("message", "SELECT min(id) FROM message"):
-            if type(first) is bytes and len(first) == _ID_BYTES:
-                return int.from_bytes(first[:6], "big")
-        return None
 
     def messages(self, numbers: Sequence[object], *, sealed: bool) -> Iterator[Row]:
         """(index, id, sender, digest, leaf hash, accepted at) of these rows, in any order.

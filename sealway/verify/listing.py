@@ -39,7 +39,8 @@ class ListedLog:
     origin: str
     verifier: NoteVerifier
     anchors: list[Anchor] = field(default_factory=list)
-    """Growing; a heads record that repeats the last one is not kept again."""
+    """Growing; of heads records that repeat each other two are kept: the second says that the
+    first was committed before it was read."""
     ended: Anchor | None = None
     """Size and root after which nothing counts, once a record said so."""
     state: str = "open"
@@ -179,7 +180,7 @@ class Listing:
         elif anchor.size == last.size and anchor.root != last.root:
             text = f"The heads give log {listed.n} two roots of one size."
             self._findings.add(Code.HEADS_DIFFER, text, self.log, anchor.index)
-        elif anchor.size > last.size or anchor.version != last.version:
+        elif any(_differ(anchor, one) for one in listed.anchors[-2:]) or last is listed.anchors[0]:
             listed.anchors.append(anchor)
 
     def _check_gap(self, ts_ms: int, index: int) -> None:
@@ -188,6 +189,10 @@ class Listing:
             seconds = (ts_ms - before) // 1000
             text = f"No heads for {seconds} s before these: nothing orders that time from outside."
             self._findings.add(Code.HEADS_GAP, text, self.log, index)
+
+
+def _differ(anchor: Anchor, other: Anchor) -> bool:
+    return (anchor.size, anchor.version) != (other.size, other.version)
 
 
 def _text(value: object) -> str:

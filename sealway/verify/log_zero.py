@@ -22,6 +22,7 @@ from signing.log.leaf import DIRECTORY_KINDS, LOG_0_KINDS, Leaf, parse_leaf
 from signing.log.note import NoteVerifier
 from signing.records import Record
 
+MESSAGES_DAYS: Final = "messages_days"
 _FIRST: Final = (
     ("trust", BUS_KEY_NOUN, "the bus's record key"),
     ("policy", "policy", "the bus's policy"),
@@ -50,6 +51,8 @@ class LogZero:
     last_ts_ms: int = 0
     instance: object = None
     """As the last policy says."""
+    messages_days: int | None = None
+    """For how many days messages are kept: the least of what policies said; None keeps all."""
 
     log: int = 0
     """The log that is being read: 0, or -1 … for a successor."""
@@ -152,6 +155,10 @@ class LogZero:
     def _check_policy(self, record: Record, index: int) -> None:
         after = record.after if isinstance(record.after, dict) else {}
         self.instance = after.get("instance")
+        limits = after.get("limits")
+        days = limits.get(MESSAGES_DAYS) if isinstance(limits, dict) else None
+        if type(days) is int:
+            self.messages_days = min(days, self.messages_days or days)
         if after.get("bus") != self.bus:
             text = f"The policy is not that of {self.bus}, whose key is pinned."
             self.findings.add(Code.BUS_DIFFERS, text, self.log, index)

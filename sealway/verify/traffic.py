@@ -27,9 +27,10 @@ from signing.log.leaf import TRAFFIC_KINDS, Leaf, parse_leaf
 from signing.manifest import KINDS
 
 REFUSALS_KEPT_MS: Final = 90 * 86_400_000  # log.md: a refused envelope is kept 90 days
-MESSAGES_KEPT_MS_MIN: Final = 31 * 86_400_000  # the shortest retention that can be set
-ID_AGE_MS_MAX: Final = 48 * 3_600_000  # how much older than its leaf a message's id may be
-_DAY_MS: Final = 86_400_000  # messages are retired by the days of their ids
+ID_AGE_DAYS_MAX: Final = (
+    2  # messages go by their id's day; an id may be so much older than its leaf
+)
+_DAY_MS: Final = 86_400_000
 _PLAIN: Final = (bytes, int, bytes, bytes, int)
 _REFUSAL_COLUMNS: Final = 6
 _ALTERED: Final = "The leaf is not the one that its message was accepted with."
@@ -64,8 +65,8 @@ class TrafficLog:
     counts: Counts
     last_version: int
     newest_ms: int = 0
-    retired_before_ms: int = 0
-    """Messages with ids before this time are nowhere in the table of messages."""
+    messages_days: int | None = None
+    """For how many days messages are kept, at the least, as a policy in log 0 said."""
     _last_ts_ms: int = 0
     _last_reg: int = 0
     _suspects: list[tuple[int, bytes, bytes]] = field(default_factory=list)
@@ -161,11 +162,10 @@ class TrafficLog:
             self._record(leaf, index, other)
 
     def _gone(self, leaf: Leaf, index: int) -> None:
-        """A message without a row: retired with its whole day, or taken away."""
-        day_over_ms = self.retired_before_ms // _DAY_MS * _DAY_MS + ID_AGE_MS_MAX
-        is_old = leaf.ts_ms + MESSAGES_KEPT_MS_MIN <= self.newest_ms
-        if is_old and leaf.ts_ms < day_over_ms:
-            text = "The message is older than 31 days, and no message of its time is kept."
+        """A message without a row: retired by the bus's policy, or taken away."""
+        days = self.messages_days
+        if days is not None and leaf.ts_ms + (days - ID_AGE_DAYS_MAX) * _DAY_MS <= self.newest_ms:
+            text = f"The message is gone; by the bus's policy it was kept for {days} days."
             self._add(Code.MESSAGE_RETIRED, text, index)
         else:
             self._add(Code.ROW_MISSING, f"The message of this {leaf.k} leaf is gone.", index)

@@ -12,21 +12,25 @@ from pathlib import Path
 from tests.house.source import ROOT
 
 DEMO = ROOT / "examples" / "demo.py"
+DEMO_CLUSTER = ROOT / "examples" / "demo_cluster.py"
+ENGINES = ("SEALWAY_TEST_KAFKA", "SEALWAY_TEST_POSTGRES")
 GONE_S = 10
 
 
 def environment(folder: Path) -> dict[str, str]:
     """Ours without another bus's settings; temporary files go where we can count them."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("SEALWAY_")}
+    inherited = {
+        k: v for k, v in os.environ.items() if not k.startswith("SEALWAY_") or k in ENGINES
+    }
     path = os.pathsep.join((str(Path(sys.executable).parent), inherited.get("PATH", "")))
     return {**inherited, "PATH": path, "TMPDIR": str(folder), "NO_COLOR": "1"}
 
 
 @contextmanager
-def demo(folder: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
-    """Start the demo in `folder`; whatever happens, it ends with the context."""
+def demo(folder: Path, *words: str, script: Path = DEMO) -> Iterator["subprocess.Popen[str]"]:
+    """Start a demo in `folder`; whatever happens, it ends with the context."""
     process = subprocess.Popen(
-        [sys.executable, str(DEMO), *words],
+        [sys.executable, str(script), *words],
         cwd=folder,
         env=environment(folder),
         stdin=subprocess.DEVNULL,
@@ -54,8 +58,8 @@ def read_until(process: "subprocess.Popen[str]", start: str) -> list[str]:
 
 
 def processes_of(folder: Path) -> list[str]:
-    """The command lines of running processes that have `folder` as their SEALWAY_HOME's parent."""
-    wanted = f"SEALWAY_HOME={folder}".encode()
+    """The command lines of running processes that a demo started in `folder` has started."""
+    wanted = f"TMPDIR={folder}\0".encode()
     found = []
     for entry in Path("/proc").iterdir():
         try:

@@ -1,7 +1,8 @@
 """The country of deploy/compose.yaml without containers: its script, its settings, its balancer.
 
-One embedded process stands for the gateways and deliverers; what lies before it and around it is
-what compose would start. Everything lies in one folder and ends with the context.
+One embedded process stands for the gateways and deliverers (`deployed_cluster` has two of each);
+what lies before it and around it is what compose would start. Everything lies in one folder and
+ends with the context.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from tests.support.deployment import DEPLOY, ROOT
 from tests.support.kafka_broker import free_port
 
-START_S = 30
+START_S = 120  # four processes at once, on a machine that is busy with others
 direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -84,7 +85,8 @@ class BalancedCountry:
             "EXAMPLES": str(ROOT / "examples"),
             "URL": self.url,
         }
-        return {**kept, **places, "PATH": path, "PYTHONPATH": str(ROOT), **more}
+        modules = os.pathsep.join(filter(None, (str(ROOT), kept.get("PYTHONPATH"))))
+        return {**kept, **places, "PATH": path, "PYTHONPATH": modules, **more}
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a program to its end."""
@@ -95,18 +97,30 @@ class BalancedCountry:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
     def script(self, word: str) -> subprocess.CompletedProcess[str]:
         """deploy/country.sh, as compose runs it."""
         return self.run("sh", str(DEPLOY / "country.sh"), word)
 
-    def write_settings(self) -> None:
-        """deploy/sealway.toml with the embedded engines and this machine's addresses."""
+    def write_embedded_settings(self) -> None:
+        """deploy/sealway.toml without its engines, and with this machine's addresses."""
         text = (DEPLOY / "sealway.toml").read_text("utf-8")
         text = re.sub(r"^\[database\].*?(?=^\[egress\])", "", text, flags=re.S | re.M)
-        text = re.sub(r"^shards = .*\n", "", text, flags=re.M)
+        self._write_settings(re.sub(r"^shards = .*\n", "", text, flags=re.M))
+
+    def write_cluster_settings(self, dsn: str, kafka: str) -> None:
+        """deploy/sealway.toml with other engines, and with this machine's addresses."""
+        address = self.folder / "database_url"
+        address.touch(0o600)
+        address.write_text(dsn, "utf-8")
+        text = (DEPLOY / "sealway.toml").read_text("utf-8")
+        text = text.replace("/run/secrets/database_url", str(address))
+        own_topics = f'"{kafka}"\nprefix = "country-{self.port}"'
+        self._write_settings(text.replace('"kafka:9092"', own_topics))
+
+    def _write_settings(self, text: str) -> None:
         text = text.replace("0.0.0.0", "127.0.0.1").replace(  # noqa: S104
             "port = 8480", f"port = {self.gateway_port}"
         )
@@ -116,14 +130,16 @@ class BalancedCountry:
 
 
 @contextmanager
-def process(country: BalancedCountry, *words: str, **more: str) -> Iterator[None]:
+def process(
+    country: BalancedCountry, *words: str, **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """A program for as long as the context lasts."""
     with (country.folder / "processes.log").open("ab") as log:
         running = subprocess.Popen(
             words, cwd=country.folder, env=country.environment(**more), stdout=log, stderr=log
         )
     try:
-        yield
+        yield running
     finally:
         running.terminate()
         try:
@@ -160,22 +176,30 @@ def balancer(country: BalancedCountry, **gateways: int) -> Iterator[None]:
         yield
 
 
+def sealway() -> str:
+    """The command line of this environment."""
+    return str(Path(sys.executable).with_name("sealway"))
+
+
 @contextmanager
 def running(country: BalancedCountry) -> Iterator[BalancedCountry]:
-    """Everything that compose would start, registered and ready."""
+    """Everything that compose would start, on one embedded process; registered and ready."""
     country.agencies.mkdir()
     assert (made := country.script("prepare")).returncode == 0, made.stderr
-    country.write_settings()
-    sealway = str(Path(sys.executable).with_name("sealway"))
-    register = str(ROOT / "examples" / "territories" / "register.py")
+    country.write_embedded_settings()
     with ExitStack() as stack:
-        stack.enter_context(process(country, sealway, "serve", str(country.folder / "bus")))
-        words = (sys.executable, register, "--port", str(country.register_port))
-        stack.enter_context(process(country, *words))
+        stack.enter_context(process(country, sealway(), "serve", str(country.folder / "bus")))
         # The first gateway is down: every call is let through to the second all the same.
-        ports = {"gateway_1": free_port(), "gateway_2": country.gateway_port}
-        stack.enter_context(balancer(country, **ports))
-        until_ready(f"{country.url}/readyz")
-        until_ready(f"http://127.0.0.1:{country.register_port}/health")
-        assert (done := country.script("register")).returncode == 0, done.stderr + done.stdout
+        surround(country, stack, gateway_1=free_port(), gateway_2=country.gateway_port)
         yield country
+
+
+def surround(country: BalancedCountry, stack: ExitStack, **gateways: int) -> None:
+    """Departments, balancer, and everybody in the registry."""
+    register = str(ROOT / "examples" / "territories" / "register.py")
+    words = (sys.executable, register, "--port", str(country.register_port))
+    stack.enter_context(process(country, *words))
+    stack.enter_context(balancer(country, **gateways))
+    until_ready(f"{country.url}/readyz")
+    until_ready(f"http://127.0.0.1:{country.register_port}/health")
+    assert (done := country.script("register")).returncode == 0, done.stderr + done.stdout

@@ -23,7 +23,7 @@ def mistake(words: Sequence[str]) -> str | None:
     while isinstance(command, click.Group):
         if not left:
             return "names no verb"
-        inner = command.get_command(context, left[0])
+        inner = _verb(command, context, left[0])
         if inner is None:
             return f"there is no verb {left[0]!r}"
         context = click.Context(inner, info_name=left.pop(0), parent=context)
@@ -32,9 +32,20 @@ def mistake(words: Sequence[str]) -> str | None:
         command.make_context(command.name, left, parent=context.parent)
     except click.exceptions.Exit:
         return None  # --help
+    except click.BadParameter as error:
+        if error.param is not None and isinstance(error.param.type, click.Path):
+            return None  # a file of the reader's, which isn't here
+        return error.format_message()
     except click.ClickException as error:
         return error.format_message()
     return None
+
+
+def _verb(group: click.Group, context: click.Context, name: str) -> click.Command | None:
+    try:
+        return group.get_command(context, name)
+    except click.UsageError:  # known, and not installed
+        return None
 
 
 def unknown_words(words: Sequence[str]) -> list[str]:
@@ -46,7 +57,7 @@ def unknown_words(words: Sequence[str]) -> list[str]:
     left = list(words)
     context = click.Context(sealway, info_name="sealway")
     while isinstance(command, click.Group) and left and re.fullmatch(r"[a-z-]+", left[0]):
-        inner = command.get_command(context, left[0])
+        inner = _verb(command, context, left[0])
         if inner is None:
             return left[:1]
         context, command = click.Context(inner, info_name=left.pop(0), parent=context), inner

@@ -52,15 +52,24 @@ class KafkaMissing(Exception):
 
 
 def wanted_version() -> str:
-    """The version that the pom names."""
-    found = re.search(r"kafka_2\.13</artifactId>\s*<version>([\d.]+)<", POM.read_text("utf-8"))
-    assert found, "the pom names no version"
-    return found.group(1)
+    """The broker's version."""
+    return wanted()["kafka_2.13"]
+
+
+def wanted() -> dict[str, str]:
+    """What the pom names: artifacts with their versions."""
+    named = r"<artifactId>([\w.-]+)</artifactId>\s*<version>([\d.]+)</version>"
+    return dict(re.findall(named, POM.read_text("utf-8").partition("<dependencies>")[2]))
 
 
 def library() -> Path:
     """Where the jars of that version lie, or will."""
     return HOME / wanted_version()
+
+
+def is_fetched() -> bool:
+    """Whether everything that the pom names is there."""
+    return all((library() / f"{name}-{version}.jar").exists() for name, version in wanted().items())
 
 
 def fetch() -> Path:
@@ -71,7 +80,7 @@ def fetch() -> Path:
     """
     java()
     jars = library()
-    if jars.is_dir():
+    if is_fetched():
         return jars
     maven = shutil.which("mvn")
     if maven is None:
@@ -86,6 +95,7 @@ def fetch() -> Path:
     if run.returncode != 0:
         why = next((line for line in run.stdout.splitlines() if "ERROR" in line), "no reason given")
         raise KafkaMissing(f"Maven could not get it: {why.strip()}")
+    shutil.rmtree(jars, ignore_errors=True)
     fresh.rename(jars)
     return jars
 
@@ -103,6 +113,11 @@ def java() -> str:
     return found
 
 
+def tool(jars: Path, *words: str) -> list[str]:
+    """What runs one of Kafka's programs, by the name of its class. Raises KafkaMissing."""
+    return [java(), *HEAP, LOGGING, "-cp", f"{jars}/*", *words]
+
+
 def free_port() -> int:
     """A port of the loopback interface that nobody has now."""
     with socket.socket() as probe:
@@ -117,7 +132,7 @@ class KafkaBroker:
         self.folder = folder
         self.version = jars.name
         self.port = free_port()
-        self._classpath = f"{jars}/*"
+        self._jars = jars
         self._settings = folder / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -132,6 +147,11 @@ class KafkaBroker:
         assert self._process is not None, "not started"
         return self._process.pid
 
+    @property
+    def command(self) -> list[str]:
+        """What starts it, once its folder is laid out."""
+        return tool(self._jars, "kafka.Kafka", str(self._settings))
+
     def format(self) -> None:
         """Lay out an empty data folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -141,14 +161,12 @@ class KafkaBroker:
         self._settings.write_text(text, "utf-8")
         cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
         layout = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings))
-        subprocess.run(self._java(*layout), capture_output=True, check=True)
+        subprocess.run(tool(self._jars, *layout), capture_output=True, check=True)
 
     def start(self) -> None:
         """Start, and return when it takes connections."""
         with (self.folder / "kafka.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self._java("kafka.Kafka", str(self._settings)), stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(self.command, stdout=log, stderr=log)
         end = time.monotonic() + START_S
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > end:
@@ -180,9 +198,6 @@ class KafkaBroker:
         with socket.socket() as probe:
             probe.settimeout(1)
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def _java(self, *command: str) -> list[str]:
-        return [java(), *HEAP, LOGGING, "-cp", self._classpath, *command]
 
 
 def main() -> int:

@@ -90,7 +90,9 @@ class KafkaBoard:
             **self._brokers.options(min(self._limits.acknowledge_s, board.read_s)),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            metadata_max_age_ms=1_000,
         )
+        consumer.subscribe([self._topic])
         found = _Highest(board, self._is_genuine)
         try:
             async with asyncio.timeout(board.read_s):
@@ -104,22 +106,21 @@ class KafkaBoard:
         return found.notes
 
     async def _read_to_end(self, consumer: AIOKafkaConsumer, found: "_Highest") -> None:
-        there = await self._partitions(consumer)
-        consumer.assign(there)
+        there = await _assigned(consumer)
         ends = await consumer.end_offsets(there)
-        for partition in there:
-            await consumer.seek_to_beginning(partition)
+        await consumer.seek_to_beginning(*there)
         while any([await consumer.position(one) < ends[one] for one in there]):
             for records in (await consumer.getmany(timeout_ms=200, max_records=2_000)).values():
                 for record in records:
                     found.add(record)
 
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        """The topic's partitions; waits for metadata that a fresh consumer hasn't got yet."""
-        while not (numbers := consumer.partitions_for_topic(self._topic)):
-            await consumer.topics()
-            await asyncio.sleep(0.05)
-        return [TopicPartition(self._topic, number) for number in sorted(numbers)]
+
+async def _assigned(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+    """The topic's partitions; waits for a topic that isn't there yet."""
+    while True:
+        if there := sorted(consumer.assignment()):
+            return there
+        await asyncio.sleep(0.05)
 
 
 class _Highest:

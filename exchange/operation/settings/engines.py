@@ -133,6 +133,13 @@ class Kafka(Table):
         le=9,
         description="copies that must have a record before it counts as carried; at most `copies`",
     )
+    session_s: float = Field(
+        default=10,
+        ge=6,
+        le=120,
+        description="seconds of silence after which a deliverer's share of the topics goes to "
+        "others; brokers allow no less than 6 by default",
+    )
     tls: bool = Field(default=False, description="whether connections to the brokers are encrypted")
     ca_file: FilePath | None = Field(
         default=None, description="certificate authorities in PEM, instead of the system's"

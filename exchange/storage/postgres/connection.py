@@ -18,6 +18,8 @@ Connection = Any
 
 CONNECTIONS_MAX: Final = 8  # a committer for each log, a few reads, the sweeper
 CONNECT_TIMEOUT_S: Final = 3.0  # a server that doesn't answer by then counts as away
+ACQUIRE_TIMEOUT_S: Final = 5.0  # for a free connection, or a new one
+CLOSE_TIMEOUT_S: Final = 5.0
 COMMAND_TIMEOUT_S: Final = 20.0  # longer than any statement of ours; then the peer counts as gone
 SERVER_SETTINGS: Final = {
     "application_name": "sealway",
@@ -54,6 +56,7 @@ class Connections:
                 min_size=1,
                 max_size=self._max,
                 command_timeout=COMMAND_TIMEOUT_S,
+                timeout=CONNECT_TIMEOUT_S,
                 server_settings=with_settings,
                 reset=_keep,
             )
@@ -61,24 +64,28 @@ class Connections:
             raise unavailable(problem) from problem
 
     async def close(self) -> None:
-        """Give every connection back; harmless to call twice."""
+        """Let what is running finish, but not for ever; harmless to call twice."""
         if self._pool is not None:
             pool, self._pool = self._pool, None
-            await pool.close()
+            try:
+                await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)
+            except TimeoutError:
+                pool.terminate()
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
         """A connection; its errors come through as asyncpg's. Raises StorageUnavailable."""
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise unavailable(None)
         try:
-            connection = await self._pool.acquire()
+            connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
         except _FAILURES as problem:
             raise unavailable(problem) from problem
         try:
             yield connection
         finally:
-            await self._pool.release(connection)
+            await pool.release(connection)
 
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """One piece of work on a connection, again when a deadlock or a race chose it to lose.

@@ -24,16 +24,34 @@ from signing.log.merkle import HASH_BYTES
 HEAD_COLUMNS: Final = (
     "shard, origin, epoch, state, size, root, frontier, last_ts, relayed_to, note, note_size"
 )
-_MESSAGE = (
-    "SELECT id, sender, digest, shard, idx, leaf_hash, leaf_salt, envelope, envelope_key, content,"
-    " content_key, accepted_at FROM message WHERE id = $1"
+
+
+def _with_kept(columns: str, table: str, where: str) -> str:
+    """Rows of a table and those that outlived their day's partition: a row is in one of them."""
+    tables = (table, f"kept_{table}")
+    return " UNION ALL ".join(f"SELECT {columns} FROM {one} WHERE {where}" for one in tables)
+
+
+_MESSAGE = _with_kept(
+    "id, sender, digest, shard, idx, leaf_hash, leaf_salt, envelope, envelope_key, content,"
+    " content_key, accepted_at",
+    "message",
+    "id = $1",
 )
-_EXCHANGE = "SELECT id, state, provider, service, answer_by, answer FROM exchange WHERE id = $1"
+_EXCHANGE = _with_kept("id, state, provider, service, answer_by, answer", "exchange", "id = $1")
+_DELIVERIES = _with_kept(COLUMNS, "delivery", "id = $1")
+_STEPS = _with_kept("id, at, code, attempt, next_at, n", "step", "id = $1")
+_DEAD = _with_kept(COLUMNS, "delivery", "state = 'dead'")
+_DEPTHS_OF = _with_kept(
+    "service, state, accepted_at",
+    "delivery",
+    "recipient = $1 AND state IN ('ready', 'leased', 'dead')",
+)
 _DEPTHS = (
     "SELECT service, count(*) FILTER (WHERE state = 'ready'),"
     " count(*) FILTER (WHERE state = 'leased'), count(*) FILTER (WHERE state = 'dead'),"
     " min(accepted_at) FILTER (WHERE state IN ('ready', 'leased'))"
-    " FROM delivery WHERE recipient = $1 AND state IN ('ready', 'leased', 'dead')"
+    f" FROM ({_DEPTHS_OF}) AS d"
     " GROUP BY service ORDER BY service"
 )
 _BOXED = (
@@ -117,14 +135,12 @@ class Readers:
 
     async def deliveries(self, id_: bytes) -> list[StoredDelivery]:
         """The deliveries of a message."""
-        return await self._deliveries(f"SELECT {COLUMNS} FROM delivery WHERE id = $1", id_)
+        return await self._deliveries(_DELIVERIES, id_)
 
     async def steps(self, id_: bytes) -> list[StepRow]:
         """The timeline of a message, the oldest first."""
-        rows = await self._fetch(
-            "SELECT id, at, code, attempt, next_at FROM step WHERE id = $1 ORDER BY n", id_
-        )
-        return [StepRow(*row) for row in rows]
+        rows = await self._fetch(f"{_STEPS} ORDER BY n", id_)
+        return [StepRow(*row[:5]) for row in rows]
 
     async def mailbox_depths(self, system: SystemId) -> list[MailboxDepth]:
         """A system's mailbox, by service."""
@@ -137,10 +153,7 @@ class Readers:
 
     async def dead(self, count_max: int) -> list[StoredDelivery]:
         """Dead letters, the oldest first."""
-        return await self._deliveries(
-            f"SELECT {COLUMNS} FROM delivery WHERE state = 'dead' ORDER BY accepted_at LIMIT $1",
-            count_max,
-        )
+        return await self._deliveries(f"{_DEAD} ORDER BY accepted_at LIMIT $1", count_max)
 
     async def record(self, shard: int, index: int) -> tuple[bytes, bytes, bytes | None] | None:
         """A record's bytes, leaf salt and wrapped key."""

@@ -1,9 +1,10 @@
 """The store on PostgreSQL: owns its connections, its copy of the system numbers, its name."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
-from exchange.storage.postgres import deliveries, leases, schema
+from exchange.storage.postgres import deliveries, leases, retention, schema
 from exchange.storage.postgres.connection import CONNECTIONS_MAX, Connection, Connections
 from exchange.storage.postgres.group import IN_DOUBT_S, Groups
 from exchange.storage.postgres.numbers import SystemNumbers
@@ -14,6 +15,7 @@ from exchange.storage.rows import (
     GroupPlan,
     GroupWrite,
     Park,
+    Retired,
     ShardHead,
     StepRow,
     StoredDelivery,
@@ -195,3 +197,23 @@ class PostgresStore:
         return await self._connections.run(
             lambda c: deliveries.due_to_expire(c, before_ms, count_max)
         )
+
+    async def retire(self, before_ms: int) -> Retired:
+        """Let go of the partitions of the whole days before a moment; open rows are kept.
+
+        Traffic goes on meanwhile. What is kept can be read, listed and counted; it is no longer
+        claimed, leased, ended or expired. Several processes may call it at once.
+        """
+        days, kept = 0, 0
+        found = await self._connections.run(
+            lambda c: retention.days_before(c, before_ms // schema.DAY_MS)
+        )
+        for day, tables in found.items():
+            if len(tables) == len(schema.BY_TIME):  # else they have moved already
+                kept += await self._connections.run(partial(retention.keep_open_rows, day=day))
+            gone = [
+                await self._connections.run(partial(retention.drop_partition, table=name, day=day))
+                for name in tables
+            ]
+            days += all(gone)
+        return Retired(days, kept)

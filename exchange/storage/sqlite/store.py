@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +13,12 @@ from exchange.storage.rows import (
     GroupPlan,
     GroupWrite,
     Park,
+    Retired,
     ShardHead,
     StepRow,
     StoredDelivery,
 )
-from exchange.storage.sqlite import deliveries, leases
+from exchange.storage.sqlite import deliveries, leases, retention
 from exchange.storage.sqlite.connection import (
     FILE_NAME,
     LOCK_NAME,
@@ -28,6 +30,7 @@ from exchange.storage.sqlite.group import SystemNumbers, commit_group, insert_he
 from exchange.storage.sqlite.reads import Readers
 from signing.identifiers import ServiceCode, SystemId
 
+DAY_MS: Final = 86_400_000
 SQLITE_MIN: Final = (3, 35, 0)  # RETURNING, and UPDATE … FROM
 
 
@@ -225,3 +228,20 @@ class SqliteStore:
     async def due_to_expire(self, before_ms: int, count_max: int) -> list[bytes]:
         """Open exchanges that should expire."""
         return await self._writer.run(lambda c: deliveries.due_to_expire(c, before_ms, count_max))
+
+    async def retire(self, before_ms: int) -> Retired:
+        """Let go of the messages of the whole days before a moment, some a transaction.
+
+        What is still open stays where it is, and leaves when it is over.
+        """
+        end = (before_ms // DAY_MS * DAY_MS).to_bytes(6, "big")
+        after, days, kept = b"", set[int](), 0
+        while True:
+            batch = await self._writer.run(partial(retention.retire_some, after=after, end=end))
+            if not batch.gone and not batch.kept:
+                break
+            after, kept = batch.last, kept + len(batch.kept)
+            days |= {int.from_bytes(id_[:6], "big") // DAY_MS for id_ in batch.gone}
+        while await self._writer.run(partial(retention.retire_stray_steps, end=end)):
+            pass
+        return Retired(len(days), kept)

@@ -25,8 +25,8 @@ LIBRARY_HOMES: Mapping[str, tuple[str, ...]] = {
     "urllib.request": ("adapters/egress",),
     "sqlalchemy": DATABASE_HOMES,
     "aiosqlite": DATABASE_HOMES,
-    "asyncpg": DATABASE_HOMES,
-    # The offline verifier reads a copied data folder with no part of the server.
+    # The offline verifier copies and reads a bus's database with no part of the server.
+    "asyncpg": (*DATABASE_HOMES, "sealway/verify"),
     "sqlite3": (*DATABASE_HOMES, "sealway/verify"),
     "httpx": ("sealway",),
     "structlog": ("exchange", "adapters"),

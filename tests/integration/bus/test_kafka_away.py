@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from exchange.bus.kafka.brokers import Brokers
 from exchange.bus.kafka.bus import KafkaBus
 from exchange.bus.kafka.topics import create_topics
-from exchange.bus.port import BusLost, BusRecord, Signal, SignalKind, Topic
+from exchange.bus.port import BusLost, BusRecord, Signal, SignalKind, Subscription, Topic
 from tests.support.kafka_broker import KafkaBroker, free_port
 from tests.support.kafka_fixtures import kafka_bus
 from tests.support.kafka_traffic import all_of, dispatches, read
@@ -69,12 +69,7 @@ async def test_after_kill_and_restart_of_the_broker_everything_goes_on(
     await asyncio.to_thread(own_broker.start)
     assert await publish_at_last(bus, after) >= 0
     await read(reader, all_of(after), within_s=40)
-    wake = BusRecord.signal(Signal(SignalKind.DIRECTORY, version=1))
-    reading = asyncio.create_task(read(listener, all_of([wake]), within_s=40))
-    while not reading.done():
-        await publish_at_last(bus, [wake])
-        await asyncio.wait([reading], timeout=0.2)
-    assert wake in {c.record for c in reading.result()}
+    await until_woken(bus, listener)
     assert bus.is_connected
 
 
@@ -109,6 +104,7 @@ async def test_topics_deleted_under_load_and_made_again_carry_on(
     """What was on the topic is gone, as the port allows; what is published later arrives."""
     before, meanwhile, after = (dispatches(500, first) for first in (0, 1_000, 2_000))
     reader = await bus.subscribe(Topic.DELIVER, "deliver")
+    listener = await bus.subscribe(Topic.SIGNAL, "waiting")
     await bus.publish(before)
     await read(reader, all_of(before))
     admin = AIOKafkaAdminClient(bootstrap_servers=own.bootstrap)
@@ -125,6 +121,17 @@ async def test_topics_deleted_under_load_and_made_again_carry_on(
     seen = await read(reader, all_of(after), within_s=40)
     await published
     assert {c.record for c in seen} <= {*before, *meanwhile, *after}
+    await until_woken(bus, listener)
+
+
+async def until_woken(bus: KafkaBus, listener: Subscription) -> None:
+    """Publish wake-ups until one of them is heard."""
+    wake = BusRecord.signal(Signal(SignalKind.DIRECTORY, version=1))
+    reading = asyncio.create_task(read(listener, all_of([wake]), within_s=40))
+    while not reading.done():
+        await publish_at_last(bus, [wake])
+        await asyncio.wait([reading], timeout=0.2)
+    assert wake in {c.record for c in reading.result()}
 
 
 async def test_a_bus_starts_without_its_cluster_and_says_so() -> None:

@@ -37,6 +37,27 @@ def test_without_maven_it_says_what_installs_it(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("nothing_fetched")
+def test_a_folder_that_lacks_something_named_is_fetched_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(kafka_broker, "java", lambda: "java")
+    jars = kafka_broker.library()
+    jars.mkdir(parents=True)
+    for name, version in kafka_broker.wanted().items():
+        (jars / f"{name}-{version}.jar").touch()
+    assert fetch() == jars
+    next(jars.glob("kafka-tools-*.jar")).unlink()
+    maven = tmp_path / "mvn"
+    maven.write_text(
+        '#!/bin/sh\nfor w; do case $w in -DoutputD*) mkdir -p "${w#*=}";; esac; done\n'
+    )
+    maven.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert fetch() == jars
+    assert list(jars.iterdir()) == [], "it is what Maven put there, and nothing earlier"
+
+
+@pytest.mark.usefixtures("nothing_fetched")
 def test_what_maven_refuses_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -49,8 +50,10 @@ async def test_tells_which_topics_are_missing_or_differ(bare: Brokers) -> None:
 async def test_publishing_makes_no_topic(bare: Brokers) -> None:
     bus = kafka_bus(bare, acknowledge_s=1)
     await bus.start()
+    began = time.monotonic()
     with pytest.raises(BusLost):
         await bus.publish(dispatches(1))
+    assert time.monotonic() - began < 3, "an hour's wait would be an hour without a sweep"
     await bus.stop()
     assert len(await topic_faults(bare)) == len(TOPICS)
 

@@ -58,6 +58,8 @@ ROWS = [row for table in (PROBLEMS, ATTEMPTS, REJECTIONS, LOCAL) for row in tabl
 def walk(package: ModuleType) -> None:
     """Import every module of a package, so that its error classes exist."""
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if module.name.endswith(".migrations.env"):
+            continue  # Alembic runs it; nobody imports it
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
 

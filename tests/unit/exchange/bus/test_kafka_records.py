@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from exchange.bus.kafka.brokers import Brokers
 from exchange.bus.kafka.records import headers_of, parse_record
 from exchange.bus.kafka.sealing import OVERHEAD_BYTES, bound_to, open_value, seal_value
-from exchange.bus.port import BusRecord, Dispatch, Signal, SignalKind, Topic
+from exchange.bus.port import BusRecord, DeadLetter, Dispatch, Signal, SignalKind, Topic
 from signing.at_rest import EpochKeys, EpochUnknown, StoredInvalid
 from signing.identifiers import MessageId, ServiceCode, SystemId
 
@@ -35,10 +35,23 @@ dispatches = st.builds(
     index=st.integers(0, 2**53),
     accepted_at_ms=st.integers(0, 2**42),
     service=st.sampled_from([None, SERVICE]),
+    answer_by_ms=st.none() | st.integers(0, 2**42),
+)
+dead_letters = st.builds(
+    DeadLetter,
+    message_id=st.just(ID),
+    recipient=st.just(SYSTEM),
+    service=st.sampled_from([None, SERVICE]),
+    cause=st.sampled_from(["outcome-unknown", "provider-misbehaved"]),
+    at_ms=st.integers(0, 2**42),
 )
 
 
-@given(signals.map(BusRecord.signal) | dispatches.map(BusRecord.dispatch))
+@given(
+    signals.map(BusRecord.signal)
+    | dispatches.map(BusRecord.dispatch)
+    | dead_letters.map(BusRecord.dead)
+)
 def test_headers_say_the_whole_record(record: BusRecord) -> None:
     headers = headers_of(record, "sx.example")
     assert parse_record(record.topic, record.key.encode(), headers) == record
