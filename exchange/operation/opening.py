@@ -229,7 +229,7 @@ async def freeze_shard(place: Place, log: DirectoryLog, head: ShardHead) -> None
 
 
 async def record_end(place: Place, log: DirectoryLog, head: ShardHead, state: str) -> None:
-    """Record that a traffic log ends, and how far it was signed: that much its holders can prove."""
+    """Record that a traffic log ends, and how far it was signed: so much can still be proven."""
     signer = place.keys.needed(head.shard)
     signed = place.signed(head) or (head.size, head.root)
     await log.close_shard(head, str(signer.verifier), place.settings.bus, state, signed)

@@ -88,7 +88,7 @@ def _permissions(settings: Settings) -> Iterator[Finding]:
 
 def _private_files(settings: Settings) -> Iterator[Path]:
     if settings.keys.is_dir():
-        yield from sorted(path for path in settings.keys.iterdir() if path.suffix != ".crt")
+        yield from sorted(path for path in settings.keys.iterdir() if not _is_certificate(path))
     yield settings.folder / TOKEN_FILE
     yield from (files.key for files in settings.hosted.values())
     if settings.database is not None and settings.database.url_file is not None:
@@ -96,6 +96,15 @@ def _private_files(settings: Settings) -> Iterator[Path]:
     if settings.kafka is not None:
         files = (settings.kafka.key_file, settings.kafka.sasl_password_file)
         yield from (path for path in files if path is not None)
+
+
+def _is_certificate(path: Path) -> bool:
+    """Whether the file holds certificates and nothing else: those are for everybody."""
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return False
+    return text.startswith(b"-----BEGIN CERTIFICATE-----") and b"PRIVATE KEY" not in text
 
 
 def check_certificates(settings: Settings, now_ms: int) -> Iterator[Finding]:
