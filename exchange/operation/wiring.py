@@ -431,7 +431,15 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         founder=load_founder(settings.keys) if settings.policy.founder else None,
         clock=ground.clock,
         why_not_ready=parts.readiness.why_not,
+        standing=lambda: _standing(settings, parts.relay),
     )
+
+
+def _standing(settings: Settings, relay: Relay) -> dict[str, str]:
+    """How what carries stands; ready all the same, since the sweep delivers."""
+    if settings.bus_kind != "kafka":
+        return {}
+    return {"bus": "away" if relay.is_away else "connected"}
 
 
 def _lease_key(epochs: EpochKeys) -> bytes:
