@@ -15,10 +15,12 @@ from exchange.ledger.logs import Logs
 from exchange.ledger.receipts import Receipts
 from exchange.ledger.shards import empty_head
 from exchange.storage.errors import StorageInDoubt
+from exchange.storage.migrations import migrate
 from exchange.storage.postgres.store import PostgresStore
 from signing.errors import SealwayError
 from signing.receipts import verify_receipt
-from tests.integration.storage.conftest import opened
+from tests.conformance.storage.rows import NOW
+from tests.integration.storage.conftest import BUS, INSTANCE, opened
 from tests.support import postgres as servers
 from tests.support.cut_proxy import cut_proxy
 from tests.support.shared_logs import LogKeys, OneProcess, Site, act, commit, entry, origin
@@ -55,6 +57,7 @@ def server() -> str:
 @pytest.fixture
 async def machine(server: str, tmp_path: Path) -> AsyncIterator[Machine]:
     dsn = await servers.new_database(server)
+    await migrate(dsn, BUS, INSTANCE, NOW)
     site = Site(tmp_path, *LOGS)
     made = Machine(site, dsn)
     first = await made.process("first")
