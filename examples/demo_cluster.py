@@ -36,11 +36,11 @@ def demonstrate(screen: Screen, cluster: Cluster) -> int:
     ):
         papers = Path(scratch)
         together.show_readiness(screen, cluster)
-        together.show_two_processes(screen, bus)
+        together.show_two_processes(screen, cluster, bus)
         scenes.show_exchanges(screen, cluster, bus, papers)
         records.show_records(screen, cluster, bus)
         together.show_withdrawn_grant(screen, cluster, bus, papers)
-        breakdowns.show_kills(screen, cluster)
+        breakdowns.show_kills(screen, cluster, bus)
         breakdowns.show_without_kafka(screen, cluster, bus)
         breakdowns.show_doctor(screen, cluster)
         shards = audit.show_proof(screen, cluster, papers)

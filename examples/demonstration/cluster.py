@@ -25,6 +25,7 @@ LEASE_S = 5
 SHARDS = 6  # four processes hold one each; two wait for whoever loses his
 KAFKA_TABLE = "[kafka]\n"
 DATABASE_TABLE = "[database]\n"
+TAKEN = "log.taken"  # the event with which a process says that it writes a log from now on
 SECOND = "benefits-2"  # the profile of the same system for the second gateway
 FOUNDER_2 = "founder-2"
 
@@ -116,6 +117,14 @@ class Cluster(Country):
     def stop_bus(self) -> dict[str, int]:
         """SIGTERM to each, and how it ended."""
         return self.processes.stop_together(*(one.name for one in self.bus_processes))
+
+    def holder_of(self, log: str) -> BusProcess | None:
+        """Which process writes this log: the last whose own log says that it took it."""
+        taken: dict[str, BusProcess] = {}
+        for one in self.bus_processes:
+            for event in self.processes.events(one.name, TAKEN):
+                taken[event["origin"]] = one
+        return taken.get(log)
 
     def readiness(self) -> dict[str, str]:
         """What `/readyz` of each process says."""

@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -110,9 +110,9 @@ class Kafka:
         """SIGKILL, as a power cut would."""
         self._processes.kill("kafka")
 
-    def read(self, topic: str) -> list[Shown]:
-        """What its own console consumer prints of a topic."""
-        return read_topic(library(), self.bootstrap, topic)
+    def read(self, topic: str, enough: Callable[[Sequence[Shown]], bool]) -> list[Shown]:
+        """What its own console consumer prints of a topic until it is enough, or a minute."""
+        return read_topic(library(), self.bootstrap, topic, enough)
 
     def leave(self) -> None:
         """Delete what the demo made in a cluster that goes on."""

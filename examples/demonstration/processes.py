@@ -8,6 +8,7 @@ ends them too when the demo itself is killed. One that has ended may be started 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
@@ -148,6 +150,15 @@ class Processes:
             return False
 
         return is_there
+
+    def events(self, name: str, event: str) -> list[dict[str, Any]]:
+        """The events of that name in the log of a process that logs a JSON object a line."""
+        marked = (
+            line
+            for line in self.log_file(name).read_text("utf-8", "replace").splitlines()
+            if line.startswith("{") and f'"{event}"' in line
+        )
+        return [one for one in map(json.loads, marked) if one.get("event") == event]
 
     def is_running(self, name: str) -> bool:
         """Whether a process of this name was started and not stopped."""

@@ -10,6 +10,7 @@ from demonstration.country import TERRITORIES
 from demonstration.screen import Screen, shorten
 
 from sealway import Client
+from tests.support.kafka_console import Shown
 
 NEEDED = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time")
 WORDS = ("Finland", "FI-18", "Uusimaa", "person_code", "38001085718", "Jõgisalu")
@@ -27,9 +28,9 @@ def show_records(screen: Screen, cluster: Cluster, bus: Client) -> None:
             "--formatter-property print.headers=true"
         )
         began_s = time.perf_counter()
-        records = kafka.read(topic)
+        records = kafka.read(topic, lambda shown: any(_is(one, message_id) for one in shown))
         took_s = time.perf_counter() - began_s
-        ours = [one for one in records if one.headers.get("ce_id") == message_id]
+        ours = [one for one in records if _is(one, message_id)]
         step.check(ours, f"the question {message_id} is among {len(records)} records")
         for one in ours[:1]:
             step.back("\n".join(f"{name}:{text}" for name, text in one.headers.items()), took_s)
@@ -47,6 +48,10 @@ def show_records(screen: Screen, cluster: Cluster, bus: Client) -> None:
         step.check(records and not lacking, "every record has them", lacking[:1])
         legible = _legible([str(one).encode() + one.value for one in records])
         step.check(not legible, "no word of a question or an answer can be read", legible)
+
+
+def _is(record: Shown, message_id: str) -> bool:
+    return record.headers.get("ce_id") == message_id
 
 
 def _legible(records: Sequence[bytes]) -> list[str]:

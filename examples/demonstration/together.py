@@ -34,7 +34,7 @@ def tell_readiness(step: Step, cluster: Cluster) -> None:
     step.check(set(said.values()) == {"ready"}, "all four are ready", said)
 
 
-def show_two_processes(screen: Screen, bus: Client) -> None:
+def show_two_processes(screen: Screen, cluster: Cluster, bus: Client) -> None:
     """A gateway takes the question and waits; a deliverer calls, and commits the answer."""
     with screen.step(
         "Asked through gateway 1, answered by a deliverer: two logs, one exchange"
@@ -44,9 +44,15 @@ def show_two_processes(screen: Screen, bus: Client) -> None:
         answer = bus.ask(TERRITORIES, "subdivisions", QUESTION, purpose="statistics")
         took_s = time.perf_counter() - began_s
         asked, answered = answer.exchange.receipt, answer.receipt
-        step.back(f"question  {asked.log} #{asked.index}  (the gateway's log)")
-        step.back(f"answer    {answered.log} #{answered.index}  (a deliverer's log)", took_s)
-        step.check(asked.log != answered.log, "two processes wrote the two leaves", asked.log)
+        writers = [cluster.holder_of(one.log) for one in (asked, answered)]
+        names = [one.name if one else "nobody" for one in writers]
+        step.back(f"question  {asked.log} #{asked.index}, written by {names[0]}")
+        step.back(f"answer    {answered.log} #{answered.index}, written by {names[1]}", took_s)
+        step.check(
+            writers[0] == cluster.gateways[0] and writers[1] in cluster.deliverers,
+            "two processes took part, each with its own log",
+            names,
+        )
         step.check(
             answer.json["country"] == "FI" and answer.signer == TERRITORIES,
             "both receipts, the signature and the pairing are verified, or there is no answer",

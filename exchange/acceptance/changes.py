@@ -185,7 +185,7 @@ class DirectoryLog:
     async def close_shard(
         self, head: ShardHead, key: str, holder: str, state: str, signed: tuple[int, bytes]
     ) -> None:
-        """Say that a log is ``frozen`` or ``closed``: nothing after ``signed`` (size, root) counts."""
+        """Say that a log is ``frozen`` or ``closed``; only what is up to ``signed`` counts."""
 
         async def once() -> None:
             size, root = signed

@@ -28,13 +28,15 @@ class DirectoryReads(Protocol):
 class DirectoryInForce:
     """Holds the newest directory known here; readers take ``current`` once a message."""
 
-    __slots__ = ("_reading", "_reads", "current")
+    __slots__ = ("_begun", "_done", "_reads", "_turn", "current")
 
     def __init__(self, directory: Directory, reads: DirectoryReads | None = None) -> None:
         """``reads``: where others' changes are found; None when there are no others."""
         self.current = directory
         self._reads = reads
-        self._reading: asyncio.Task[bool] | None = None
+        self._turn = asyncio.Lock()
+        self._begun = 0
+        self._done = 0
 
     @property
     def version(self) -> int:
@@ -44,28 +46,29 @@ class DirectoryInForce:
     async def refresh(self) -> bool:
         """Learn what others have changed; True when there was something.
 
-        Whoever asks while a reading is on its way gets one that began afterwards.
+        Many may ask at once: each is told by a reading that began after it asked, and one reading
+        serves all who waited for it.
 
         Raises:
             StorageUnavailable: the database can't be asked.
         """
         if self._reads is None:
             return False
-        if self._reading is not None:
-            await asyncio.wait([self._reading])
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read(self._reads))
-        return await asyncio.shield(self._reading)
+        before, asked_at = self.version, self._begun
+        async with self._turn:
+            if self._done <= asked_at:
+                self._begun += 1
+                await self._read(self._reads)
+                self._done = self._begun
+        return self.version > before
 
-    async def _read(self, reads: DirectoryReads) -> bool:
+    async def _read(self, reads: DirectoryReads) -> None:
         before = self.current
         lines = await reads.objects(before.version)
         newer = [line for line in lines if line[0] != LOG_NOUN]
         version = max((line[2] for line in newer), default=0)
-        if version <= self.current.version:
-            return False
-        self.current = before.advanced(version, object_rows(newer))
-        return True
+        if version > self.current.version:
+            self.current = before.advanced(version, object_rows(newer))
 
 
 def object_rows(lines: Iterable[ObjectLine]) -> list[tuple[str, str, dict[str, object]]]:

@@ -50,16 +50,17 @@ class Asking:
         self._validators = validators
         self._clock = clock
 
+    def check_ready(self) -> None:
+        """Raises SealwayError while no answer could be recorded: nobody is asked then."""
+        self._acceptance.check_writable()
+
     async def exchange(self, job: Job, service: Service) -> None:
         """Ask, check, sign, accept; an exchange that ended meanwhile is no failure.
-
-        Nobody is asked whose answer could not be recorded or signed.
 
         Raises:
             AttemptFailed: the provider, or the way to it.
             SealwayError: our own log; nothing was accepted, or nobody knows.
         """
-        self._acceptance.check_writable()
         signer = self._signer(service)
         result = await self._ask(job, service)
         directory = self._directory.current

@@ -114,6 +114,9 @@ class Attempts:
         if service.repeat == "never" and job.interrupted:
             await self._kill(job, "outcome-unknown")
             return
+        if not self._is_ready():
+            await self._postpone(job)
+            return
         slot = self._slots.of(service)
         if not await slot.take(hand.left_s):
             waited_ms = self._d.clock() - job.message.place.at_ms
@@ -123,6 +126,15 @@ class Attempts:
             await self._attempt(job, service, hand)
         finally:
             slot.give()
+
+    def _is_ready(self) -> bool:
+        """Whether an answer could be recorded; asked before anything is claimed or sent."""
+        try:
+            self._d.asking.check_ready()
+        except SealwayError as error:
+            log.warning("delivery.postponed", code=error.code)
+            return False
+        return True
 
     def _service(self, job: Job) -> Service | None:
         assert job.manifest.to is not None

@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.log_writer import LogWriter
 
 
@@ -24,21 +23,3 @@ class LogHeld(Protocol):
 
     def relayed(self, shard: int, end: int) -> None:
         """Entries of a log before ``end`` are with the bus; ignored for what isn't held here."""
-
-
-class FixedLog:
-    """The one log of an embedded bus: the store's file lock stands for the lease."""
-
-    def __init__(self, writer: LogWriter) -> None:
-        self.writer = writer
-
-    async def again(self, lost: LogWriter) -> LogWriter:
-        """There is no other log: this one is frozen. Raises LogUnavailable."""
-        reason = LogUnavailable("This process no longer holds the log; ask again.")
-        lost.freeze(reason)
-        raise reason
-
-    def relayed(self, shard: int, end: int) -> None:
-        """Entries before ``end`` are with the bus."""
-        if shard == self.writer.head.shard:
-            self.writer.relayed(end)

@@ -30,6 +30,7 @@ from exchange.operation.opening import (
     Place,
     begin_log_zero,
     first_leaves,
+    freeze_all,
     open_directory,
     raise_epoch,
 )
@@ -109,7 +110,9 @@ async def lay_ground(settings: Settings, stack: AsyncExitStack, clock: Clock) ->
         await begin_log_zero(place)
     directory_log, directory = await open_directory(place)
     stack.push_async_callback(directory_log.writer.close)
-    if directory_log.writer.failed is None and not place.is_shared:
+    if directory_log.writer.failed is not None:
+        freeze_all(directory_log.writer.failed, [directory_log.writer])
+    elif not place.is_shared:
         await raise_epoch(place.store, directory_log.writer)
         await first_leaves(place, directory_log, directory)
     epochs = load_epoch_keys(settings.keys)

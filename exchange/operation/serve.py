@@ -143,7 +143,12 @@ async def _until_told(settings: Settings, bus: Bus, announce: Callable[[], None]
     told, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    async with listen(settings.health_host, settings.health_port, bus.api.why_not_ready):
+    async with listen(
+        settings.health_host,
+        settings.health_port,
+        bus.api.why_not_ready,
+        base_url=settings.public_url,
+    ):
         announce()
         await told.wait()
 

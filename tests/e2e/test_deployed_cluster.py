@@ -6,8 +6,8 @@ What docs/how-to/operate-a-cluster.md says of restarts and of a Kafka that is aw
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -18,9 +18,9 @@ from tests.support.deployed_cluster import DeployedCluster, running_cluster
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_fixtures import absent
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
-AWAY_S = 30
-"""Within this an answer comes though Kafka is away."""
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(400)]
+AWAY_S = 50
+"""Within this an answer comes though Kafka went away meanwhile: a sweep finds it after 30 s."""
 
 
 @dataclass
@@ -30,9 +30,10 @@ class Deployed:
     cluster: DeployedCluster
     broker: KafkaBroker
 
-    def ask(self) -> tuple[int, str]:
+    def ask(self, timeout_s: int = 20) -> tuple[int, str]:
         """A question of the benefits agency through the balancer: exit code, and what was said."""
         words = ("ask", "sx/GOV/3003/territories", "country", "--purpose", "statistics")
+        words += ("--timeout", str(timeout_s))
         country = self.cluster.country
         home = {"SEALWAY_HOME": str(country.agencies)}
         done = country.run("sealway", *words, '{"country":"FI"}', **home)
@@ -89,8 +90,9 @@ def test_restarting_one_process_after_the_other_fails_no_call(deployed: Deployed
 
 def test_without_kafka_they_are_answered_all_the_same(deployed: Deployed) -> None:
     deployed.broker.kill()
-    began = time.monotonic()
+    # Each gateway finds out by itself with the first that it relays; then what is new is due soon.
+    with ThreadPoolExecutor(4) as agencies:
+        assert list(agencies.map(deployed.ask, [AWAY_S] * 4)) == [ANSWERED] * 4
     assert deployed.ask() == ANSWERED
-    assert time.monotonic() - began < AWAY_S
     deployed.broker.start()
-    assert deployed.ask() == ANSWERED
+    assert deployed.ask(AWAY_S) == ANSWERED

@@ -23,7 +23,7 @@ from pathlib import Path
 from tests.support.deployment import DEPLOY, ROOT
 from tests.support.kafka_broker import free_port
 
-START_S = 30
+START_S = 120  # four processes at once, on a machine that is busy with others
 direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -97,7 +97,7 @@ class BalancedCountry:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
     def script(self, word: str) -> subprocess.CompletedProcess[str]:

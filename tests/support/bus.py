@@ -24,6 +24,7 @@ from exchange.ledger.log_writer import LogWriter
 from exchange.operation import ground, wiring
 from exchange.operation.initialise import Names, initialise
 from exchange.operation.numbers import terms
+from exchange.operation.roles import BOTH
 from exchange.operation.settings import Settings, load_settings
 from exchange.storage.errors import StorageUnavailable
 from exchange.storage.rows import CommitResult, GroupPlan, GroupWrite, StoredDelivery
@@ -133,6 +134,7 @@ class RunningBus:
         self.adapter = ScriptedAdapter()
         self.message_bus: Callable[[], MessageBus] = EmbeddedBus
         self.terms: dict[str, Any] = {}
+        self.roles = BOTH
         self._bus: wiring.Bus | None = None
 
     @property
@@ -166,14 +168,14 @@ class RunningBus:
             patch.setattr(wiring, "EmbeddedBus", self.message_bus)
             patch.setattr(ground, "SqliteStore", FaultyStore)
             patch.setattr(wiring, "terms", lambda settings: replace(terms(settings), **self.terms))
-            self._bus = await wiring.open_bus(self.settings)
+            self._bus = await wiring.open_bus(self.settings, self.roles)
 
     async def close(self) -> None:
         """Stop it cleanly, the disk well again; harmless when it isn't open."""
         bus, self._bus = self._bus, None
         if bus is not None:
-            assert isinstance(bus.store, FaultyStore)
-            bus.store.failing, bus.store.before_commit = False, None
+            if isinstance(bus.store, FaultyStore):
+                bus.store.failing, bus.store.before_commit = False, None
             await bus.close()
 
     async def restart(self) -> None:

@@ -17,7 +17,7 @@ from tests.support.balanced_country import (
 )
 from tests.support.kafka_broker import free_port
 
-STOP_S = 30
+STOP_S = 60
 
 
 @dataclass

@@ -252,6 +252,20 @@ class OneProcess:
         return await self.open(head, **more)
 
 
+@dataclass
+class FixedLog:
+    """A held log that is never lost."""
+
+    writer: LogWriter
+
+    async def again(self, lost: LogWriter) -> LogWriter:
+        """It isn't."""
+        raise AssertionError("this log can't be lost")
+
+    def relayed(self, shard: int, end: int) -> None:
+        """Nobody asks."""
+
+
 async def commit(writer: LogWriter, *numbers: int) -> Decision:
     """Commit a group of these messages."""
     return await writer.commit([entry(number) for number in numbers], 0)

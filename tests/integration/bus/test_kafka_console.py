@@ -33,7 +33,9 @@ async def test_each_request_shows_its_cloudevents_headers_and_no_content(
     await bus.publish([dispatch(n, payload={"person_code": SECRET}) for n in range(3)])
     await bus.stop()
     topic = brokers.topic(Topic.DELIVER)
-    printed = await asyncio.to_thread(read_topic, jars, brokers.bootstrap, topic)
+    printed = await asyncio.to_thread(
+        read_topic, jars, brokers.bootstrap, topic, lambda shown: len(shown) == 3
+    )
     records = sorted(printed, key=lambda one: one.headers["ce_index"])
     assert [one.headers["ce_id"][-12:] for one in records] == [f"{n:012x}" for n in range(3)]
     assert all(one.key == one.headers["ce_recipient"] for one in records)

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.base import AdapterRequest, Answer, Reject
 from exchange.bus.embedded import EmbeddedSubscription
-from exchange.bus.port import BusRecord, Carried, DeadLetter, Dispatch, Topic
+from exchange.bus.port import BusRecord, Carried, DeadLetter, Dispatch, Signal, SignalKind, Topic
 from exchange.delivery.announcements import dispatch_of
 from exchange.delivery.relay import Relay, RelayLimits
 from exchange.ledger.errors import BusBacklogged, LogUnavailable
@@ -213,11 +213,12 @@ async def test_an_answer_that_could_not_be_recorded_is_asked_for_again(
     assert len(running.adapter.asked) == 2
 
 
+@pytest.mark.parametrize("code", [PERSON_STATUS, NAME_CHANGE])
 async def test_nobody_is_asked_while_no_answer_can_be_recorded(
-    running: RunningBus, bus: OddBus
+    running: RunningBus, bus: OddBus, code: str
 ) -> None:
     bus.is_lost = True
-    request = running.ask()
+    request = running.ask(code)
     await running.send(request)
     writer = running.bus.committer.writer
     writer.freeze(LogUnavailable("Not now."))
@@ -249,6 +250,23 @@ async def test_who_delivers_keeps_what_the_answers_checks_ask_for(
     await bus.publish([await record_of(running, sent)])
     assert await running.until(sent, "answered") == "answered"
     assert known[0] is True
+    assert not requests.knows(sent.manifest.id)
+
+
+async def test_what_was_answered_elsewhere_meanwhile_is_not_kept(running: RunningBus) -> None:
+    requests = running.bus.api.acceptance._w.requests
+    sent = running.ask()
+
+    async def overtaken(request: AdapterRequest) -> Answer | Reject:
+        kept = requests._kept[sent.manifest.id]
+        await running.send(running.reply(sent))
+        requests.add(kept)  # the other process's acceptance told only that process
+        return await alive(request)
+
+    running.adapter.script = overtaken
+    await running.send(sent)
+    assert await running.until(sent, "answered") == "answered"
+    await until(lambda: running.bus.deliverer.running == 0)
     assert not requests.knows(sent.manifest.id)
 
 
@@ -284,9 +302,9 @@ async def test_a_bus_without_room_takes_answers_and_logs_no_refusal(running: Run
         raise BusBacklogged("Too much.")
 
     acceptance._w = replace(acceptance._w, check_room=full)
-    size = running.bus.api.writers[1].head.size
+    size = running.writers[1].head.size
     assert await running.outcome(running.ask()) == "bus-backlogged"
-    assert running.bus.api.writers[1].head.size == size
+    assert running.writers[1].head.size == size
     assert await running.outcome(running.reply(asked)) == "accepted"
 
 
@@ -310,7 +328,7 @@ async def test_a_log_is_caught_up_from_its_rows(running: RunningBus, bus: OddBus
         RelayLimits(page=2),
     )
     relay.start()
-    head = replace(api.writers[1].head, relayed_to=0)
+    head = replace(running.writers[1].head, relayed_to=0)
 
     class Log:
         """The log, taken over."""
@@ -350,6 +368,9 @@ async def test_the_end_of_an_exchange_that_nobody_answered_wakes_who_waits(
     await running.send(request)
     assert await asyncio.wait_for(waiter, 5) is None
     assert await running.state(request) == "expired"
+    told = [record.body for record in bus.published if isinstance(record.body, Signal)]
+    assert (told[-1].kind, told[-1].message_id) == (SignalKind.ANSWERED, request.manifest.id)
+    assert told[-1].payload is None
 
 
 async def test_what_a_stop_cuts_off_is_due_for_others_at_once(running: RunningBus) -> None:

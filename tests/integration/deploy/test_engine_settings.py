@@ -10,7 +10,7 @@ import pytest
 from exchange.bus.kafka.brokers import Brokers
 from exchange.bus.kafka.topics import TOPICS, create_topics, topic_faults
 from tests.support.deployment import DEPLOY, compose, properties
-from tests.support.kafka_broker import KafkaBroker, KafkaMissing, fetch, free_port, java
+from tests.support.kafka_broker import KafkaBroker, KafkaMissing, fetch, free_port, java, tool
 from tests.support.kafka_fixtures import absent
 
 POSTGRES_CONF = DEPLOY / "postgres" / "postgresql.conf"
@@ -105,9 +105,8 @@ class GivenBroker(KafkaBroker):
         self.folder.mkdir(parents=True, exist_ok=True)
         self._settings.write_text(text, "utf-8")
         words = ("format", "-t", "AAAAAAAAQACAAAAAAAAAAQ", "-c", str(self._settings))
-        subprocess.run(
-            self._java("kafka.tools.StorageTool", *words), capture_output=True, check=True
-        )
+        layout = tool(self._jars, "kafka.tools.StorageTool", *words)
+        subprocess.run(layout, capture_output=True, check=True)
 
 
 @pytest.fixture

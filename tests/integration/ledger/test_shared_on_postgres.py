@@ -8,7 +8,6 @@ import pytest
 
 from exchange.ledger.entries import Duplicate, Placed
 from exchange.ledger.group_commit import GroupCommitter
-from exchange.ledger.held import FixedLog
 from exchange.ledger.holding import Holding
 from exchange.ledger.log_writer import LogLost, LogWriter
 from exchange.ledger.logs import Logs
@@ -20,10 +19,19 @@ from exchange.storage.postgres.store import PostgresStore
 from signing.errors import SealwayError
 from signing.receipts import verify_receipt
 from tests.conformance.storage.rows import NOW
-from tests.integration.storage.conftest import BUS, INSTANCE, opened
+from tests.integration.storage.conftest import opened
 from tests.support import postgres as servers
 from tests.support.cut_proxy import cut_proxy
-from tests.support.shared_logs import LogKeys, OneProcess, Site, act, commit, entry, origin
+from tests.support.shared_logs import (
+    FixedLog,
+    LogKeys,
+    OneProcess,
+    Site,
+    act,
+    commit,
+    entry,
+    origin,
+)
 
 LOGS = (0, 1, 2)
 
@@ -57,7 +65,7 @@ def server() -> str:
 @pytest.fixture
 async def machine(server: str, tmp_path: Path) -> AsyncIterator[Machine]:
     dsn = await servers.new_database(server)
-    await migrate(dsn, BUS, INSTANCE, NOW)
+    await migrate(dsn, "sx.example", "sx", NOW)
     site = Site(tmp_path, *LOGS)
     made = Machine(site, dsn)
     first = await made.process("first")

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -137,8 +138,6 @@ def test_every_table_is_of_one_moment(bus: MadeBus, dsn: str, tmp_path: Path) ->
         await connection.execute(statement)
         await connection.close()
 
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(1) as pool:
         copy_database(dsn, tmp_path / "copy.db", lambda table: pool.submit(write, table).result())
     asyncio.run(_execute(dsn, "UPDATE system_number SET system = rtrim(system, '!')"))
@@ -164,12 +163,12 @@ def test_what_cannot_be_copied_says_why_and_never_the_password(
         said = capsys.readouterr()
         assert "not copied" in said.err
         assert "canary" not in said.err + said.out
-    with pytest.raises(CopyFailed, match="holds no bus"):
-        empty = asyncio.run(new_database(server()))
-        try:
+    empty = asyncio.run(new_database(server()))
+    try:
+        with pytest.raises(CopyFailed, match="holds no bus"):
             copy_database(empty, tmp_path / "copy.db")
-        finally:
-            asyncio.run(drop_database(server(), empty))
+    finally:
+        asyncio.run(drop_database(server(), empty))
     assert not (tmp_path / "copy.db").exists()
 
 

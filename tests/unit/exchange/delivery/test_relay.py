@@ -1,18 +1,26 @@
 """The relay's cursor: it moves as far as the bus has acknowledged, and never further."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from exchange.bus.port import SignalKind
+from exchange.bus.port import BusLost, BusRecord, SignalKind
 from exchange.delivery.announcements import PROBE, directory_signal
 from exchange.delivery.relay import Relay, RelayLimits
 from exchange.ledger.errors import BusBacklogged
 from exchange.storage.rows import ShardHead
-from tests.support.relaying import LosingBus, Rows, killed, refused, skipped, stated
+from tests.support.relaying import (
+    LosingBus,
+    Rows,
+    killed,
+    message_id,
+    refused,
+    skipped,
+    stated,
+)
 
 LIMITS = RelayLimits(retry_s=0.01, page=3, records_max=20)
 
@@ -97,14 +105,23 @@ async def test_the_cursor_waits_for_what_is_not_acknowledged(site: Site) -> None
 
 
 async def test_a_later_group_that_is_acknowledged_first_moves_no_cursor(site: Site) -> None:
-    site.bus.batches_to_lose = 1
-    first_tried = asyncio.Event()
+    class LosingTheFirst(LosingBus):
+        async def publish(self, batch: Sequence[BusRecord]) -> None:
+            if self.is_lost and batch[0].key == message_id(0):
+                raise BusLost("Lost, as told.")
+            self.published += batch
+
+    site.relay._bus = bus = LosingTheFirst()
+    await bus.start()
+    bus.is_lost = True
     site.relay.committed([killed(1, 0)])
-    await site.until(lambda: site.bus.tried == 1)
+    await site.until(lambda: site.relay.is_away)
     site.relay.committed([killed(1, 1)])
-    first_tried.set()
+    await site.until(lambda: bus.causes == [1])
+    assert site.cursors == {}
+    bus.is_lost = False
     await site.relayed(1, 2)
-    assert site.bus.causes == [1, 0], "the first went again after the second"
+    assert bus.causes == [1, 0], "the first went again after the second"
     assert site.cursors[1] == [2]
 
 

@@ -8,7 +8,6 @@ import pytest
 from exchange.ledger.entries import Duplicate, Outcome, Placed
 from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.group_commit import GroupCommitter, Submission
-from exchange.ledger.held import FixedLog
 from exchange.ledger.log_writer import LogWriter
 from exchange.storage.errors import StorageInDoubt, StorageUnavailable
 from signing.errors import SealwayError
@@ -96,16 +95,17 @@ async def test_a_group_whose_log_is_lost_goes_to_the_next(running: Running, site
     assert len(running.told) == 4, "each is handed on once"
 
 
+@pytest.mark.parametrize(("doubt", "later_is"), [("written", Duplicate), ("unwritten", Placed)])
 async def test_a_commit_in_doubt_is_told_and_nothing_follows_before_the_log_is_taken_anew(
-    running: Running,
+    running: Running, doubt: str, later_is: type
 ) -> None:
     await running.send(1)
     first = running.held.writer
-    running.process.store.doubt = "written"
+    running.process.store.doubt = doubt
     (doubted,) = await running.send(2)
     assert isinstance(doubted, StorageInDoubt)
     later = await running.send(2, 3)
-    assert isinstance(later[0], Duplicate), "it had been recorded"
+    assert isinstance(later[0], later_is)
     assert isinstance(later[1], Placed)
     assert running.held.asked == [first]
 
@@ -151,11 +151,3 @@ async def test_a_directory_that_never_settles_gives_the_group_back(
     running.committer._refresh = nothing_new
     (outcome,) = await running.send(1)
     assert isinstance(outcome, LogUnavailable)
-
-
-async def test_the_one_log_of_an_embedded_bus_is_frozen_when_it_is_lost(site: Site) -> None:
-    held = FixedLog(await site.process("ours").writer())
-    held.relayed(1, 0)
-    with pytest.raises(LogUnavailable):
-        await held.again(held.writer)
-    assert held.writer.failed is not None

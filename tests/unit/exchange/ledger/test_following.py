@@ -1,6 +1,7 @@
 """One log, several processes: who lost it, who follows it, who signs what."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -126,7 +127,7 @@ async def test_a_database_put_back_is_noticed_by_who_follows(site: Site) -> None
     await commit(writer, 1, 2)
     newer = site.database.copy()
     site.database.put_back(older)
-    with pytest.raises(LogBehind):
+    with pytest.raises(LogBehind, match="holds 0 leaves, but had 2"):
         await writer.follow()
     other = await site.process("theirs", machine="two").writer()
     await commit(other, 7, 8, 9)
@@ -150,6 +151,24 @@ async def test_a_long_way_is_followed_by_tiles(site: Site) -> None:
     assert path == await theirs.nodes.proof(3, ours.head.size, theirs.tree)
 
 
+async def test_another_history_is_noticed_however_long_it_is(site: Site) -> None:
+    older = site.database.copy()
+    ours = await site.process("ours").writer()
+    await commit(ours, 1, 2)
+    site.database.put_back(older)
+    theirs = await site.process("theirs", machine="two").writer()
+    for start in range(100, GROWN_MAX + 300, 200):
+        await commit(theirs, *range(start, start + 200))
+    with pytest.raises(LogBehind, match="does not extend"):
+        await ours.follow()
+    head = site.database.heads[1]
+    site.database.heads[1] = replace(head, frontier=head.frontier[:-1])
+    with pytest.raises(LogBehind, match="frontier"):
+        await ours.follow()
+    broken = await site.process("third", machine="two").writer()
+    assert isinstance(broken.failed, LogBehind)
+
+
 async def test_a_newer_note_is_taken_over_and_only_when_it_is_the_logs_own(site: Site) -> None:
     ours, theirs = await site.process("ours").writer(), await site.process("theirs").writer()
     await commit(theirs, 1, 2)
@@ -163,13 +182,15 @@ async def test_a_newer_note_is_taken_over_and_only_when_it_is_the_logs_own(site:
     assert ours.signed == theirs.signed
 
 
-async def test_who_waits_for_a_signature_is_freed_by_anothers_note(site: Site) -> None:
-    ours, theirs = await site.process("ours").writer(), await site.process("theirs").writer()
+async def test_what_anothers_note_covers_is_not_signed_again(site: Site) -> None:
+    ours, theirs = site.process("ours"), await site.process("theirs").writer()
+    writer = await ours.writer()
     await commit(theirs, 1)
     await theirs.seal(1)
     await theirs.save()
-    await ours.follow()
-    await asyncio.wait_for(ours.seal(1), 1)
+    await writer.follow()
+    await asyncio.wait_for(writer.seal(1), 1)
+    assert writer.signed == theirs.signed
 
 
 async def test_without_its_key_a_log_is_followed_and_proved_but_not_signed(site: Site) -> None:
@@ -276,6 +297,10 @@ async def test_a_group_carries_note_and_cursor(site: Site) -> None:
     head = site.database.heads[1]
     assert (head.note_size, head.relayed_to) == (2, 2)
     assert process.store.notes == []
+    await writer.seal(3)
+    await process.store.save_note(1, head.note or "", 2, 3)
+    await writer.follow()
+    assert writer.relayed_to == 3, "another process relayed meanwhile"
 
 
 async def test_a_note_that_cannot_be_saved_is_saved_later(site: Site) -> None:

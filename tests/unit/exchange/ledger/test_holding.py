@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.holding import Holding
 from exchange.ledger.log_writer import LogLost, LogWriter
+from exchange.ledger.orphans import is_orphan
+from exchange.storage.rows import ShardLease
 from tests.support.shared_logs import OneProcess, Site, commit, origin
 
 
@@ -19,6 +22,7 @@ class Held:
         self.site = site
         self.process: OneProcess = site.process(owner, machine)
         self.taken: list[LogWriter] = []
+        self.notes_at_taking: list[int] = []
         self.relays = True
         self.log = self.make()
 
@@ -36,6 +40,7 @@ class Held:
 
     def _on_taken(self, writer: LogWriter) -> "asyncio.Future[None]":
         self.taken.append(writer)
+        self.notes_at_taking.append(self.site.database.heads[writer.head.shard].note_size)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self.relays:
             self.log.relayed(writer.head.shard, writer.head.size)
@@ -99,6 +104,8 @@ async def test_a_lost_log_is_left_and_what_it_committed_is_signed(site: Site, ou
     assert await ours.log.again(lost) is held, "asking twice takes no second log"
     assert ours.log.writer is held
     await asyncio.wait_for(seal, 5)
+    await until(lambda: lost.failed is not None)
+    assert lost.signed is not None, "signed to its end before it was closed"
     await asyncio.gather(ours.log.stop(), theirs.log.stop())
 
 
@@ -257,6 +264,7 @@ async def test_an_orphan_that_cannot_be_relayed_is_signed_and_given_back(site: S
     await borrowing(ours, ours.log._orphans.look)
     head = site.database.heads[1]
     assert (head.note_size, head.relayed_to) == (3, 0)
+    assert ours.notes_at_taking[-1] == 3, "saved before the bus is waited for"
     assert 1 not in site.database.owners
     await ours.log.stop()
 
@@ -288,3 +296,19 @@ async def test_an_orphan_behind_what_was_signed_is_put_aside(site: Site) -> None
     assert await ours.log.borrow(1) is None
     assert [number for number, _ in site.frozen] == [1]
     await ours.log.stop()
+
+
+@pytest.mark.parametrize(
+    ("change", "orphaned"),
+    [
+        ({}, False),
+        ({"note_size": 4}, True),
+        ({"relayed_to": 4}, True),
+        ({"note_size": 4, "is_held": True}, False),
+        ({"note_size": 4, "state": "frozen"}, False),
+        ({"note_size": 4, "shard": 0}, False),
+    ],
+)
+def test_an_orphan_is_open_undone_and_nobodys(change: dict[str, Any], orphaned: bool) -> None:
+    lease = ShardLease(1, "open", None, is_held=False, size=5, note_size=5, relayed_to=5)
+    assert is_orphan(replace(lease, **change)) is orphaned

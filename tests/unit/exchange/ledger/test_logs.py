@@ -4,12 +4,11 @@ import pytest
 
 from exchange.ledger.entries import Placed
 from exchange.ledger.errors import LogUnavailable
-from exchange.ledger.held import FixedLog
 from exchange.ledger.log_writer import LogWriter
 from exchange.ledger.logs import VIEWS_MAX, Logs
 from exchange.ledger.receipts import Receipts
 from signing.receipts import verify_receipt
-from tests.support.shared_logs import OneProcess, Site, act, commit
+from tests.support.shared_logs import FixedLog, OneProcess, Site, act, commit
 
 NUMBERS: dict[bytes, int] = {}
 

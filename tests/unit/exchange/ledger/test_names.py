@@ -32,3 +32,4 @@ def test_the_directory_log_in_force_is_the_latest_successor_that_is_open() -> No
     assert directory_number([traffic, zero, first, second]) == -1
     assert directory_number([zero, traffic]) == 0, "frozen, and still the one to read"
     assert directory_number([traffic]) == 0
+    assert directory_number([replace(zero, state="open"), first]) == -1

@@ -31,7 +31,7 @@ def test_a_clean_copy_is_proven(verify: Verify) -> None:
     assert report.counts.envelopes == report.counts.messages + report.counts.refusals
     assert (report.counts.refusals, report.open_exchanges) == (1, 1)
     assert [(log.n, log.leaves, log.signed) for log in report.logs][1] == (1, 602, 602)
-    assert report.heads >= 2
+    assert report.heads >= 1
 
 
 def test_without_epoch_keys_it_is_incomplete(verify: Verify) -> None:

@@ -205,21 +205,28 @@ def _head(bus: Bus) -> ShardHead:
     return bus.committer.writer.head
 
 
+async def _write_heads(bus: Bus, *heads: ShardHead) -> None:
+    async def told() -> list[ShardHead]:
+        return list(heads)
+
+    await bus.api.directory_log.write_heads(told)
+
+
 async def heads_of_another_tree(bus: Bus, made: RecordedBus) -> None:
-    await bus.api.directory_log.write_heads([replace(_head(bus), root=bytes(32))])
+    await _write_heads(bus, replace(_head(bus), root=bytes(32)))
 
 
 async def heads_that_shrink(bus: Bus, made: RecordedBus) -> None:
-    await bus.api.directory_log.write_heads([_head(bus)])
-    await bus.api.directory_log.write_heads([replace(_head(bus), size=1)])
+    await _write_heads(bus, _head(bus))
+    await _write_heads(bus, replace(_head(bus), size=1))
 
 
 async def heads_of_a_log_nobody_opened(bus: Bus, made: RecordedBus) -> None:
-    await bus.api.directory_log.write_heads([_head(bus), replace(_head(bus), shard=5)])
+    await _write_heads(bus, _head(bus), replace(_head(bus), shard=5))
 
 
 async def heads_that_leave_a_log_out(bus: Bus, made: RecordedBus) -> None:
-    await bus.api.directory_log.write_heads([])
+    await _write_heads(bus)
 
 
 async def a_record_under_a_foreign_key(bus: Bus, made: RecordedBus) -> None:
