@@ -65,6 +65,7 @@ from exchange.operation.rounds import (
     Checkpoints,
     Days,
     DirectoryWatch,
+    Retention,
     Rounds,
 )
 from exchange.operation.settings import Settings
@@ -344,10 +345,11 @@ def _make_rounds(ground: Ground, parts: _Parts) -> Rounds:
     store = ground.store
     if isinstance(store, PostgresStore):
         rounds.add("directory", DIRECTORY_S, parts.readiness.watch.look)
-        kept = ground.settings.retention.messages_days
-        days = Days(store, ground.clock, kept if Role.DELIVER in parts.roles else None)
-        parts.readiness.days = days
+        parts.readiness.days = days = Days(store, ground.clock)
         rounds.add("days", DAYS_S, days.look)
+    kept = ground.settings.retention.messages_days
+    if kept is not None and Role.DELIVER in parts.roles and not parts.is_frozen:
+        rounds.add("retention", DAYS_S, Retention(store, ground.clock, kept).look)
     if ground.settings.kafka is not None:
         checkpoints = Checkpoints(ground.place.board, lambda: parts.held.and_directory())
         rounds.add("checkpoints", CHECKPOINTS_S, checkpoints.tell)
