@@ -17,7 +17,7 @@ TAKEN_OVER_S = 25.0  # Kafka gives a dead reader's share to another after 10 s
 AFTER_S = 1.0
 NOTICED = "relay.lost"  # the event with which a process says that Kafka takes nothing
 NOTICED_S = 15.0
-SWEPT_S = 5.0
+SWEPT_S = 10.0
 BACK_S = 40.0  # at the latest a sweep finds it 30 s after it was taken
 FIRST = "benefits"
 

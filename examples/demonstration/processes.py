@@ -21,7 +21,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
-START_S = 30
+START_S = 60  # four processes at once on a busy machine
 STOP_S = 15
 _PR_SET_PDEATHSIG = 1
 _direct = build_opener(ProxyHandler({}))  # this machine is not behind a proxy
@@ -108,7 +108,7 @@ class Processes:
         """Wait until `url` answers 200.
 
         Raises:
-            ProcessFailed: the process ended, or 30 s passed.
+            ProcessFailed: the process ended, or START_S passed.
         """
         until_s = time.monotonic() + START_S
         while time.monotonic() < until_s:

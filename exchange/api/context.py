@@ -74,6 +74,8 @@ class Api:
     clock: Clock
     why_not_ready: Callable[[], str | None]
     """A sentence when the bus can't accept now, None when it can."""
+    standing: Callable[[], dict[str, str]]
+    """What a process that is ready adds: how its parts stand that it can do without for a while."""
     long_polls: dict[SystemId, int] = field(default_factory=dict)
 
     def check_writable(self) -> None:

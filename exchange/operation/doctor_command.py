@@ -60,7 +60,7 @@ def _now_ms() -> int:
 
 def _show(settings: Mapping[str, Any], findings: Sequence[Any]) -> None:
     for key, value in settings.items():
-        click.echo(f"{key} = {json.dumps(value)}")
+        click.echo(f"{key} = {json.dumps(value, ensure_ascii=False)}")
     click.echo()
     for finding in findings:
         click.echo(f"{finding.verdict:<6} {finding.about:<12} {finding.text}")

@@ -21,22 +21,31 @@ from exchange.operation.ports import take_port
 CONNECTIONS_MAX: Final = 64  # an orchestrator asks once in a few seconds
 KEEPALIVE_S: Final = 5
 WhyNotReady = Callable[[], str | None]
+Standing = Callable[[], dict[str, str]]
+
+
+def _nothing_more() -> dict[str, str]:
+    return {}
 
 
 @asynccontextmanager
 async def listen(
-    host: str, port: int, why_not_ready: WhyNotReady, base_url: str = ""
+    host: str,
+    port: int,
+    why_not_ready: WhyNotReady,
+    base_url: str = "",
+    standing: Standing = _nothing_more,
 ) -> AsyncIterator[int]:
     """Answer on this address for as long as the block runs; gives the port.
 
     `why_not_ready` is called for each `/readyz`: a sentence, or None when all is well. `base_url`
-    is where the pages about problems are.
+    is where the pages about problems are. `standing` is what a ready process adds.
 
     Raises:
         PortTaken: the address can't be listened on.
     """
     taken = take_port(host, port, "health_port")
-    server = _Server(_config(health_app(why_not_ready, base_url)))
+    server = _Server(_config(health_app(why_not_ready, base_url, standing)))
     task = asyncio.create_task(server.serve(sockets=[taken]), name="health")
     try:
         await server.is_up.wait()
@@ -79,17 +88,19 @@ class _Server(uvicorn.Server):
         yield
 
 
-def health_app(why_not_ready: WhyNotReady, base_url: str = "") -> AsgiApp:
+def health_app(
+    why_not_ready: WhyNotReady, base_url: str = "", standing: Standing = _nothing_more
+) -> AsgiApp:
     """The two answers as an ASGI application; whatever else is asked is not found."""
 
     async def app(scope: Scope, receive: Receive, to: Send) -> None:
         if scope["type"] == "http":
-            await send(to, *_reply(scope, why_not_ready, base_url))
+            await send(to, *_reply(scope, why_not_ready, base_url, standing))
 
     return app
 
 
-def _reply(scope: Scope, why_not_ready: WhyNotReady, base_url: str) -> Reply:
+def _reply(scope: Scope, why_not_ready: WhyNotReady, base_url: str, standing: Standing) -> Reply:
     path, method = scope["path"], scope["method"]
     if path not in ("/livez", "/readyz"):
         return _problem("not-found", "There is nothing at this address.", base_url, path)
@@ -100,7 +111,7 @@ def _reply(scope: Scope, why_not_ready: WhyNotReady, base_url: str) -> Reply:
     reason = why_not_ready()
     if reason is not None:
         return _problem("not-ready", reason, base_url, path)
-    return _ok({"state": "ready"})
+    return _ok({"state": "ready", **standing()})
 
 
 def _ok(document: dict[str, Any]) -> Reply:

@@ -11,7 +11,7 @@ from exchange.ledger.holding import Holding
 from exchange.ledger.log_writer import LogWriter
 from exchange.ledger.orphans import OnTaken
 from exchange.operation.ground import Ground
-from exchange.operation.opening import freeze_all, freeze_shard, open_another
+from exchange.operation.opening import freeze_all, freeze_shard, open_another, open_heads
 from exchange.operation.rounds import Days, DirectoryWatch
 from exchange.storage.rows import ShardHead
 
@@ -28,6 +28,7 @@ class Held:
 
         async def another() -> int:
             number = await open_another(place, directory_log)
+            await directory_log.write_heads(lambda: open_heads(place.store))
             log.info("log.opened", log=place.keys.origin(number))
             return number
 

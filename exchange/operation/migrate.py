@@ -10,6 +10,7 @@ from typing import Any
 
 from exchange.bus.kafka.cluster import look as look_at_cluster
 from exchange.bus.kafka.topics import TOPICS, create_topics, topic_faults
+from exchange.operation.doctor.findings import counted
 from exchange.operation.engines import brokers, database_address
 from exchange.operation.key_files import log_key_name
 from exchange.operation.preparing import open_successor, prepare_logs
@@ -75,8 +76,9 @@ async def _topics(settings: Settings) -> AsyncIterator[Step]:
     cluster = brokers(settings)
     view = await look_at_cluster(cluster)
     if view.brokers < settings.kafka.copies and len(view.topics) < len(TOPICS):
+        there, copies = counted(view.brokers, "broker"), settings.kafka.copies
         what = (
-            f"Kafka has {view.brokers} brokers and can't keep {settings.kafka.copies} copies;"
+            f"Kafka has {there} and can't keep {copies} copies;"
             " start more, or set kafka.copies and kafka.copies_in_sync_min."
         )
         raise SettingsInvalid([what])

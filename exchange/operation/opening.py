@@ -7,6 +7,7 @@ frozen, reading goes on, a person decides.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from exchange.acceptance.changes import Actor, DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce, object_rows
@@ -152,21 +153,27 @@ async def first_leaves(place: Place, log: DirectoryLog, directory: DirectoryInFo
     settings = place.settings
     if directory.current.bus_key(place.certificate.x5t) is None:
         await log.record_facts([bus_key_fact(place.certificate.der)], _OWN)
-    policy = {
+    changes = [Change("policy", _policy(settings), POLICY_KEY)]
+    planned = plan(directory.current, changes, place.clock())
+    await log.record_facts(planned.facts, _OWN)
+
+
+def _policy(settings: Settings) -> dict[str, Any]:
+    limits = {
+        "part_bytes_max": settings.limits.part_bytes_max,
+        "envelope_bytes_max": settings.limits.envelope_bytes_max,
+        "id_age_s_max": settings.limits.id_age_s_max,
+        "id_ahead_s_max": settings.limits.id_ahead_s_max,
+    }
+    if settings.retention.messages_days is not None:  # so that a verifier knows what may be gone
+        limits["messages_days"] = settings.retention.messages_days
+    return {
         "bus": settings.bus,
         "instance": settings.instance,
         "algorithms": list(settings.policy.algorithms),
         "founder": settings.policy.founder,
-        "limits": {
-            "part_bytes_max": settings.limits.part_bytes_max,
-            "envelope_bytes_max": settings.limits.envelope_bytes_max,
-            "id_age_s_max": settings.limits.id_age_s_max,
-            "id_ahead_s_max": settings.limits.id_ahead_s_max,
-        },
+        "limits": limits,
     }
-    changes = [Change("policy", policy, POLICY_KEY)]
-    planned = plan(directory.current, changes, place.clock())
-    await log.record_facts(planned.facts, _OWN)
 
 
 async def raise_epoch(store: Store, writer: LogWriter) -> None:
@@ -215,12 +222,17 @@ def _number(origin: str) -> int:
 async def freeze_shard(place: Place, log: DirectoryLog, head: ShardHead) -> None:
     """Put a traffic log aside for ever: the database is behind what was signed of it.
 
-    Its ``shard`` record says how far it was signed; that much its holders can prove.
+    The record first: a log whose row alone said so would be missing from heads unexplained.
     """
+    await record_end(place, log, head, FROZEN)
     await place.store.set_epoch(head.shard, head.epoch + 1, FROZEN)
+
+
+async def record_end(place: Place, log: DirectoryLog, head: ShardHead, state: str) -> None:
+    """Record that a traffic log ends, and how far it was signed: so much can still be proven."""
     signer = place.keys.needed(head.shard)
-    size, root = place.signed(head) or (head.size, head.root)
-    await log.close_shard(head, str(signer.verifier), place.settings.bus, FROZEN, (size, root))
+    signed = place.signed(head) or (head.size, head.root)
+    await log.close_shard(head, str(signer.verifier), place.settings.bus, state, signed)
 
 
 def freeze_all(reason: LedgerError, writers: Sequence[LogWriter]) -> LedgerError:

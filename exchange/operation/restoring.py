@@ -17,6 +17,7 @@ from exchange.operation.opening import (
     open_directory,
     open_shards,
     open_traffic,
+    record_end,
 )
 from exchange.storage.rows import ShardHead
 from signing.encoding import b64_encode
@@ -61,6 +62,8 @@ async def succeed_log_zero(place: Place, reason: str) -> Successor:
         await place.store.open_log(empty_head(number, place.keys.made(number).verifier.name))
     log, _ = await open_directory(place)
     await log.succeed(after)
+    for head in open_traffic(heads):
+        await record_end(place, log, head, CLOSED)
     opened = await open_shards(place, log, place.settings.logs_wanted)
     return _told(place, log, after, opened)
 

@@ -25,6 +25,8 @@ DIRECTORY_S: Final = 1.0
 CHECKPOINTS_S: Final = 1.0
 """A log's signed checkpoint is told to others at most this often (log.md, *Checkpoint*)."""
 
+DAY_MS: Final = 86_400_000
+
 DAYS_S: Final = 3_600.0
 """Partitions are made seven days ahead; an hour's round has many tries."""
 
@@ -128,25 +130,47 @@ class DayStore(Protocol):
     async def days_ahead(self, now_ms: int) -> int:
         """For how many days after today there are partitions."""
 
+
+class RetiringStore(Protocol):
+    """A store that lets old messages go."""
+
+    async def due_to_expire(self, before_ms: int, count_max: int) -> list[bytes]:
+        """Open exchanges whose time was over before a moment."""
+
     async def retire(self, before_ms: int) -> object:
         """Let go of days before a moment, but for what is still open."""
 
 
-class Days:
-    """Keeps the database's partitions ahead of the calendar, and lets old ones go."""
+class Retention:
+    """Lets messages go when their time is over; their leaves stay."""
 
-    def __init__(self, store: DayStore, clock: Clock, days_kept: int | None) -> None:
+    def __init__(self, store: RetiringStore, clock: Clock, days_kept: int) -> None:
         self._store = store
         self._clock = clock
         self._days_kept = days_kept
+
+    async def look(self) -> None:
+        """Retire what is over, once everything that should expire has. Raises StorageUnavailable.
+
+        What is moved aside as open can't be ended any more.
+        """
+        before_ms = self._clock() - self._days_kept * DAY_MS
+        if not await self._store.due_to_expire(before_ms, 1):
+            await self._store.retire(before_ms)
+
+
+class Days:
+    """Keeps the database's partitions ahead of the calendar."""
+
+    def __init__(self, store: DayStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
         self.trouble: str | None = None
         """Why ids of tomorrow would find no place; None when all is well."""
 
     async def look(self) -> None:
-        """Make what is missing, retire what is over. Raises StorageUnavailable."""
+        """Make what is missing. Raises StorageUnavailable."""
         now_ms = self._clock()
         await self._store.make_partitions(now_ms)
         ahead = await self._store.days_ahead(now_ms)
         self.trouble = None if ahead >= 1 else "Tomorrow's messages have no partition."
-        if self._days_kept is not None:
-            await self._store.retire(now_ms - self._days_kept * 86_400_000)

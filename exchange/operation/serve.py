@@ -22,6 +22,7 @@ from exchange.operation.wiring import Bus, open_bus
 
 KEEPALIVE_S = 75  # longer than common proxies keep idle connections, so that they close first
 GC_ALLOCATIONS = 20_000  # net new containers between two collections: a few hundred exchanges
+LIBRARY_TEXT_MAX = 500  # characters of a library's own line
 BACKLOG = 2048  # connections the kernel queues while we are busy
 
 
@@ -37,6 +38,19 @@ def configure_logging() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    logging.basicConfig(handlers=[_OfLibraries()], level=logging.WARNING, force=True)
+
+
+class _OfLibraries(logging.Handler):
+    """Puts what libraries log on our stream, in our form: one line of JSON, without a traceback."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record; an exception's own text stays out, because nobody knows what it quotes."""
+        text = record.getMessage().partition("\n")[0]
+        level = record.levelname.lower()
+        structlog.get_logger().warning(
+            "library.said", library=record.name, level_there=level, text=text[:LIBRARY_TEXT_MAX]
+        )
 
 
 def _calm_the_collector() -> None:
@@ -143,7 +157,13 @@ async def _until_told(settings: Settings, bus: Bus, announce: Callable[[], None]
     told, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    async with listen(settings.health_host, settings.health_port, bus.api.why_not_ready):
+    async with listen(
+        settings.health_host,
+        settings.health_port,
+        bus.api.why_not_ready,
+        base_url=settings.public_url,
+        standing=bus.api.standing,
+    ):
         announce()
         await told.wait()
 

@@ -65,6 +65,7 @@ from exchange.operation.rounds import (
     Checkpoints,
     Days,
     DirectoryWatch,
+    Retention,
     Rounds,
 )
 from exchange.operation.settings import Settings
@@ -344,10 +345,11 @@ def _make_rounds(ground: Ground, parts: _Parts) -> Rounds:
     store = ground.store
     if isinstance(store, PostgresStore):
         rounds.add("directory", DIRECTORY_S, parts.readiness.watch.look)
-        kept = ground.settings.retention.messages_days
-        days = Days(store, ground.clock, kept if Role.DELIVER in parts.roles else None)
-        parts.readiness.days = days
+        parts.readiness.days = days = Days(store, ground.clock)
         rounds.add("days", DAYS_S, days.look)
+    kept = ground.settings.retention.messages_days
+    if kept is not None and Role.DELIVER in parts.roles and not parts.is_frozen:
+        rounds.add("retention", DAYS_S, Retention(store, ground.clock, kept).look)
     if ground.settings.kafka is not None:
         checkpoints = Checkpoints(ground.place.board, lambda: parts.held.and_directory())
         rounds.add("checkpoints", CHECKPOINTS_S, checkpoints.tell)
@@ -431,7 +433,15 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         founder=load_founder(settings.keys) if settings.policy.founder else None,
         clock=ground.clock,
         why_not_ready=parts.readiness.why_not,
+        standing=lambda: _standing(settings, parts.relay),
     )
+
+
+def _standing(settings: Settings, relay: Relay) -> dict[str, str]:
+    """How what carries stands; ready all the same, since the sweep delivers."""
+    if settings.bus_kind != "kafka":
+        return {}
+    return {"bus": "away" if relay.is_away else "connected"}
 
 
 def _lease_key(epochs: EpochKeys) -> bytes:

@@ -96,7 +96,11 @@ class Reads(Protocol):
 
 
 class Store(Protocol):
-    """Writes, each durable when it returns. Each raises StorageUnavailable: nothing written."""
+    """Writes, each durable when it returns.
+
+    Each raises StorageUnavailable when nothing was written, and StorageInDoubt when the connection
+    was lost meanwhile and nobody could be asked since.
+    """
 
     @property
     def reads(self) -> Reads:
@@ -169,7 +173,7 @@ class Store(Protocol):
 
 @runtime_checkable
 class LogLeases(Protocol):
-    """Which process writes which traffic log. Each raises StorageUnavailable.
+    """Which process writes which traffic log. Each raises what a write raises.
 
     Safety comes from the epoch in each commit's swap; a lease only says when it may be raised.
     Each commit renews its log's lease.

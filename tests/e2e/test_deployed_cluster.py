@@ -7,6 +7,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -90,7 +91,8 @@ def test_restarting_one_process_after_the_other_fails_no_call(deployed: Deployed
 def test_without_kafka_they_are_answered_all_the_same(deployed: Deployed) -> None:
     deployed.broker.kill()
     # Each gateway finds out by itself with the first that it relays; then what is new is due soon.
-    assert [deployed.ask(AWAY_S) for _ in range(4)] == [ANSWERED] * 4
+    with ThreadPoolExecutor(4) as agencies:
+        assert list(agencies.map(deployed.ask, [AWAY_S] * 4)) == [ANSWERED] * 4
     assert deployed.ask() == ANSWERED
     deployed.broker.start()
     assert deployed.ask(AWAY_S) == ANSWERED

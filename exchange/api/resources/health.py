@@ -38,11 +38,11 @@ async def livez() -> Response:
 
 @router.get("/readyz", summary="Whether messages are accepted now")
 async def readyz(api: BusOf) -> Response:
-    """200, or the problem ``not-ready`` with the reason."""
+    """200, or the problem ``not-ready`` with the reason; ``bus: away`` while sweeps deliver."""
     reason = api.why_not_ready()
     if reason is not None:
         raise NotReady(reason)
-    return respond(json_reply({"state": "ready"}))
+    return respond(json_reply({"state": "ready", **api.standing()}))
 
 
 @router.get("/.well-known/sealway", summary="Which bus this is, and what it offers")

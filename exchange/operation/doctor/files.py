@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from exchange.ledger.marks import Mark, Marks
-from exchange.operation.doctor.findings import Finding, ok, warn, wrong
+from exchange.operation.doctor.findings import Finding, counted, ok, warn, wrong
 from exchange.operation.founder import TOKEN_FILE, load_founder
 from exchange.operation.initialise import MARKS
 from exchange.operation.key_files import (
@@ -73,7 +73,7 @@ def check_keys(settings: Settings) -> Iterator[Finding]:
             "run `sealway migrate`, or copy the keys here from another machine of this bus",
         )
     logs = settings.logs_wanted - len(missing)
-    yield ok("keys", f"log 0, {logs} traffic logs, epoch {epochs.current} of {len(epochs.keys)}")
+    yield ok("keys", f"log 0, {counted(logs, 'traffic log')}, epoch {epochs.current}")
 
 
 def _permissions(settings: Settings) -> Iterator[Finding]:
@@ -88,7 +88,7 @@ def _permissions(settings: Settings) -> Iterator[Finding]:
 
 def _private_files(settings: Settings) -> Iterator[Path]:
     if settings.keys.is_dir():
-        yield from sorted(path for path in settings.keys.iterdir() if path.suffix != ".crt")
+        yield from sorted(path for path in settings.keys.iterdir() if not _is_certificate(path))
     yield settings.folder / TOKEN_FILE
     yield from (files.key for files in settings.hosted.values())
     if settings.database is not None and settings.database.url_file is not None:
@@ -96,6 +96,15 @@ def _private_files(settings: Settings) -> Iterator[Path]:
     if settings.kafka is not None:
         files = (settings.kafka.key_file, settings.kafka.sasl_password_file)
         yield from (path for path in files if path is not None)
+
+
+def _is_certificate(path: Path) -> bool:
+    """Whether the file holds certificates and nothing else: those are for everybody."""
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return False
+    return text.startswith(b"-----BEGIN CERTIFICATE-----") and b"PRIVATE KEY" not in text
 
 
 def check_certificates(settings: Settings, now_ms: int) -> Iterator[Finding]:
@@ -154,7 +163,7 @@ def check_marks(settings: Settings) -> Iterator[Finding]:
         yield wrong("marks", error.detail, "put the file back; never an older one from a backup")
         return
     signed = sum(mark.size for mark in marks)
-    yield ok("marks", f"{len(marks)} logs were signed here, {signed} leaves")
+    yield ok("marks", f"{counted(len(marks), 'log')} signed here, {signed} leaves in all")
 
 
 def check_room(settings: Settings) -> Iterator[Finding]:

@@ -25,6 +25,11 @@ class Finding:
     remedy: str = ""
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 broker``, ``3 brokers``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def ok(about: str, text: str) -> Finding:
     """All is well."""
     return Finding(about, Verdict.OK, text)

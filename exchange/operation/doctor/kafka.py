@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from exchange.bus.kafka.brokers import Brokers
 from exchange.bus.kafka.cluster import ClusterView, look
 from exchange.bus.kafka.topics import topic_faults
-from exchange.operation.doctor.findings import Finding, ok, warn, wrong
+from exchange.operation.doctor.findings import Finding, counted, ok, warn, wrong
 from exchange.operation.engines import brokers
 from exchange.operation.settings import Settings
 from signing.errors import SealwayError
@@ -20,7 +20,7 @@ async def check_kafka(settings: Settings) -> list[Finding]:
     except SealwayError as error:
         remedy = "start it, or correct [kafka]; meanwhile the database is swept"
         return [wrong("kafka", error.detail, remedy)]
-    text = f"{view.brokers} brokers at {settings.kafka.bootstrap}"
+    text = f"{counted(view.brokers, 'broker')} at {settings.kafka.bootstrap}"
     return [ok("kafka", text), *judge_cluster(view, faults, cluster, settings)]
 
 
@@ -42,14 +42,14 @@ def _copies(view: ClusterView, copies: int, in_sync_min: int) -> Iterator[Findin
     if view.brokers < copies:
         yield wrong(
             "topics",
-            f"{view.brokers} brokers can't keep {copies} copies",
+            f"{counted(view.brokers, 'broker')} can't keep {copies} copies",
             "start more brokers, or lower kafka.copies",
         )
     for topic in view.topics:
         if topic.in_sync < topic.in_sync_min:
             yield wrong(
                 "topics",
-                f"{topic.name} has {topic.in_sync} copies in sync and needs {topic.in_sync_min}:"
+                f"{topic.name} has {topic.in_sync} in sync and needs {topic.in_sync_min}:"
                 " nothing is carried",
                 "bring its brokers back; meanwhile the database is swept",
             )

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
-from exchange.storage.errors import StorageUnavailable
+from exchange.storage.errors import StorageInDoubt, StorageUnavailable
 
 Connection = Any
 """An asyncpg connection; the library ships no types."""
@@ -34,7 +34,7 @@ TRIES: Final = 4  # against deadlocks and lost races, each of which one side sur
 _FAILURES = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a connection that ended in the middle of something
+    asyncpg.InternalClientError,  # its way to say that a server hung up between two statements
     OSError,
     TimeoutError,
 )
@@ -43,6 +43,11 @@ _RACES = (
     asyncpg.SerializationError,
 )
 T = TypeVar("T")
+Work = Callable[[Connection], Awaitable[T]]
+
+
+class _Lost(Exception):
+    """The connection ended while work was on its way."""
 
 
 class Connections:
@@ -59,7 +64,7 @@ class Connections:
         try:
             self._pool = await asyncpg.create_pool(
                 self._dsn,
-                min_size=1,
+                min_size=0,  # else the library keeps trying by itself, and says so each time
                 max_size=self._max,
                 command_timeout=COMMAND_TIMEOUT_S,
                 timeout=CONNECT_TIMEOUT_S,
@@ -68,6 +73,12 @@ class Connections:
             )
         except _FAILURES as problem:
             raise unavailable(problem) from problem
+        try:
+            async with self.acquire():
+                pass
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Let what is running finish, but not for ever; harmless to call twice."""
@@ -96,22 +107,60 @@ class Connections:
         finally:
             await pool.release(connection)
 
-    async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """One piece of work on a connection, again when a deadlock or a race chose it to lose.
+    async def run(self, work: Work[T], again: Work[T] | None = None) -> T:
+        """One piece of work, whole again after a deadlock, a lost race or a lost connection.
 
-        For work that may be repeated whole. Raises StorageUnavailable.
+        ``again`` is what to do instead once a connection was lost: the first may have happened.
+        Raises StorageUnavailable, at once when no connection can be had.
         """
+        try:
+            return await self._repeat(work, again or work)
+        except _Lost as lost:
+            raise unavailable(lost.__cause__) from lost
+
+    async def write(self, work: Work[T], again: Work[T] | None = None) -> T:
+        """As `run`, for what changes something.
+
+        Raises:
+            StorageUnavailable: nothing was written.
+            StorageInDoubt: a connection was lost meanwhile, and no other could be had since.
+        """
+        try:
+            return await self._repeat(work, again or work)
+        except _Lost as lost:
+            raise in_doubt(lost.__cause__) from lost
+
+    async def _repeat(self, work: Work[T], again: Work[T]) -> T:
+        """Raises _Lost when the work may have been done all the same."""
+        lost: BaseException | None = None
         for attempt in range(TRIES):
+            await asyncio.sleep(0.05 * attempt)
             try:
                 async with self.acquire() as connection:
-                    return await work(connection)
+                    return await _once(connection, work if lost is None else again)
             except _RACES as problem:
-                if attempt + 1 == TRIES:
+                if attempt + 1 == TRIES and lost is None:
                     raise unavailable(problem) from problem
-                await asyncio.sleep(0.005 * attempt)
-            except _FAILURES as problem:
-                raise unavailable(problem) from problem
-        raise AssertionError("unreachable")
+            except _Lost as problem:
+                lost = problem.__cause__
+                if isinstance(lost, TimeoutError):
+                    break  # it was given its time, and more than that
+            except StorageUnavailable:
+                if lost is None:
+                    raise
+        raise _Lost from lost
+
+
+async def _once(connection: Connection, work: Work[T]) -> T:
+    try:
+        return await work(connection)
+    except _RACES:
+        raise
+    except _FAILURES as problem:
+        if not is_in_doubt(problem, connection):
+            raise unavailable(problem) from problem
+        cut(connection)
+        raise _Lost from problem
 
 
 def plain_dsn(dsn: str) -> str:
@@ -153,4 +202,11 @@ def unavailable(problem: BaseException | None) -> StorageUnavailable:
     return StorageUnavailable(
         "The log can't be written at the moment; nothing was recorded. Send the same bytes again.",
         cause=repr(problem),
+    )
+
+
+def in_doubt(problem: BaseException | None) -> StorageInDoubt:
+    """The refusal when nobody knows."""
+    return StorageInDoubt(
+        "It may have been recorded; send the same bytes again later.", cause=repr(problem)
     )

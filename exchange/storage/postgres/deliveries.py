@@ -27,16 +27,30 @@ WITH parked AS (
     AND d.recipient = n.recipient
   WHERE d.state IN ('queued', 'in-flight') AND d.id >= $9 AND d.id <= $10
   ORDER BY d.id, d.recipient FOR UPDATE OF d
+), given_back AS (
+  UPDATE delivery d SET state = n.state, due_at = n.due_at, attempt = n.attempt,
+    misbehaved = n.misbehaved, owner = n.owner, lease_until = n.lease_until
+  FROM locked l JOIN parked n ON n.id = l.id AND n.recipient = l.recipient
+  WHERE d.id = l.id AND d.recipient = l.recipient AND d.id >= $9 AND d.id <= $10
 )
-UPDATE delivery d SET state = n.state, due_at = n.due_at, attempt = n.attempt,
-  misbehaved = n.misbehaved, owner = n.owner, lease_until = n.lease_until
-FROM locked l JOIN parked n ON n.id = l.id AND n.recipient = l.recipient
-WHERE d.id = l.id AND d.recipient = l.recipient AND d.id >= $9 AND d.id <= $10
+SELECT pg_current_xact_id()::text
 """
+_STATUS = "SELECT pg_xact_status($1::text::xid8)"
 _STEPS = (
     "INSERT INTO step(id, at, code, attempt, next_at)"
     " SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::int[], $5::bigint[])"
 )
+_MISSING_STEPS = """
+INSERT INTO step(id, at, code, attempt, next_at)
+SELECT id, at, code, attempt, next_at
+FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::int[], $5::bigint[])
+  WITH ORDINALITY AS n(id, at, code, attempt, next_at, place)
+WHERE NOT EXISTS (
+  SELECT FROM step s WHERE s.id = n.id AND s.at = n.at AND s.code = n.code
+    AND s.attempt IS NOT DISTINCT FROM n.attempt AND s.id >= $6 AND s.id <= $7
+)
+ORDER BY place
+"""
 _CLAIM_DUE = f"""
 WITH due AS (
   SELECT {COLUMNS} FROM delivery
@@ -53,6 +67,10 @@ _CLAIM = (
     "UPDATE delivery SET state = 'in-flight', due_at = $1, attempt = $2, owner = $3,"
     " lease_until = $4 WHERE id = $5 AND recipient = $6 AND attempt = $2 - 1"
     " AND (state = 'queued' OR state = 'in-flight' AND owner = $3) RETURNING 1"
+)
+_CLAIMED = (
+    "SELECT 1 FROM delivery WHERE id = $5 AND recipient = $6 AND state = 'in-flight'"
+    " AND due_at = $1 AND attempt = $2 AND owner = $3 AND lease_until = $4"
 )
 _RECLAIM = """
 WITH gone AS (
@@ -91,14 +109,39 @@ async def parse_delivery(
     )
 
 
-async def park(connection: Connection, parks: Sequence[Park], numbers: SystemNumbers) -> None:
-    """Give deliveries back to their rows, each with its due time; those that ended stay ended.
+class Parking:
+    """Deliveries on their way back to their rows, each with its due time; the ended stay ended.
 
-    When one is given back twice, the last counts.
+    When one is given back twice, the last counts. Calling it again is exact: a transaction that
+    was committed isn't repeated, so a delivery that somebody took since stays theirs.
     """
-    if not parks:
-        return
-    await numbers.give(connection, {one.recipient for one in parks})
+
+    def __init__(self, parks: Sequence[Park], numbers: SystemNumbers) -> None:
+        self._parks = parks
+        self._numbers = numbers
+        self._transaction: str | None = None
+
+    async def __call__(self, connection: Connection) -> None:
+        """Once, or once more after a connection was lost."""
+        if not self._parks or await self._is_committed(connection):
+            return
+        await self._numbers.give(connection, {one.recipient for one in self._parks})
+        values = _values_of(self._parks, self._numbers)
+        async with connection.transaction():
+            self._transaction = await connection.fetchval(_PARK, *values)
+            await add_steps(connection, [one.step for one in self._parks if one.step is not None])
+
+    async def _is_committed(self, connection: Connection) -> bool:
+        if self._transaction is None:
+            return False
+        status = await connection.fetchval(_STATUS, self._transaction)
+        if status == "in progress":
+            raise TimeoutError("the server is still busy with it")
+        return bool(status == "committed")
+
+
+def _values_of(parks: Sequence[Park], numbers: SystemNumbers) -> list[object]:
+    """The arguments of `_PARK`."""
     last = {(one.id, numbers[one.recipient]): one for one in parks}
     rows = [
         (
@@ -108,17 +151,25 @@ async def park(connection: Connection, parks: Sequence[Park], numbers: SystemNum
         for (id_, number), one in sorted(last.items(), key=lambda item: item[0])
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
-    async with connection.transaction():
-        await connection.execute(_PARK, *columns, rows[0][0], rows[-1][0])
-        await add_steps(connection, [one.step for one in parks if one.step is not None])
+    return [*columns, rows[0][0], rows[-1][0]]
 
 
 async def add_steps(connection: Connection, steps: Sequence[StepRow]) -> None:
     """Lines of timelines, in their order."""
-    if not steps:
-        return
+    if steps:
+        await connection.execute(_STEPS, *_columns(steps))
+
+
+async def add_missing_steps(connection: Connection, steps: Sequence[StepRow]) -> None:
+    """Lines of timelines, unless they are there: nobody knows whether they were added."""
+    if steps:
+        ids = [one.id for one in steps]
+        await connection.execute(_MISSING_STEPS, *_columns(steps), min(ids), max(ids))
+
+
+def _columns(steps: Sequence[StepRow]) -> list[list[object]]:
     rows = [(one.id, one.at_ms, one.code, one.attempt, one.next_at_ms) for one in steps]
-    await connection.execute(_STEPS, *(list(column) for column in zip(*rows, strict=True)))
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 async def claim_due(
@@ -136,14 +187,24 @@ async def claim_due(
 
 async def claim(connection: Connection, lease: Park, numbers: SystemNumbers) -> bool:
     """Begin one attempt of a delivery that is free or its owner's, if nobody has begun it."""
+    return await _asked(_CLAIM, connection, lease, numbers)
+
+
+async def claim_again(connection: Connection, lease: Park, numbers: SystemNumbers) -> bool:
+    """The same claim, when nobody knows whether it was made: then its own lease is in the row."""
+    if await _asked(_CLAIMED, connection, lease, numbers):
+        return True
+    return await _asked(_CLAIM, connection, lease, numbers)
+
+
+async def _asked(
+    statement: str, connection: Connection, lease: Park, numbers: SystemNumbers
+) -> bool:
     number = await numbers.find(connection, lease.recipient)
     if number is None:
         return False
-    begun = await connection.fetchval(
-        _CLAIM,
-        *(lease.due_at_ms, lease.attempt, lease.owner, lease.lease_until_ms, lease.id, number),
-    )
-    return begun is not None
+    values = (lease.due_at_ms, lease.attempt, lease.owner, lease.lease_until_ms, lease.id, number)
+    return await connection.fetchval(statement, *values) is not None
 
 
 async def reclaim(connection: Connection, now_ms: int, owner: str | None) -> int:

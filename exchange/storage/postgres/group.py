@@ -10,12 +10,13 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-from exchange.storage.errors import StorageInDoubt, StorageUnavailable
+from exchange.storage.errors import StorageUnavailable
 from exchange.storage.postgres.connection import (
     TRIES,
     Connection,
     Connections,
     cut,
+    in_doubt,
     is_failure,
     is_in_doubt,
     unavailable,
@@ -97,7 +98,7 @@ class Groups:
                 if not attempt.in_doubt:
                     raise
                 if asyncio.get_running_loop().time() > give_up_at:
-                    raise _in_doubt(problem) from problem
+                    raise in_doubt(problem) from problem
                 await asyncio.sleep(IN_DOUBT_PAUSE_S)
 
     async def _give_numbers(self, unknown: UnknownSystems) -> None:
@@ -163,9 +164,3 @@ def _found_another(attempt: _Attempt, head: Connection) -> Outcome:
         if tuple(head)[:3] == (attempt.plan.epoch, sent.head.size, sent.head.root):
             return CommitResult.COMMITTED, sent
     return CommitResult.SHARD_LOST, None
-
-
-def _in_doubt(problem: BaseException) -> StorageInDoubt:
-    return StorageInDoubt(
-        "It may have been recorded; send the same bytes again later.", cause=repr(problem)
-    )

@@ -5,6 +5,7 @@ there. Invariant: no text of an error holds the password of the address.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ async def look(address: str, clock: Callable[[], int]) -> DatabaseView:
         return await asyncio.wait_for(_look(connection, clock), 4 * CONNECT_S)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as problem:
         raise StorageUnavailable(
-            f"The database can't be read ({_told(problem, address)})."
+            f"The database can't be read ({told_safely(problem, address)})."
         ) from problem
     finally:
         connection.terminate()
@@ -102,17 +103,17 @@ async def _connect(address: str) -> Connection:
         if isinstance(problem, FileNotFoundError | PermissionError) and "ssl" in address:
             raise StorageRefused(_refused(problem, address)) from None
         raise StorageUnavailable(
-            f"The database doesn't answer ({_told(problem, address)})."
+            f"The database doesn't answer ({told_safely(problem, address)})."
         ) from None
     except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as problem:
         raise StorageRefused(_refused(problem, address)) from None
 
 
 def _refused(problem: BaseException, address: str) -> str:
-    return f"The database doesn't let us in ({_told(problem, address)})."
+    return f"The database doesn't let us in ({told_safely(problem, address)})."
 
 
-def _told(problem: BaseException, address: str) -> str:
+def told_safely(problem: BaseException, address: str) -> str:
     """An error in one line, without the password."""
     text = " ".join(str(problem).split()) or type(problem).__name__
     for secret in _secrets(address):
@@ -123,7 +124,8 @@ def _told(problem: BaseException, address: str) -> str:
 def _secrets(address: str) -> set[str]:
     try:
         url = urlsplit(address)
-        found = {url.password or "", *parse_qs(url.query).get("password", [])}
+        raw = re.findall(r"password=([^&]*)", url.query)
+        found = {url.password or "", *raw, *parse_qs(url.query).get("password", [])}
     except ValueError:
         return {address}
     return {form for one in found for form in (address, one, unquote(one)) if form}

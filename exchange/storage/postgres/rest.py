@@ -72,10 +72,12 @@ async def write_rest(connection: Connection, write: GroupWrite, numbers: SystemN
         await insert_head(connection, head)
 
 
-async def insert_head(connection: Connection, head: ShardHead) -> None:
+async def insert_head(
+    connection: Connection, head: ShardHead, *, may_be_there: bool = False
+) -> None:
     """Write the row of a log that is opened; nobody owns it yet."""
     await connection.execute(
-        _HEAD,
+        _HEAD + (" ON CONFLICT DO NOTHING" if may_be_there else ""),
         *(head.shard, head.origin, head.epoch, head.state, head.size, head.root),
         *(b"".join(head.frontier), head.last_ts_ms, head.relayed_to, head.note, head.note_size),
     )

@@ -30,6 +30,11 @@ class PostgresStore:
 
     ``owner`` names this process in leases: two that run at once never share a name. Each write is
     durable when it returns (`synchronous_commit=on`); reads see the last committed state.
+
+    A lost connection is replaced, and what was on its way is asked for again: parks, claims, steps
+    and heads exactly once; a sweep or a lease once more, and what the first one took is free when
+    its lease ends. A write raises StorageInDoubt when nobody could be asked, and StorageUnavailable
+    when it was surely not made.
     """
 
     def __init__(
@@ -113,23 +118,25 @@ class PostgresStore:
 
         None when there is none. Whoever held it before can't write to it any more.
         """
-        return await self._connections.run(
+        return await self._connections.write(
             lambda c: leases.take_log(c, self.owner, self._lease_ms, shard, among)
         )
 
     async def renew_log(self, shard: int, epoch: int) -> bool:
         """Renew the lease while no group does; False when the log is somebody else's now."""
-        return await self._connections.run(
+        return await self._connections.write(
             lambda c: leases.renew_log(c, self.owner, self._lease_ms, shard, epoch)
         )
 
     async def release_log(self, shard: int, epoch: int) -> None:
         """Let another process take a log at once."""
-        await self._connections.run(lambda c: leases.release_log(c, self.owner, shard, epoch))
+        await self._connections.write(lambda c: leases.release_log(c, self.owner, shard, epoch))
 
     async def open_log(self, head: ShardHead) -> None:
         """Write the first head of a log that no group opens: log 0's own."""
-        await self._connections.run(lambda c: insert_head(c, head))
+        await self._connections.write(
+            lambda c: insert_head(c, head), again=lambda c: insert_head(c, head, may_be_there=True)
+        )
 
     async def set_epoch(self, shard: int, epoch: int, state: str) -> None:
         """Raise a log's epoch, or freeze it."""
@@ -149,21 +156,24 @@ class PostgresStore:
         )
 
     async def _execute(self, statement: str, *values: object) -> None:
-        await self._connections.run(lambda c: c.execute(statement, *values))
+        await self._connections.write(lambda c: c.execute(statement, *values))
 
     async def park(self, parks: Sequence[Park]) -> None:
         """Give deliveries back to their rows, in one transaction."""
-        await self._connections.run(lambda c: deliveries.park(c, parks, self._numbers))
+        await self._connections.write(deliveries.Parking(parks, self._numbers))
 
     async def add_steps(self, steps: Sequence[StepRow]) -> None:
         """Write lines of timelines, in one transaction."""
-        await self._connections.run(lambda c: deliveries.add_steps(c, steps))
+        await self._connections.write(
+            lambda c: deliveries.add_steps(c, steps),
+            again=lambda c: deliveries.add_missing_steps(c, steps),
+        )
 
     async def claim_due(
         self, owner: str, now_ms: int, lease_until_ms: int, count_max: int
     ) -> list[StoredDelivery]:
         """Take due deliveries under a lease, durably; each is answered as it was found."""
-        return await self._connections.run(
+        return await self._connections.write(
             lambda c: deliveries.claim_due(
                 c, owner, now_ms, lease_until_ms, count_max, self._numbers
             )
@@ -171,11 +181,14 @@ class PostgresStore:
 
     async def claim(self, lease: Park) -> bool:
         """Begin one attempt, durably; False when somebody has begun it or the delivery is over."""
-        return await self._connections.run(lambda c: deliveries.claim(c, lease, self._numbers))
+        return await self._connections.write(
+            lambda c: deliveries.claim(c, lease, self._numbers),
+            again=lambda c: deliveries.claim_again(c, lease, self._numbers),
+        )
 
     async def reclaim(self, now_ms: int, owner: str | None = None) -> int:
         """Make due now what a process that is gone had in hand: one owner's, or everybody's."""
-        return await self._connections.run(lambda c: deliveries.reclaim(c, now_ms, owner))
+        return await self._connections.write(lambda c: deliveries.reclaim(c, now_ms, owner))
 
     async def lease_mailbox(
         self,
@@ -186,7 +199,7 @@ class PostgresStore:
         count_max: int,
     ) -> list[StoredDelivery]:
         """Lease the oldest free deliveries of a mailbox."""
-        return await self._connections.run(
+        return await self._connections.write(
             lambda c: deliveries.lease_mailbox(
                 c, recipient, services, now_ms, lease_until_ms, count_max, self._numbers
             )

@@ -14,7 +14,7 @@ from exchange.operation.initialise import Names, initialise
 from exchange.operation.settings import Settings, load_settings
 from exchange.operation.starting import until_reached
 from exchange.storage.errors import StorageUnavailable
-from exchange.storage.postgres.look import StorageRefused, reach
+from exchange.storage.postgres.look import StorageRefused, reach, told_safely
 from tests.support.postgres import database_of, drop_database, new_database, server
 
 NOBODY = "127.0.0.1:9"  # the port of discard, where nobody listens
@@ -68,7 +68,7 @@ async def test_topics_that_are_there_and_topics_that_are_not(
 ) -> None:
     settings = settings_of(tmp_path, database, brokers.bootstrap, brokers.prefix)
     said = await found(settings)
-    assert "1 brokers" in said["kafka ok"][0]
+    assert "1 broker at" in said["kafka ok"][0]
     assert "topics ok" in said
     assert "topics wrong" not in said
     assert "each has one copy" in said["topics warn"][0]
@@ -87,7 +87,7 @@ async def test_more_copies_than_brokers(tmp_path: Path, database: str, kafka: st
     assert settings.kafka is not None
     more = settings.kafka.model_copy(update={"copies": 3, "copies_in_sync_min": 2})
     said = await found(settings.model_copy(update={"kafka": more}))
-    assert any("1 brokers can't keep 3 copies" in one for one in said["topics wrong"])
+    assert any("1 broker can't keep 3 copies" in one for one in said["topics wrong"])
     assert any("the settings say 3 and 2" in one for one in said["topics warn"])
 
 
@@ -107,6 +107,15 @@ async def test_a_start_does_not_wait_for_a_server_that_refuses(tmp_path: Path) -
     address = database_of(await asyncio.to_thread(server), "no_such_database")
     with pytest.raises(StorageRefused, match="doesn't let us in"):
         await asyncio.wait_for(until_reached(settings_of(tmp_path, address)), 5)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["postgresql://bus:can%20ary@db/x", "postgresql://db/x?password=can%20ary&sslmode=require"],
+)
+def test_a_drivers_text_is_told_without_the_password(address: str) -> None:
+    for text in (f"can't use {address}", "no such user: can ary", "at can%20ary@db"):
+        assert "ary" not in told_safely(ValueError(text), address)
 
 
 async def test_no_error_repeats_a_password() -> None:

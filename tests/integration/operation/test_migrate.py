@@ -124,7 +124,7 @@ async def test_too_few_brokers_are_told_before_a_topic_is_made(
     (folder / "sealway.toml").write_text(text.replace("copies = 1", prefix, 1))
     refused = await run(migrate, folder)
     assert refused.exit_code == 3
-    assert "Kafka has 1 brokers and can't keep 3 copies" in refused.stderr
+    assert "Kafka has 1 broker and can't keep 3 copies" in refused.stderr
 
 
 async def test_the_file_of_an_embedded_bus_is_migrated_too(tmp_path: Path) -> None:

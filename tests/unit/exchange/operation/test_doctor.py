@@ -247,7 +247,7 @@ def test_marks_that_cannot_be_read(settings: Settings) -> None:
     marks.advance(new.origin, (new.size, new.root), 7, b"r" * 32)
     marks.close()
     (finding,) = check_marks(settings)
-    assert finding.text == "1 logs were signed here, 7 leaves"
+    assert finding.text == "1 log signed here, 7 leaves in all"
     path.unlink()
     expect(check_marks(settings), Verdict.WRONG, "put the file back")
 

@@ -96,6 +96,7 @@ def test_one_address_and_not_two(tmp_path: Path) -> None:
         "postgresql://bus:can#ary@db/sealway",
         "postgresql://bus:can/ary@db/sealway",
         "postgresql://bus:can@ary@db/sealway",
+        "postgresql://bus:12/ary@db/sealway",
         "postgresql://bus:canary@[::1/sealway",
         "postgresql://bus:can ary@db/sealway",
         "postgresql://bus:canary@db/sealway\nhost",

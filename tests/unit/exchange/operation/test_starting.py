@@ -13,8 +13,9 @@ from exchange.operation.commands import deliver, gateway, serve
 from exchange.operation.initialise import Names, initialise
 from exchange.operation.key_files import load_epoch_keys
 from exchange.operation.ports import PortTaken, check_port
+from exchange.operation.roles import BOTH, Role
 from exchange.operation.settings import SettingsInvalid, load_settings
-from exchange.operation.starting import until_reached
+from exchange.operation.starting import check_roles, until_reached
 from exchange.storage.errors import StorageUnavailable
 
 NOW_MS = 1_795_300_000_000
@@ -55,11 +56,14 @@ def add(folder: Path, text: str) -> None:
         file.write(text)
 
 
-@pytest.mark.parametrize("verb", [gateway, deliver])
-def test_one_of_several_needs_a_database(folder: Path, verb: object) -> None:
-    result = run(verb, folder)
-    assert result.exit_code == 3
-    assert "add [database], or run `sealway serve`" in result.stderr
+@pytest.mark.parametrize("role", Role)
+def test_one_of_several_needs_a_database(folder: Path, role: Role) -> None:
+    settings = load_settings(folder / "sealway.toml", {})
+    with pytest.raises(SettingsInvalid, match=r"add \[database\], or run `sealway serve`"):
+        check_roles(settings, frozenset({role}))
+    check_roles(settings, BOTH)
+    add(folder, NO_DATABASE.format(1))
+    check_roles(load_settings(folder / "sealway.toml", {}), frozenset({role}))
 
 
 def test_a_port_in_use_is_one_line(folder: Path) -> None:
