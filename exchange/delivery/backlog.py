@@ -32,6 +32,8 @@ class Stretch:
     is_done: bool = False
     is_dropped: bool = False
     """Another stretch stands for it now: whoever carries it may stop."""
+    is_hastened: bool = False
+    """Its deliveries were made due: the bus had lost it once."""
     waiters: list["asyncio.Future[None]"] = field(default_factory=list)
     entries: int = 0
     """How many it counts for: one that is read from rows shrinks while it is read."""

@@ -78,6 +78,13 @@ class RowsToRelay(Protocol):
         """Ids of queued deliveries not yet due, of a log's messages from an index on, in order."""
 
 
+class RowsToHasten(Protocol):
+    """Whom the relay asks to do without the bus."""
+
+    async def hasten(self, shard: int, first_index: int, now_ms: int) -> int:
+        """Make due now what the bus was to deliver of a log, from an index on."""
+
+
 class Log(Protocol):
     """A log that was taken over: its writer."""
 
@@ -99,7 +106,10 @@ class Relay:
         relayed: Relayed,
         clock: Clock,
         limits: RelayLimits | None = None,
+        rows: RowsToHasten | None = None,
     ) -> None:
+        """``rows``: where deliveries are made due when the bus loses them; else sweeps wait."""
+        self._rows = rows
         self._bus = bus
         self._reads = reads
         self._opened = opened
@@ -228,6 +238,7 @@ class Relay:
                 self._missed(error)
                 if self._stopping.is_set():
                     return
+                await self._hasten(batch)
                 await self._pause()
                 continue
             except Exception as error:  # a record nobody can send mustn't hold back the rest
@@ -255,6 +266,14 @@ class Relay:
         if isinstance(error, BusError) and not self._is_losing:
             self._is_losing = True
             log.warning("relay.lost", code=error.code, unrelayed=self._backlog.entries)
+
+    async def _hasten(self, batch: list[Stretch]) -> None:
+        """Have a sweep take at once what this batch and everything after it should have brought."""
+        if self._rows is None or batch[0].is_hastened:
+            return
+        batch[0].is_hastened = True
+        with suppress(SealwayError):  # it is due in half a minute anyway
+            await self._rows.hasten(batch[0].shard, batch[0].first, self._clock())
 
     async def _publish_rows(self, stretch: Stretch) -> None:
         """Publish what rows say is still queued of a stretch, a page at a time."""

@@ -26,6 +26,7 @@ CHECKPOINTS_S: Final = 1.0
 """A log's signed checkpoint is told to others at most this often (log.md, *Checkpoint*)."""
 
 DAY_MS: Final = 86_400_000
+OVERDUE_MS: Final = 3_600_000  # what should have expired so long ago is waited for
 
 DAYS_S: Final = 3_600.0
 """Partitions are made seven days ahead; an hour's round has many tries."""
@@ -154,9 +155,9 @@ class Retention:
 
         What is moved aside as open can't be ended any more.
         """
-        before_ms = self._clock() - self._days_kept * DAY_MS
-        if not await self._store.due_to_expire(before_ms, 1):
-            await self._store.retire(before_ms)
+        now_ms = self._clock()
+        if not await self._store.due_to_expire(now_ms - OVERDUE_MS, 1):
+            await self._store.retire(now_ms - self._days_kept * DAY_MS)
 
 
 class Days:

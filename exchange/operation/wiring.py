@@ -184,7 +184,13 @@ def _make_parts(ground: Ground, roles: frozenset[Role]) -> _Parts:
     receipts = Receipts(logs)
     bus = _make_bus(ground, receipts, late)
     relay = late.relay = Relay(
-        bus, reads, ground.opened, logs.relayed, ground.clock, relay_limits(settings)
+        bus,
+        reads,
+        ground.opened,
+        logs.relayed,
+        ground.clock,
+        relay_limits(settings),
+        ground.store,
     )
     waiting = late.waiting = Waiting(
         bus, reads, poll_s(settings), lambda version: late.look_again(version)

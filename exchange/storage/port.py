@@ -147,6 +147,9 @@ class Store(Protocol):
         Everybody's only where no other process works on the database.
         """
 
+    async def hasten(self, shard: int, first_index: int, now_ms: int) -> int:
+        """Make due now what `Reads.unrelayed` tells from an index on; how many. Idempotent."""
+
     async def lease_mailbox(
         self,
         recipient: SystemId,

@@ -103,7 +103,13 @@ class Rows:
 
     queued: list[int] = field(default_factory=list)
     asked: list[tuple[int, int]] = field(default_factory=list)
+    hastened: list[tuple[int, int, int]] = field(default_factory=list)
     failing: int = 0
+
+    async def hasten(self, shard: int, first_index: int, now_ms: int) -> int:
+        """As the store's."""
+        self.hastened.append((shard, first_index, now_ms))
+        return 0
 
     async def unrelayed(
         self, shard: int, first_index: int, now_ms: int, count_max: int

@@ -83,6 +83,17 @@ WITH gone AS (
 )
 SELECT count(*) FROM due
 """
+_HASTEN = """
+WITH slow AS (
+  SELECT d.id, d.recipient FROM delivery d JOIN message m ON m.id = d.id
+  WHERE d.state = 'queued' AND d.attempt = 0 AND d.due_at > $3 AND m.shard = $1 AND m.idx >= $2
+  ORDER BY d.id, d.recipient FOR UPDATE OF d
+), due AS (
+  UPDATE delivery d SET due_at = $3
+  FROM slow WHERE d.id = slow.id AND d.recipient = slow.recipient RETURNING 1
+)
+SELECT count(*) FROM due
+"""
 _LEASE_MAILBOX = f"""
 WITH free AS (
   SELECT id, recipient FROM delivery
@@ -210,6 +221,11 @@ async def _asked(
 async def reclaim(connection: Connection, now_ms: int, owner: str | None) -> int:
     """Make due now what an owner that is gone had in hand; None: what anybody had."""
     return int(await connection.fetchval(_RECLAIM, now_ms, owner))
+
+
+async def hasten(connection: Connection, shard: int, first_index: int, now_ms: int) -> int:
+    """Make due now what nobody has begun of a log's deliveries, from a leaf on."""
+    return int(await connection.fetchval(_HASTEN, shard, first_index, now_ms))
 
 
 async def lease_mailbox(

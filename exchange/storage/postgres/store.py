@@ -190,6 +190,12 @@ class PostgresStore:
         """Make due now what a process that is gone had in hand: one owner's, or everybody's."""
         return await self._connections.write(lambda c: deliveries.reclaim(c, now_ms, owner))
 
+    async def hasten(self, shard: int, first_index: int, now_ms: int) -> int:
+        """Make due now what the bus was to deliver of a log, from an index on; how many."""
+        return await self._connections.write(
+            lambda c: deliveries.hasten(c, shard, first_index, now_ms)
+        )
+
     async def lease_mailbox(
         self,
         recipient: SystemId,

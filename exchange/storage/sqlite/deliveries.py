@@ -108,6 +108,16 @@ def reclaim(connection: sqlite3.Connection, now_ms: int, owner: str | None) -> i
     ).rowcount
 
 
+def hasten(connection: sqlite3.Connection, shard: int, first_index: int, now_ms: int) -> int:
+    """Make due now what nobody has begun of a log's deliveries, from a leaf on."""
+    return connection.execute(
+        "UPDATE delivery SET due_at = ? WHERE state = 'queued' AND attempt = 0 AND due_at > ?"
+        " AND id IN (SELECT d.id FROM delivery d JOIN message m ON m.id = d.id"
+        " WHERE d.state = 'queued' AND d.due_at > ? AND m.shard = ? AND m.idx >= ?)",
+        (now_ms, now_ms, now_ms, shard, first_index),
+    ).rowcount
+
+
 def lease_mailbox(
     connection: sqlite3.Connection,
     recipient: SystemId,

@@ -211,6 +211,10 @@ class SqliteStore:
         """Make deliveries on their way due now: whoever had them in hand is gone."""
         return await self._writer.run(lambda c: deliveries.reclaim(c, now_ms, owner))
 
+    async def hasten(self, shard: int, first_index: int, now_ms: int) -> int:
+        """Make due now what the bus was to deliver of a log, from an index on; how many."""
+        return await self._writer.run(lambda c: deliveries.hasten(c, shard, first_index, now_ms))
+
     async def lease_mailbox(
         self,
         recipient: SystemId,

@@ -249,3 +249,16 @@ async def test_what_somebody_has_begun_is_not_relayed(store: Store) -> None:
 
     await store.commit(plan(head, answer))
     assert await store.reads.unrelayed(1, 0, NOW, 10) == [id_of(4)]
+
+
+async def test_what_the_bus_was_to_deliver_can_be_made_due_now(store: Store) -> None:
+    due = NOW + 30_000
+    opens = [exchange(n, QUEUED, due) for n in (5, 2, 9, 4)]
+    await accept(store, HEAD, *opens)
+    await store.claim(lease_of(9, 1))
+    assert await store.hasten(2, 0, NOW) == 0
+    assert await store.hasten(1, 1, NOW) == 2
+    assert await store.hasten(1, 1, NOW) == 0, "once is enough"
+    assert await store.reads.unrelayed(1, 0, NOW, 10) == [id_of(5)]
+    taken = await store.claim_due("sweeper", NOW, NOW + 90_000, 10)
+    assert {row.id for row in taken} == {id_of(2), id_of(4)}

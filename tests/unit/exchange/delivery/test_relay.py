@@ -38,6 +38,7 @@ class Site:
             lambda shard, end: self.cursors.setdefault(shard, []).append(end),
             lambda: self.now_ms,
             limits,
+            self.rows,
         )
 
     async def until(self, is_so: Callable[[], bool]) -> None:
@@ -135,6 +136,18 @@ async def test_a_batch_that_was_lost_goes_again_until_it_is_acknowledged(site: S
     await site.relayed(1, 1)
     assert not site.relay.is_away
     assert site.relay.figures.lost >= 2
+
+
+async def test_what_the_bus_lost_is_made_due_for_the_sweep_and_once_only(site: Site) -> None:
+    site.relay.committed([killed(1, 0), stated(1, 1)])
+    await site.relayed(1, 2)
+    assert site.rows.hastened == [], "while it carries there is no need"
+    site.bus.is_lost = True
+    site.relay.committed([killed(1, 2)])
+    await site.until(lambda: site.relay.figures.lost >= 4)
+    assert site.rows.hastened == [(1, 2, 5_000)]
+    site.bus.is_lost = False
+    await site.relayed(1, 3)
 
 
 async def test_what_memory_cannot_hold_is_read_from_its_rows(site: Site) -> None:
