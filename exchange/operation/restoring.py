@@ -13,6 +13,7 @@ from typing import Any
 from exchange.acceptance.changes import DirectoryLog
 from exchange.ledger.shards import empty_head
 from exchange.operation.opening import (
+    FROZEN,
     Place,
     open_directory,
     open_shards,
@@ -63,7 +64,7 @@ async def succeed_log_zero(place: Place, reason: str) -> Successor:
     log, _ = await open_directory(place)
     await log.succeed(after)
     for head in open_traffic(heads):
-        await record_end(place, log, head, CLOSED)
+        await record_end(place, log, head, _end_of(place, head))
     opened = await open_shards(place, log, place.settings.logs_wanted)
     return _told(place, log, after, opened)
 
@@ -81,6 +82,12 @@ async def _behind(place: Place, heads: Sequence[ShardHead]) -> ShardHead:
             f"{last.origin} continues what was signed; the bus isn't frozen by an older copy."
         )
     return last
+
+
+def _end_of(place: Place, head: ShardHead) -> str:
+    """How log 0's successor tells a traffic log's end: ``frozen`` says that more was signed."""
+    signed = place.signed(head)
+    return FROZEN if signed is not None and signed[0] > head.size else CLOSED
 
 
 def _what_happened(place: Place, old: ShardHead, reason: str) -> dict[str, Any]:
