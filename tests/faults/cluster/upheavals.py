@@ -53,13 +53,13 @@ async def restore_copy(stage: Stage, _: str) -> str:
     restored_at = time.monotonic()
     await asyncio.to_thread(server.start)
     await stage.wait(0.5, 3.0)
+    await asyncio.gather(*(cluster.stop(name) for name in (*PROCESSES, OFFICE)))
     told = await cluster.migrate("--after-restore", "--reason", REASON)
     found = _LOG_KEY.search(told)
     if found is None:
         raise NotReady(f"migrate --after-restore told no key of log 0's successor: {told}")
     pin_log_key(cluster.site, found[0])
     write_profiles(cluster.site)
-    await asyncio.gather(*(cluster.stop(name) for name in (*PROCESSES, OFFICE)))
     for name in PROCESSES:
         cluster.start_bus(name)
     await cluster.wait_ready(*PROCESSES)
