@@ -53,7 +53,8 @@ async def restore_copy(stage: Stage, _: str) -> str:
     restored_at = time.monotonic()
     await asyncio.to_thread(server.start)
     await stage.wait(0.5, 3.0)
-    await asyncio.gather(*(cluster.stop(name) for name in (*PROCESSES, OFFICE)))
+    cluster.kill(OFFICE)  # asked to end, it would first try to hand over its last answer
+    await asyncio.gather(*(cluster.stop(name) for name in PROCESSES))
     told = await cluster.migrate("--after-restore", "--reason", REASON)
     found = _LOG_KEY.search(told)
     if found is None:
