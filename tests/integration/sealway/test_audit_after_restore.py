@@ -71,7 +71,7 @@ def test_the_gap_is_proven_and_all_that_is_there_is_too(
     restored: RecordedBus, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = _verify(restored, _keys(restored), capsys)
-    assert said["finding_counts"] == {"log-rolled-back": 2}
+    assert said["finding_counts"] == {"log-rolled-back": 2}, "log 0's gap, and the traffic log's"
     assert any("the disk is lost" in one["text"] for one in said["findings"])
     assert (said["exit"], said["counts"]["messages"]) == (2, 10)
     assert (said["counts"]["shards"], said["counts"]["shards_verified"]) == (2, 1)
