@@ -161,11 +161,11 @@ class Cluster:
         return done
 
     async def migrate(self, *words: str) -> str:
-        """`sealway migrate`, as the operator calls it. Raises NotReady."""
+        """`sealway migrate`, as the operator calls it, and what it printed. Raises NotReady."""
         done = await self.sealway("migrate", str(self.site.bus), *words)
         if done.returncode != 0:
             raise NotReady(f"migrate: exit {done.returncode}: {done.stdout}{done.stderr}")
-        return done.stdout + done.stderr
+        return done.stdout
 
     async def start_all(self, seed: int) -> None:
         """Everybody but the load."""
