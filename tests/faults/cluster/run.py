@@ -124,6 +124,9 @@ class Run:
                 flush=True,
             )
         ended = time.monotonic()
+        for name in (OFFICE, *WEB_PROVIDERS):
+            if self.cluster.revive(name, self.seed):
+                print(f"       {name} had ended by itself, and was started again", flush=True)
         await self.cluster.wait_ready(*PROCESSES)
         await self._taken_since(ended)
         print(

@@ -103,6 +103,14 @@ class Cluster:
         """Whether a process was started and hasn't ended."""
         return name in self._running and self._running[name].poll() is None
 
+    def revive(self, name: str, seed: int) -> bool:
+        """Start a provider that ended by itself again, as its supervisor would; whether it had."""
+        if name not in self._running or self._running[name].poll() is None:
+            return False
+        self._running.pop(name)
+        self.start_provider(name, seed)
+        return True
+
     def kill(self, name: str) -> float:
         """SIGKILL; the moment it was sent."""
         process, at = self._running.pop(name), time.monotonic()
