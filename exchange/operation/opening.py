@@ -235,7 +235,8 @@ async def record_end(place: Place, log: DirectoryLog, head: ShardHead, state: st
     asked for a receipt, and counts.
     """
     signer = place.keys.needed(head.shard)
-    ends = max((head.size, head.root), place.signed(head) or (0, b""))
+    there, signed = (head.size, head.root), place.signed(head)
+    ends = there if signed is None or head.size > signed[0] else signed
     await log.close_shard(head, str(signer.verifier), place.settings.bus, state, ends)
 
 
