@@ -21,7 +21,7 @@ from sealway.client import Exchange
 from sealway.errors import BusUnavailable, Refused, SdkError
 from sealway.profile import load_profile
 from signing.errors import SealwayError
-from signing.identifiers import MessageId
+from signing.identifiers import MessageId, SystemId
 from signing.log.merkle import leaf_hash
 from signing.message import parse_frame
 from signing.receipts import VerifiedReceipt
@@ -53,7 +53,7 @@ class Asking:
         sender = self._sender[id_]
         if sender not in clients:
             gateway = GATEWAYS[len(clients) % len(GATEWAYS)]
-            clients[sender] = Client(load_profile(f"{NAMES[sender]}-{gateway}"))
+            clients[sender] = Client(load_profile(f"{NAMES[SystemId(sender)]}-{gateway}"))
         return clients[sender]
 
     def state(self, id_: str) -> Found:

@@ -222,10 +222,11 @@ def read_effects(site: ClusterSite) -> dict[str, int]:
 def read_latencies(site: ClusterSite, phase: str) -> list[float]:
     """How long measured services took at the first try, of what was made in a phase."""
     began, ended = json.loads((site.folder / "phases.json").read_text())[phase]
-    told, first = loads(site), {}
+    told = loads(site)
+    lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for line in told.lines:
-        first.setdefault(line["id"], []).append(line)
-    return list(_latencies(told, first, began, ended))
+        lines[line["id"]].append(line)
+    return list(_latencies(told, lines, began, ended))
 
 
 def _latencies(

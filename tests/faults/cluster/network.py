@@ -53,7 +53,7 @@ class Offer:
 OFFERS: Final = (
     Offer("person-letters", CIVIL, "register", share=3),
     Offer("address-change", CIVIL, "register", repeat="keyed", share=3),
-    Offer("name-change", CIVIL, "register", repeat="never", deadline_s=30, share=2),
+    Offer("name-change", CIVIL, "register", repeat="never", deadline_s=20, share=2),
     Offer("residence", CIVIL, "register", share=1.5),
     Offer("population", STATISTICS, None, share=2),
     Offer("census", STATISTICS, None, share=0),

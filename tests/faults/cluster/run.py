@@ -40,9 +40,9 @@ from tests.faults.cluster.watch import WATCH
 from tests.faults.journal import Journal
 from tests.faults.site import ROOT
 
-PHASE_S: Final = 6.0
+PHASE_S: Final = 5.0
 """How long healthy services are measured without, and then with, those that are not."""
-WARM_S: Final = 3.0
+WARM_S: Final = 2.0
 BETWEEN_S: Final = (0.2, 1.2)
 TAKEN_S: Final = 45.0
 """How long after a fault the next message may be taken at the latest."""
@@ -124,6 +124,9 @@ class Run:
                 flush=True,
             )
         ended = time.monotonic()
+        for name in (OFFICE, *WEB_PROVIDERS):
+            if self.cluster.revive(name, self.seed):
+                print(f"       {name} had ended by itself, and was started again", flush=True)
         await self.cluster.wait_ready(*PROCESSES)
         await self._taken_since(ended)
         print(

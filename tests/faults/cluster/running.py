@@ -103,6 +103,14 @@ class Cluster:
         """Whether a process was started and hasn't ended."""
         return name in self._running and self._running[name].poll() is None
 
+    def revive(self, name: str, seed: int) -> bool:
+        """Start a provider that ended by itself again, as its supervisor would; whether it had."""
+        if name not in self._running or self._running[name].poll() is None:
+            return False
+        self._running.pop(name)
+        self.start_provider(name, seed)
+        return True
+
     def kill(self, name: str) -> float:
         """SIGKILL; the moment it was sent."""
         process, at = self._running.pop(name), time.monotonic()
@@ -161,11 +169,11 @@ class Cluster:
         return done
 
     async def migrate(self, *words: str) -> str:
-        """`sealway migrate`, as the operator calls it. Raises NotReady."""
+        """`sealway migrate`, as the operator calls it, and what it printed. Raises NotReady."""
         done = await self.sealway("migrate", str(self.site.bus), *words)
         if done.returncode != 0:
             raise NotReady(f"migrate: exit {done.returncode}: {done.stdout}{done.stderr}")
-        return done.stdout + done.stderr
+        return done.stdout
 
     async def start_all(self, seed: int) -> None:
         """Everybody but the load."""

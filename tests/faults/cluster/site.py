@@ -5,6 +5,7 @@ one can be cut off and the others not. Nothing is started here.
 """
 
 import json
+import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -137,7 +138,7 @@ def _line_with(text: str, words: str) -> str:
     return next(line for line in text.splitlines() if words in line)
 
 
-def run_sealway(site: ClusterSite, *words: str):  # type: ignore[no-untyped-def]
+def run_sealway(site: ClusterSite, *words: str) -> "subprocess.CompletedProcess[str]":
     """Run the command line in the site's folder."""
     return sealway_in(site.folder, site.bus, *words)
 
@@ -175,9 +176,9 @@ def _write_settings(site: ClusterSite) -> None:
     path = site.bus / "sealway.toml"
     whole = tomlkit.parse(path.read_text())
     whole.setdefault("database", tomlkit.table())["lease_s"] = LEASE_S
-    whole["database"]["wait_s"] = 20  # type: ignore[index]
+    whole["database"]["wait_s"] = 20
     if site.has_kafka:
-        whole["kafka"].update({"copies": 1, "copies_in_sync_min": 1})  # type: ignore[union-attr]
+        whole["kafka"].update({"copies": 1, "copies_in_sync_min": 1})
     for table, values in SETTINGS.items():
         whole.setdefault(table, tomlkit.table()).update(values)
     whole["egress"] = {"hosts": [f"127.0.0.1:{site.ports[one]}" for one in WEB_PROVIDERS]}
@@ -193,9 +194,9 @@ def _write_settings(site: ClusterSite) -> None:
         whole[name] = str(site.bus / name)
     path.write_text(_ordered(whole))
     for process in PROCESSES:
-        whole["database"]["url"] = site.database(process)  # type: ignore[index]
+        whole["database"]["url"] = site.database(process)
         if site.has_kafka:
-            whole["kafka"]["bootstrap"] = site.kafka(process)  # type: ignore[index]
+            whole["kafka"]["bootstrap"] = site.kafka(process)
         folder = site.folder_of(process)
         folder.mkdir(exist_ok=True)
         (folder / "sealway.toml").write_text(_ordered(whole))

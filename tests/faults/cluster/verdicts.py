@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from tests.faults.cluster.histories import Found, History, Problem, Proof, Sent
+from tests.faults.cluster.histories import Found, History, Problem, Proof, Sent, Sort
 from tests.faults.cluster.network import BY_CODE
 
 ENDS: Final = frozenset({"response", "rejection", "expired", "cancel"})
@@ -149,7 +149,7 @@ def _ends(history: History) -> Iterator[Problem]:
         sum(one.is_there and one.trouble is None for one in history.found.values()),
     )
     if told != there:
-        sort = "double" if told > there else "lost"
+        sort: Sort = "double" if told > there else "lost"
         yield Problem(sort, "log", f"{told} requests in the logs for {there} messages")
     ends = Counter(leaf.ref for leaf in leaves if leaf.kind in ENDS)
     for ref, count in ends.items():
