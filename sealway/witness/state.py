@@ -99,15 +99,19 @@ class WitnessState:
     def keep_evidence(self, note: str) -> Path | None:
         """Keep a checkpoint that the log signed and that contradicts what was cosigned.
 
-        Returns where, or None when there is enough of it already.
+        Returns where, or None when there is enough of it already, or the disk takes no more:
+        refusing to cosign doesn't wait for it.
         """
         folder = self._folder / "evidence"
-        folder.mkdir(mode=0o700, exist_ok=True)
         file = folder / f"{sha256(note.encode()).hex()[:32]}.note"
-        if not file.exists():
-            if sum(1 for _ in folder.iterdir()) >= EVIDENCE_MAX:
-                return None
-            _replace(file, note.encode())
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if not file.exists():
+                if sum(1 for _ in folder.iterdir()) >= EVIDENCE_MAX:
+                    return None
+                _replace(file, note.encode())
+        except OSError:
+            return None
         return file
 
     def close(self) -> None:

@@ -87,6 +87,19 @@ def test_the_same_checkpoint_is_cosigned_again(
     check_cosigned(add(witness, log, 3), log, cosigner)
 
 
+def test_a_repeat_within_a_second_writes_nothing(
+    witness: Witness, log: TiledLog, state_folder: Path
+) -> None:
+    first = add(witness, log, 0)
+    file = state_folder / f"{log_file_name(ORIGIN)}.note"
+    written = file.stat().st_ino
+    assert add(witness, log, 3) == first
+    assert file.stat().st_ino == written
+    extended = log.signer.sign(log.checkpoint().text + "an extension\n")
+    other = add(witness, log, 3, extended)  # another text, so another cosignature
+    assert (other.status, other.body == first.body) == (200, False)
+
+
 def test_an_empty_log_is_cosigned(witness: Witness, cosigner: Cosigner, log: TiledLog) -> None:
     note = sign_checkpoint(Checkpoint(ORIGIN, 0, EMPTY_ROOT), log.signer)
     assert add(witness, log, 0, note).status == 200

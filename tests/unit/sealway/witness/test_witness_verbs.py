@@ -2,7 +2,10 @@
 
 import http.client
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -222,3 +225,32 @@ def test_what_was_made_is_loaded(folder: Path) -> None:
     settings = load_settings(folder)
     assert (settings.listen, settings.every_s, len(settings.logs)) == (("127.0.0.1", 8791), 60, 1)
     assert load_cosigner(settings).verifier.name == NAME
+
+
+def test_serve_runs_until_it_is_told_to_stop(folder: Path, log: TiledLog) -> None:
+    served = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "sealway",
+            "witness",
+            "serve",
+            str(folder),
+            "--listen",
+            "127.0.0.1:0",
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert served.stderr is not None
+        assert served.stderr.readline().startswith(f"{NAME}+")
+        port = int(served.stderr.readline().rpartition(":")[2])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("POST", "/add-checkpoint", encode_request(0, [], log.note()))
+        assert connection.getresponse().status == 200
+        connection.close()
+    finally:
+        served.send_signal(signal.SIGTERM)
+        assert served.wait(20) == 0
+        served.stderr.close()  # type: ignore[union-attr]
