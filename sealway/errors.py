@@ -8,7 +8,8 @@
         ├── ProofFailed             what arrived is not proven: never use it
         ├── BusUnavailable          the bus could not be reached    maybe_sent
         ├── ProfileInvalid          the profile is missing or wrong
-        └── InboxMisused            the inbox can't promise one effect
+        ├── InboxMisused            the inbox can't promise one effect
+        └── WitnessError            sealway/witness/errors.py: what `sealway witness` refuses
 
 Everything an application must tell apart is a class or an attribute, never a text.
 """

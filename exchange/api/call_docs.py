@@ -143,6 +143,18 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
         (
             _get("/v1/logs/{n}", "A shard's key, with its proof.", _ALL, "/v1/logs/1"),
             _get("/log/{n}/checkpoint", "The last signed checkpoint.", _ALL, "/log/0/checkpoint"),
+            _get(
+                "/log/{n}/tile/{level}/{number}",
+                "Hashes of the log's tree (C2SP tlog-tiles).",
+                _ALL,
+                "/log/0/tile/0/000.p/3",
+            ),
+            _get(
+                "/log/{n}/tile/entries/{number}",
+                "The leaves themselves.",
+                _FOUNDER,
+                "/log/0/tile/entries/000.p/3",
+            ),
             _get("/.well-known/sealway", "Which bus this is, and its limits.", _ALL),
             _get("/livez", "Whether the process answers.", _ALL),
             _get("/readyz", "Whether it accepts messages.", _ALL),

@@ -30,6 +30,7 @@ from exchange.api.resources import (
     schemas,
     services,
     systems,
+    tiles,
 )
 from exchange.api.resources.asked import TOLD, TRACE_ID, respond
 from signing.errors import SealwayError
@@ -46,6 +47,7 @@ _ROUTERS = (
     services.router,
     grants.router,
     logs.router,
+    tiles.router,
     health.router,
     pages.router,
 )
