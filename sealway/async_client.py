@@ -62,6 +62,7 @@ class AsyncClient:
         media_type: str = "application/json",
         test: bool = False,
         transaction: str | None = None,
+        traceparent: str | None = None,
     ) -> Answer:
         """Ask and wait for the answer, at most `timeout_s`; everything as `Client.ask` says.
 
@@ -73,7 +74,17 @@ class AsyncClient:
                 `Client.ask`.
         """
         expires_ms = expiry_ms(self._talk, timeout_s)
-        wish = Wish(system, service, content, purpose, media_type, test, transaction, expires_ms)
+        wish = Wish(
+            system,
+            service,
+            content,
+            purpose,
+            media_type,
+            test,
+            transaction,
+            expires_ms,
+            traceparent,
+        )
         exchange = AsyncExchange(self, signed(self._talk, wish))
         return Answer.of(await exchange._run(exchange._question.ask(timeout_s)), exchange)
 
@@ -89,6 +100,7 @@ class AsyncClient:
         media_type: str = "application/json",
         test: bool = False,
         transaction: str | None = None,
+        traceparent: str | None = None,
     ) -> AsyncExchange:
         """Hand a question over and return with its verified receipt; as `Client.send`.
 
@@ -96,7 +108,17 @@ class AsyncClient:
             Refused, BusUnavailable, ProofFailed, IdentifierInvalid: as `ask`.
         """
         expires_ms = expiry_ms(self._talk, expires_s)
-        wish = Wish(system, service, content, purpose, media_type, test, transaction, expires_ms)
+        wish = Wish(
+            system,
+            service,
+            content,
+            purpose,
+            media_type,
+            test,
+            transaction,
+            expires_ms,
+            traceparent,
+        )
         exchange = AsyncExchange(self, signed(self._talk, wish))
         await exchange.resend(timeout_s)
         return exchange

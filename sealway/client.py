@@ -65,12 +65,14 @@ class Client:
         media_type: str = "application/json",
         test: bool = False,
         transaction: str | None = None,
+        traceparent: str | None = None,
     ) -> Answer:
         """Ask and wait for the answer, at most `timeout_s` (and up to 5 s for it to arrive).
 
         `content` is bytes, sent as they are, or anything JSON. The question expires with the
         waiting: what nobody waits for is not handed over. While the bus is away or asks for
-        patience, the same bytes are sent again.
+        patience, the same bytes are sent again. `traceparent` is the W3C trace context you are in:
+        it is signed with the question, and the provider gets it.
 
         Raises:
             Rejected: the provider's no. Refused: the bus's.
@@ -78,9 +80,20 @@ class Client:
             BusUnavailable: the bus was not reached in time.
             ProofFailed: what came is not proven; it is withheld.
             IdentifierInvalid: `system`, `service` or `purpose` cannot be one.
+            ManifestInvalid: `traceparent` is none.
         """
         expires_ms = expiry_ms(self._talk, timeout_s)
-        wish = Wish(system, service, content, purpose, media_type, test, transaction, expires_ms)
+        wish = Wish(
+            system,
+            service,
+            content,
+            purpose,
+            media_type,
+            test,
+            transaction,
+            expires_ms,
+            traceparent,
+        )
         exchange = Exchange._of(self, signed(self._talk, wish))
         return Answer.of(exchange._run(exchange._question.ask(timeout_s)), exchange)
 
@@ -96,6 +109,7 @@ class Client:
         media_type: str = "application/json",
         test: bool = False,
         transaction: str | None = None,
+        traceparent: str | None = None,
     ) -> Exchange:
         """Hand a question over and return with its verified receipt; the answer comes later.
 
@@ -106,7 +120,17 @@ class Client:
             Refused, BusUnavailable, ProofFailed, IdentifierInvalid: as `ask`.
         """
         expires_ms = expiry_ms(self._talk, expires_s)
-        wish = Wish(system, service, content, purpose, media_type, test, transaction, expires_ms)
+        wish = Wish(
+            system,
+            service,
+            content,
+            purpose,
+            media_type,
+            test,
+            transaction,
+            expires_ms,
+            traceparent,
+        )
         exchange = Exchange._of(self, signed(self._talk, wish))
         exchange.resend(timeout_s)
         return exchange

@@ -220,6 +220,7 @@ class Attempts:
             attempt=job.attempt,
             system=service.system,
             service=service.code,
+            **_trace(job),
         )
         if service.repeat == "never" and failed.maybe_sent:
             step = StepRow(job.id, self._d.clock(), "outcome-unknown", job.attempt)
@@ -254,6 +255,12 @@ class Attempts:
         await self._d.committer.submit(entry, self._d.directory.version)
         self.figures.dead[cause] += 1
         self._d.requests.drop(job.manifest.id)
+
+
+def _trace(job: Job) -> dict[str, str]:
+    """The trace that the consumer is in, as lines of log name it; nothing when it told none."""
+    context = job.manifest.traceparent
+    return {} if context is None else {"trace_id": context[3:35]}
 
 
 def _recipient(job: Job) -> SystemId:
