@@ -78,7 +78,12 @@ async def test_each_operation_of_the_openapi_document_has_its_line_and_its_probl
         for method in calls:
             section = sections.pop(f"{method.upper()} {path}")
             assert "\ncurl -s " in section["text"]
-            assert section["codes"] == list(problems_of(method.upper(), path))
+            codes = problems_of(method.upper(), path)
+            assert section["codes"] == list(codes)
+            responses = calls[method]["responses"]
+            assert {str(PROBLEMS[code].status) for code in codes} <= set(responses)
+            for code in codes:
+                assert code in responses[str(PROBLEMS[code].status)]["description"]
     assert sections == {}
 
 
