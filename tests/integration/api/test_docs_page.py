@@ -98,7 +98,7 @@ def test_a_line_is_a_shell_command_that_makes_this_call(call: CallDoc) -> None:
         assert words[words.index("-X") + 1] == call.method
     else:
         assert call.method == ("POST" if has_body else "GET")
-    needs_token = call.path.startswith("/v1/") and not call.path.startswith("/v1/logs/")
+    needs_token = call.who != "everybody"
     if call.path != "/v1/messages":
         assert ("Authorization: Bearer $TOKEN" in words) == needs_token
 
