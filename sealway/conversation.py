@@ -73,6 +73,8 @@ class Wish:
     test: bool = False
     transaction: str | None = None
     expires_ms: int | None = None
+    traceparent: str | None = None
+    """The W3C trace context that the application is in; signed with the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Conversation:
 
         Raises:
             IdentifierInvalid: a system, service, purpose or transaction outside its grammar.
+            ManifestInvalid: a traceparent that is none.
             TypeError, ValueError: content that is neither bytes nor JSON.
         """
         now_ms = self.clock.now_ms()
@@ -123,6 +126,7 @@ class Conversation:
             purpose=parse_code(wish.purpose) if wish.purpose is not None else None,
             transaction=parse_uuid(wish.transaction) if wish.transaction is not None else None,
             test=wish.test,
+            traceparent=wish.traceparent,
             parts=(),
         )
         composed = compose(draft, [PartIn(data, type=wish.media_type)], self.identity.signer)
@@ -139,9 +143,12 @@ class Conversation:
             ProofFailed: the receipt or the answer is not proven.
         """
         frame = encode_frame(message.envelope.raw, message.parts)
+        trace = message.envelope.manifest.traceparent
 
         def make(left_s: float) -> Call:
             headers = {"content-type": FRAME_TYPE, "accept": DELIVERY_TYPE}
+            if trace is not None:  # so that the bus's own lines and problems name the trace
+                headers["traceparent"] = trace
             timeout_s = min(left_s + GRACE_S, CALL_S_MAX)
             if wait:
                 wait_s = _wait_s(left_s)

@@ -46,6 +46,8 @@ class Request:
     receipt: Receipt
     transaction: str | None
     message: Delivered = field(repr=False)
+    traceparent: str | None = None
+    """The W3C trace context that the consumer signed; for your own calls and log."""
 
     @property
     def json(self) -> Any:
@@ -76,6 +78,7 @@ class Request:
             receipt=Receipt.of(delivered.receipt),
             transaction=manifest.transaction,
             message=delivered,
+            traceparent=manifest.traceparent,
         )
 
 

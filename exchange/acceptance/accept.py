@@ -5,6 +5,7 @@ whether a message was accepted before is asked when something speaks against it,
 itself: the answer is the same and the hot path reads nothing.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -100,6 +101,10 @@ class Acceptance:
     def __init__(self, workshop: Workshop) -> None:
         self._w = workshop
         self._rates = Rates(workshop.terms.rate_per_s_max)
+        self.accepted: Counter[str] = Counter()
+        """Messages that this process committed, by kind."""
+        self.refused: Counter[str] = Counter()
+        """Messages with a valid signature that it refused, by code."""
 
     async def arrive(self, raw: bytes) -> Arrival | Accepted:
         """Check an envelope as far as it goes without its parts.
@@ -232,6 +237,7 @@ class Acceptance:
             return Accepted(arrival.envelope, outcome)
         if isinstance(outcome, Lost):
             id_ = arrival.envelope.manifest.id
+            self.refused[outcome.error.code] += 1
             raise Refused(id_, outcome.error, outcome.refusal) from outcome.error
         assert isinstance(outcome, Duplicate)
         before = await self._accepted_before(arrival.envelope)
@@ -262,6 +268,7 @@ class Acceptance:
         return Accepted(envelope, await self._w.opened.place(stored), again=True)
 
     async def _refused(self, arrival: Arrival, error: SealwayError) -> Refused:
+        self.refused[error.code] += 1
         place = await self._w.refusals.log(arrival, error)
         return Refused(arrival.envelope.manifest.id, error, place)
 
@@ -275,6 +282,7 @@ class Acceptance:
     def _learn(self, taken: Taken, place: Placed) -> None:
         envelope = taken.arrival.envelope
         manifest = envelope.manifest
+        self.accepted[manifest.kind] += 1
         if manifest.kind == "request":
             self._w.requests.add(
                 AnsweredRequest(

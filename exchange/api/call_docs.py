@@ -1,4 +1,4 @@
-"""``/docs``: every call on one page, each with a line for curl; self-contained.
+"""``/docs``: every call on one page, each with a line for curl and its problems; self-contained.
 
 Owns the words for people. What machines read is ``/openapi.json``; a test fails when a call is
 in one and not in the other.
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from exchange.api.call_problems import problems_of
 from exchange.api.problem_pages import document
+from exchange.api.problems import PROBLEMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,5 +184,14 @@ def _call(call: CallDoc) -> str:
     return (
         f"<section><h2><code>{call.method} {escape(call.path)}</code></h2>"
         f"<p>{does} For {escape(call.who)}.</p>"
-        f"<p><code>curl -s {escape(call.curl)}</code></p></section>"
+        f"<p><code>curl -s {escape(call.curl)}</code></p>"
+        f"<p>Problems: {_problems(call)}</p></section>"
+    )
+
+
+def _problems(call: CallDoc) -> str:
+    """The codes a call can answer with, each with its status and a way to its page."""
+    return ", ".join(
+        f'<a href="problems/{escape(code)}">{escape(code)}</a> {PROBLEMS[code].status}'
+        for code in problems_of(call.method, call.path)
     )

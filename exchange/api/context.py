@@ -1,5 +1,6 @@
 """What the API works with: one object that wiring makes and every route takes."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -77,6 +78,8 @@ class Api:
     standing: Callable[[], dict[str, str]]
     """What a process that is ready adds: how its parts stand that it can do without for a while."""
     long_polls: dict[SystemId, int] = field(default_factory=dict)
+    problems: Counter[str] = field(default_factory=Counter)
+    """Replies that were a problem document, by code; for metrics."""
 
     def check_writable(self) -> None:
         """Raises LogUnavailable while nothing may be changed: the bus is frozen, or can't write."""

@@ -70,6 +70,7 @@ def problem_reply(
     if isinstance(error, Refused):
         refusal, error = _refusal(api, error.place), error.error
     code, detail = error if isinstance(error, tuple) else _told(error, trace_id)
+    api.problems[code] += 1
     members = {} if isinstance(error, tuple) else _members(error)
     lines = [_PROBLEM_TYPE, *headers]
     if (retry_after := RETRY_AFTER_S.get(code)) is not None:

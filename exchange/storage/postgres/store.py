@@ -79,6 +79,11 @@ class PostgresStore:
         """Give the connections back; harmless to call twice."""
         await self._connections.close()
 
+    @property
+    def connections_in_use(self) -> int:
+        """Connections that somebody works on now; known here, nobody is asked."""
+        return self._connections.in_use
+
     async def make_partitions(self, now_ms: int) -> int:
         """Make the missing partitions up to 7 days ahead; how many were made. Idempotent."""
         return await self._connections.run(lambda c: schema.make_partitions(c, now_ms))

@@ -49,6 +49,23 @@ def test_a_handler_gets_the_verified_question(
     assert exchange.answer().json == {"status": "alive"}
 
 
+def test_a_handler_gets_the_trace_that_the_consumer_is_in(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    seen: list[str | None] = []
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    provider.service("person-status")(lambda request: seen.append(request.traceparent) or {})
+    send(client, traceparent=trace)
+    send(client)
+    while provider.serve_once():
+        pass
+    assert seen == [trace, None]
+    posted = [
+        call.headers.get("traceparent") for call in bus.calls if call.url.path == "/v1/messages"
+    ]
+    assert posted[:2] == [trace, None]
+
+
 def test_a_reject_becomes_a_signed_rejection(client: Client, provider: Provider) -> None:
     provider.service("person-status")(lambda _: Reject("no-data", "No such person."))
     exchange = send(client)
