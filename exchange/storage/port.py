@@ -14,6 +14,7 @@ from exchange.storage.rows import (
     CommitResult,
     GroupPlan,
     GroupWrite,
+    HeldLease,
     MailboxDepth,
     ObjectPlace,
     Park,
@@ -158,6 +159,23 @@ class Store(Protocol):
         count_max: int,
     ) -> list[StoredDelivery]:
         """Lease the oldest free deliveries of a mailbox; each lease is one more attempt."""
+
+    async def extend_leases(
+        self, recipient: SystemId, leases: Sequence[HeldLease], lease_until_ms: int
+    ) -> dict[bytes, int]:
+        """Make leases of a mailbox run at least so long; until when, by id, for the current ones.
+
+        A lease that ran out is current until another begins or the delivery ends.
+        """
+
+    async def release_leases(
+        self,
+        recipient: SystemId,
+        leases: Sequence[HeldLease],
+        now_ms: int,
+        reason: str | None = None,
+    ) -> list[bytes]:
+        """Free current leases of a mailbox at once, each with a line ``released``; their ids."""
 
     async def due_to_expire(self, before_ms: int, count_max: int) -> list[bytes]:
         """Open exchanges whose ``answer_by`` is before a moment, the oldest first."""

@@ -125,6 +125,18 @@ class StepRow:
     code: str
     attempt: int | None = None
     next_at_ms: int | None = None
+    detail: str | None = None
+    """The reason or status that was given, a code."""
+    message: bytes | None = None
+    """The id of the message that says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """A mailbox delivery as the holder of a lease names it: the attempt is the lease."""
+
+    id: bytes
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from signing.certificates import der_to_pem, issue_self_signed, parse_certificate
 from signing.encoding import b64url_encode, format_time
@@ -23,10 +22,8 @@ from signing.envelope import VerifiedEnvelope, verify_envelope
 from signing.errors import CertificateUnknown, SealwayError
 from signing.identifiers import SystemId
 from signing.keys import KnownCertificate, LocalSigner, Thumbprint, generate_key, private_key_pem
-from signing.log.checkpoint import Checkpoint, sign_checkpoint
 from signing.log.leaf import commit_to, encode_leaf, new_leaf_salt
-from signing.log.merkle import inclusion_proof, leaf_hash, merkle_root
-from signing.log.note import NoteSigner
+from signing.log.merkle import leaf_hash
 from signing.message import (
     DELIVERY_TYPE,
     RECEIPT_TYPE,
@@ -36,10 +33,10 @@ from signing.message import (
     encode_frame,
     parse_frame,
 )
-from signing.receipts import encode_receipt
 from signing.records import Record, sign_record
 from signing.tokens import Call as TokenCall
 from signing.tokens import verify_token
+from tests.support.fake_log import FakeLog
 
 BUS = "sx.example"
 URL = "http://bus.test"
@@ -64,37 +61,6 @@ class FakeClock:
 
     def pass_s(self, seconds: float) -> None:
         self.ms += int(seconds * 1000)
-
-
-class FakeLog:
-    """One Merkle log, whole in memory."""
-
-    def __init__(self, origin: str) -> None:
-        key = ed25519.Ed25519PrivateKey.generate()
-        self.origin = origin
-        self.signer = NoteSigner(origin, key)
-        self.leaves: list[bytes] = []
-
-    @property
-    def verifier_key(self) -> str:
-        return str(self.signer.verifier)
-
-    def append(self, leaf: bytes) -> int:
-        self.leaves.append(leaf)
-        return len(self.leaves) - 1
-
-    def receipt(self, index: int, salt: bytes) -> str:
-        hashes = [leaf_hash(leaf) for leaf in self.leaves]
-        size = len(hashes)
-        path = tuple(
-            inclusion_proof(index, size, lambda level, number: _node(hashes, level, number))
-        )
-        note = sign_checkpoint(Checkpoint(self.origin, size, merkle_root(hashes)), self.signer)
-        return encode_receipt(self.leaves[index], salt, index, path, note)
-
-
-def _node(hashes: list[bytes], level: int, number: int) -> bytes:
-    return merkle_root(hashes[number << level : (number + 1) << level])
 
 
 @dataclass
@@ -155,6 +121,7 @@ class FakeBus:
     down: list[httpx.TransportError | int] = field(default_factory=list)
     answer_later: Callable[[], None] | None = None
     calls: list[httpx.Request] = field(default_factory=list)
+    released: list[tuple[str, str | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.log_0 = FakeLog(f"{BUS}/log/0")
@@ -257,6 +224,8 @@ class FakeBus:
             ("GET", r"/v1/logs/1", self.get_log),
             ("POST", r"/v1/mailbox/lease", self.post_lease),
             ("POST", r"/v1/mailbox/confirm", self.post_confirm),
+            ("POST", r"/v1/mailbox/extend", self.post_extend),
+            ("POST", r"/v1/mailbox/release", self.post_release),
             ("GET", r"/v1/mailbox", self.get_mailbox),
             ("POST", r"/v1/changes", self.post_changes),
             ("GET", r"/v1/members", self.get_members),
@@ -458,6 +427,34 @@ class FakeBus:
         return httpx.Response(
             200, json={"results": [{"lease": lease, "state": "done"} for lease in leases]}
         )
+
+    def post_extend(self, request: httpx.Request) -> httpx.Response:
+        wish, results = json.loads(request.content), []
+        for lease in wish["leases"]:
+            kept = self.leased(lease)
+            if kept is None:
+                results.append({"lease": lease, "code": "lease-lost"})
+                continue
+            kept.leased_until_ms = self.clock.ms + 1000 * wish["lease_s"]
+            results.append({"lease": lease, "lease_until": format_time(kept.leased_until_ms)})
+        return httpx.Response(200, json={"results": results})
+
+    def post_release(self, request: httpx.Request) -> httpx.Response:
+        wish, results = json.loads(request.content), []
+        for lease in wish["leases"]:
+            kept = self.leased(lease)
+            if kept is not None:
+                kept.leased_until_ms = 0
+                self.released.append((lease, wish.get("reason")))
+            lost = {"code": "lease-lost"}
+            results.append({"lease": lease, **({"state": "ready"} if kept else lost)})
+        return httpx.Response(200, json={"results": results})
+
+    def leased(self, lease: str) -> Kept | None:
+        message_id, _, attempt = lease.partition(".")
+        kept = self.kept.get(message_id)
+        is_last = kept is not None and str(kept.attempts) == attempt and kept.state == "open"
+        return kept if is_last else None
 
     def get_mailbox(self, request: httpx.Request) -> httpx.Response:
         system = self.caller(request)

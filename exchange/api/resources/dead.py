@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 
+from exchange.api.attempts import last_attempt_step
 from exchange.api.auth import Caller
 from exchange.api.context import Api
 from exchange.api.errors import NotFound
@@ -53,7 +54,7 @@ def _may_see(caller: Caller, delivery: StoredDelivery) -> bool:
 
 
 async def _item(api: Api, delivery: StoredDelivery) -> dict[str, Any]:
-    steps = await api.reads.steps(delivery.id)
+    attempt = last_attempt_step(await api.reads.steps(delivery.id))
     item: dict[str, Any] = {
         "id": message_id_of(delivery.id),
         "recipient": delivery.recipient,
@@ -62,6 +63,6 @@ async def _item(api: Api, delivery: StoredDelivery) -> dict[str, Any]:
         "attempt": delivery.attempt,
         "accepted_at": format_time(delivery.accepted_at_ms),
     }
-    if steps:
-        item["at"] = format_time(steps[-1].at_ms)
+    if attempt is not None:
+        item["at"] = format_time(attempt.at_ms)
     return item

@@ -40,7 +40,7 @@ _MESSAGE = _with_kept(
 )
 _EXCHANGE = _with_kept("id, state, provider, service, answer_by, answer", "exchange", "id = $1")
 _DELIVERIES = _with_kept(COLUMNS, "delivery", "id = $1")
-_STEPS = _with_kept("id, at, code, attempt, next_at, n", "step", "id = $1")
+_STEPS = _with_kept("id, at, code, attempt, next_at, detail, message, n", "step", "id = $1")
 _DEAD = _with_kept(COLUMNS, "delivery", "state = 'dead'")
 _DEPTHS_OF = _with_kept(
     "service, state, accepted_at",
@@ -140,7 +140,7 @@ class Readers:
     async def steps(self, id_: bytes) -> list[StepRow]:
         """The timeline of a message, the oldest first."""
         rows = await self._fetch(f"{_STEPS} ORDER BY n", id_)
-        return [StepRow(*row[:5]) for row in rows]
+        return [StepRow(*row[:7]) for row in rows]
 
     async def mailbox_depths(self, system: SystemId) -> list[MailboxDepth]:
         """A system's mailbox, by service."""

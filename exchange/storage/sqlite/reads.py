@@ -118,7 +118,9 @@ class Readers:
 
         def read(connection: sqlite3.Connection) -> list[StepRow]:
             rows = connection.execute(
-                "SELECT id, at, code, attempt, next_at FROM step WHERE id = ? ORDER BY n", (id_,)
+                "SELECT id, at, code, attempt, next_at, detail, message FROM step"
+                " WHERE id = ? ORDER BY n",
+                (id_,),
             )
             return [StepRow(*row) for row in rows]
 

@@ -8,6 +8,7 @@ from exchange.storage.rows import (
     DeliveryState,
     GroupFacts,
     GroupWrite,
+    HeldLease,
     KillDelivery,
     Park,
     ShardHead,
@@ -262,3 +263,50 @@ async def test_what_the_bus_was_to_deliver_can_be_made_due_now(store: Store) -> 
     assert await store.reads.unrelayed(1, 0, NOW, 10) == [id_of(5)]
     taken = await store.claim_due("sweeper", NOW, NOW + 90_000, 10)
     assert {row.id for row in taken} == {id_of(2), id_of(4)}
+
+
+# ---------------------------------------------------------------- leases made longer, given up
+
+
+async def leased(store: Store, *numbers: int) -> None:
+    await accept(store, HEAD, *(exchange(n) for n in numbers))
+    await store.lease_mailbox(OFFICE, [], NOW, NOW + LEASE, 10)
+
+
+async def test_a_lease_is_extended_and_never_shortened(store: Store) -> None:
+    await leased(store, 1, 2)
+    held = [HeldLease(id_of(1), 1), HeldLease(id_of(2), 2), HeldLease(id_of(9), 1)]
+    until = NOW + 2 * LEASE
+    assert await store.extend_leases(OFFICE, held, until) == {id_of(1): until}
+    assert await store.extend_leases(OFFICE, held[:1], NOW) == {id_of(1): until}
+    assert await store.extend_leases(CONSUMER, held, until) == {}
+    assert await store.extend_leases(OFFICE, [], until) == {}
+    rows = await store.lease_mailbox(OFFICE, [], NOW + LEASE, until, 10)
+    assert [row.id for row in rows] == [id_of(2)]
+
+
+async def test_a_lease_that_ran_out_is_extended_until_another_begins(store: Store) -> None:
+    await leased(store, 1)
+    first, until = [HeldLease(id_of(1), 1)], NOW + 3 * LEASE
+    assert await store.extend_leases(OFFICE, first, until) == {id_of(1): until}
+    await store.lease_mailbox(OFFICE, [], until, until + LEASE, 1)
+    assert await store.extend_leases(OFFICE, first, until + 2 * LEASE) == {}
+
+
+async def test_what_is_released_is_free_at_once_and_says_why(store: Store) -> None:
+    await leased(store, 1, 2)
+    held = [HeldLease(id_of(1), 1), HeldLease(id_of(2), 7)]
+    assert await store.release_leases(OFFICE, held, NOW + 5, "busy") == [id_of(1)]
+    assert await store.release_leases(OFFICE, held, NOW + 6, "busy") == []
+    line = StepRow(id_of(1), NOW + 5, "released", 1, detail="busy")
+    assert await store.reads.steps(id_of(1)) == [line]
+    assert await store.reads.steps(id_of(2)) == []
+    (again,) = await store.lease_mailbox(OFFICE, [], NOW + 6, NOW + LEASE, 10)
+    assert (again.id, again.attempt) == (id_of(1), 2)
+
+
+async def test_a_line_names_a_message_too(store: Store) -> None:
+    await queued(store, 1)
+    line = StepRow(id_of(1), NOW, "interim", detail="in-progress", message=id_of(7))
+    await store.add_steps([line])
+    assert await store.reads.steps(id_of(1)) == [line]

@@ -139,7 +139,7 @@ def test_a_message_id_is_checked_before_it_is_sent(run: Run, benefits: FakeSyste
 
 
 def test_a_mailbox_is_looked_into_leased_and_confirmed(
-    run: Run, benefits: FakeSystem, registry: FakeSystem
+    run: Run, bus: FakeBus, benefits: FakeSystem, registry: FakeSystem
 ) -> None:
     run("send", *QUESTION, "--profile", "benefits", "--purpose", "child-benefit")
     as_registry = ("--profile", "civil-registry")
@@ -149,7 +149,15 @@ def test_a_mailbox_is_looked_into_leased_and_confirmed(
     (held,) = json.loads(out)["deliveries"]
     assert (code, held["json"], held["purpose"]) == (0, {"person_code": "1"}, "child-benefit")
     assert run(*words)[0] == 1
+    code, out, _ = run("mailbox", "extend", held["lease"], "--lease", "60", *as_registry)
+    assert (code, out.startswith(held["lease"])) == (0, True)
+    assert run("mailbox", "extend", "nonsense", *as_registry)[0] == 1
     assert run("mailbox", "confirm", held["lease"], *as_registry)[0] == 0
+    words_ = ("mailbox", "release", held["lease"], "--reason", "busy", *as_registry, "--json")
+    code, out, _ = run(*words_)
+    assert json.loads(out)["results"] == [{"lease": held["lease"], "state": "ready"}]
+    assert (code, bus.released) == (0, [(held["lease"], "busy")])
+    assert run(*words)[0] == 0
 
 
 def test_curl_users_sign_send_and_verify(
