@@ -117,6 +117,20 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
             ),
             _get("/v1/dead", "Deliveries that were given up."),
             _get("/v1/dead/{id}", "One of them, with what was tried.", example="/v1/dead/$ID"),
+            CallDoc(
+                "POST",
+                "/v1/dead/{id}/redrive",
+                "Has it tried again; recorded with who decided.",
+                _FOUNDER,
+                f"{_AUTH}{_JSON}$BUS/v1/dead/$ID/redrive -d '{{}}'",
+            ),
+            CallDoc(
+                "POST",
+                "/v1/dead/{id}/drop",
+                "Hands it to nobody any more; the exchange stays open until its time is over.",
+                _FOUNDER,
+                f"{_AUTH}-X POST $BUS/v1/dead/$ID/drop",
+            ),
         ),
     ),
     (

@@ -13,7 +13,7 @@ from exchange.bus.port import BusRecord, DeadLetter, Dispatch, Signal, SignalKin
 from exchange.delivery.jobs import Job
 from exchange.ledger.entries import Placed, RecordEntry
 from exchange.ledger.group_commit import Submission
-from exchange.storage.rows import StoredMessage
+from exchange.storage.rows import DeliveryState, StoredMessage
 from signing.identifiers import MessageId, ServiceCode, SystemId
 from signing.manifest import ANSWERS
 
@@ -90,6 +90,10 @@ def _stated(entry: RecordEntry, place: Placed) -> list[BusRecord]:
             place.at_ms,
         )
         return [BusRecord.dead(letter)]
+    if entry.settle is not None and entry.settle.state is DeliveryState.READY:
+        service = None if entry.leaf.svc is None else ServiceCode(entry.leaf.svc)
+        signal = Signal(SignalKind.MAILBOX, None, entry.settle.recipient, service)
+        return [BusRecord.signal(signal)]
     return []
 
 

@@ -105,7 +105,7 @@ class Mailbox:
             assert message is not None, "a delivery without its message"
             if self._is_over(message):
                 continue
-            if row.attempt > self._leases_max:
+            if row.attempt % (self._leases_max + 1) == 0:  # re-driven, it has as many again
                 await self._give_up(message)
                 continue
             found.append(Leased(self._token(row), row, message))

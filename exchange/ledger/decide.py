@@ -64,6 +64,9 @@ def ask(entries: Sequence[Entry]) -> GroupQuestions:
                 questions.exchanges.append(entry.kill.id)
             if entry.confirm is not None:
                 questions.deliveries.append(entry.confirm.id)
+            if entry.settle is not None:
+                questions.exchanges.append(entry.settle.id)
+                questions.deliveries.append(entry.settle.id)
     return questions
 
 
@@ -241,6 +244,10 @@ def _record(builder: _Builder, entry: RecordEntry) -> Outcome:
         write.kills.append(entry.kill)
     if entry.confirm is not None:
         write.confirms.append(entry.confirm)
+    if entry.settle is not None:
+        write.settles.append(entry.settle)
+    if entry.step is not None:
+        write.steps.append(replace(entry.step, at_ms=placed.at_ms))
     return placed
 
 
@@ -251,6 +258,14 @@ def _applies(facts: GroupFacts, entry: RecordEntry) -> bool:
         return False
     if entry.kill is not None and facts.exchanges.get(entry.kill.id) is not ExchangeState.OPEN:
         return False
+    if entry.settle is not None and not _is_dead(facts, entry.settle.id):
+        return False
     if confirm is None:
         return True
     return facts.deliveries.get(confirm.id) == (DeliveryState.LEASED, confirm.attempt)
+
+
+def _is_dead(facts: GroupFacts, id_: bytes) -> bool:
+    """Whether a person may decide of this delivery: it is dead, and its exchange open."""
+    state, _ = facts.deliveries.get(id_, (None, 0))
+    return state is DeliveryState.DEAD and facts.exchanges.get(id_) is ExchangeState.OPEN

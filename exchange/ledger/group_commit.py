@@ -223,7 +223,7 @@ def _keys(entry: Entry) -> tuple[bytes, ...]:
     if isinstance(entry, MessageEntry):
         return (entry.row.id, entry.ends.id) if entry.ends else (entry.row.id,)
     if isinstance(entry, RecordEntry):
-        about = entry.end or entry.kill or entry.confirm
+        about = entry.end or entry.kill or entry.confirm or entry.settle
         return (about.id,) if about else ()
     return ()
 

@@ -99,6 +99,16 @@ class KillDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class SettleDead:
+    """What a person decided of a dead letter: ready or queued again, or withdrawn."""
+
+    id: bytes
+    recipient: SystemId
+    state: DeliveryState
+    due_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmDelivery:
     """A mailbox delivery to end, if ``attempt`` is still its lease."""
 
@@ -187,6 +197,9 @@ class GroupWrite:
     ends: list[EndExchange] = field(default_factory=list)
     kills: list[KillDelivery] = field(default_factory=list)
     confirms: list[ConfirmDelivery] = field(default_factory=list)
+    settles: list[SettleDead] = field(default_factory=list)
+    steps: list[StepRow] = field(default_factory=list)
+    """Lines of timelines that the group's entries come with."""
     records: list[tuple[int, bytes, bytes, bytes | None]] = field(default_factory=list)
     """Index, bytes, leaf salt, wrapped key."""
     refusals: list[tuple[int, bytes, str, bytes, bytes, bytes | None, int]] = field(

@@ -226,6 +226,7 @@ class FakeBus:
             ("POST", r"/v1/mailbox/confirm", self.post_confirm),
             ("POST", r"/v1/mailbox/extend", self.post_extend),
             ("POST", r"/v1/mailbox/release", self.post_release),
+            ("POST", r"/v1/dead/([0-9a-f-]{36})/(redrive|drop)", self.post_dead),
             ("GET", r"/v1/mailbox", self.get_mailbox),
             ("POST", r"/v1/changes", self.post_changes),
             ("GET", r"/v1/members", self.get_members),
@@ -449,6 +450,12 @@ class FakeBus:
             lost = {"code": "lease-lost"}
             results.append({"lease": lease, **({"state": "ready"} if kept else lost)})
         return httpx.Response(200, json={"results": results})
+
+    def post_dead(self, request: httpx.Request, message_id: str, verb: str) -> httpx.Response:
+        if verb == "redrive" and not json.loads(request.content)["may_repeat"]:
+            return self.problem(409, "repeat-not-confirmed")
+        states = {"redrive": "queued", "drop": "withdrawn"}
+        return httpx.Response(200, json={"id": message_id, "delivery": states[verb]})
 
     def leased(self, lease: str) -> Kept | None:
         message_id, _, attempt = lease.partition(".")

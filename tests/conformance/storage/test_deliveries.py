@@ -11,6 +11,7 @@ from exchange.storage.rows import (
     HeldLease,
     KillDelivery,
     Park,
+    SettleDead,
     ShardHead,
     StepRow,
 )
@@ -310,3 +311,32 @@ async def test_a_line_names_a_message_too(store: Store) -> None:
     line = StepRow(id_of(1), NOW, "interim", detail="in-progress", message=id_of(7))
     await store.add_steps([line])
     assert await store.reads.steps(id_of(1)) == [line]
+
+
+# ---------------------------------------------------------------- dead letters, decided of
+
+
+async def test_a_dead_letter_is_settled_with_its_line_and_nothing_else_is(store: Store) -> None:
+    head = await accept(store, HEAD, exchange(1), exchange(2), exchange(3))
+
+    def kill(write: GroupWrite, _: GroupFacts) -> None:
+        write.kills += [KillDelivery(id_of(n), OFFICE, "leases-exhausted") for n in (1, 2)]
+
+    _, killed = await store.commit(plan(head, kill))
+    assert killed is not None
+    line = StepRow(id_of(1), NOW, "redriven", 17, detail="leases-exhausted")
+
+    def settle(write: GroupWrite, _: GroupFacts) -> None:
+        write.settles += [
+            SettleDead(id_of(2), OFFICE, DeliveryState.WITHDRAWN, NOW),
+            SettleDead(id_of(1), OFFICE, DeliveryState.READY, NOW + 5),
+            SettleDead(id_of(3), OFFICE, DeliveryState.WITHDRAWN, NOW),
+        ]
+        write.steps.append(line)
+
+    await store.commit(plan(killed.head, settle))
+    assert [(await state_of(store, n))[0] for n in (1, 2, 3)] == ["ready", "withdrawn", "ready"]
+    assert await store.reads.steps(id_of(1)) == [line]
+    assert await store.reads.dead(10) == []
+    (row,) = await store.reads.deliveries(id_of(1))
+    assert (row.due_at_ms, row.misbehaved, row.cause) == (NOW + 5, 0, None)

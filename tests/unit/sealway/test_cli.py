@@ -316,6 +316,18 @@ def test_apply_says_what_changed_and_changes_nothing_twice(
     assert run("apply", "none.toml")[0] == 3
 
 
+def test_a_dead_letter_is_redriven_or_dropped(run: Run, founder: None) -> None:
+    id_ = "01a201fb-aa7b-7cc0-98c4-dc0c0c07398f"
+    redrive = ("dead", "redrive", id_, "--profile", "founder")
+    code, _, err = run(*redrive)
+    assert (code, "repeat-not-confirmed" in err) == (1, True)
+    code, out, _ = run(*redrive, "--may-repeat", "--json")
+    assert (code, json.loads(out)) == (0, {"id": id_, "delivery": "queued"})
+    code, out, _ = run("dead", "drop", id_, "--profile", "founder")
+    assert (code, "withdrawn" in out) == (0, True)
+    assert run("dead", "drop", "nonsense", "--profile", "founder")[0] == 3
+
+
 def test_what_the_wire_says_cannot_drive_the_terminal(run: Run, founder: None) -> None:
     code, out, _ = run("member", "list")
     assert (code, out) == (0, "sx/GOV/1001\tBenefits[31m Agency\tactive\n")
