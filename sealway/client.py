@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import httpx
 
-from sealway.answers import Answer, ExchangeState, Receipt
+from sealway.answers import Answer, ExchangeState, Receipt, Refusal
 from sealway.connection import Connection, SleepingClock, SystemClock
 from sealway.conversation import Conversation, Wish
 from sealway.credentials import SystemCredentials, identity_of
@@ -134,6 +134,15 @@ class Client:
             MessageIdInvalid: not a message id.
         """
         return Exchange(self, parse_message_id(message_id))
+
+    def refusals(self, message_id: str) -> tuple[Refusal, ...]:
+        """What the bus refused under an id of ours, each proven to be logged; the last first.
+
+        Raises:
+            Refused: nothing of ours was refused under it (`not-found`).
+            BusUnavailable, ProofFailed: as `ask`.
+        """
+        return self._connection.run(self._talk.refusals(parse_message_id(message_id)))
 
     def close(self) -> None:
         """Close the connection; closing twice is nothing."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sealway.answers import ExchangeState
+from sealway.answers import ExchangeState, Receipt, Refusal
 from sealway.credentials import Identity
 from sealway.errors import AnswerPending, BusUnavailable, ProofFailed, Rejected
 from sealway.exchange_rules import (
@@ -19,10 +19,12 @@ from sealway.exchange_rules import (
     check_answer,
     check_delivery,
     check_receipt,
+    check_refusal,
     check_signed,
     encode_json,
     open_delivery,
     receipt_origin,
+    refusal_of,
     rejection_text,
 )
 from sealway.steps import (
@@ -214,6 +216,22 @@ class Conversation:
         """
         text = yield from self.receipt_text(message.envelope.manifest.id)
         return (yield from self._own_receipt(text, message))
+
+    def refusals(self, message_id: MessageId) -> Steps[tuple[Refusal, ...]]:
+        """What the bus refused under an id of ours, each proven to be logged; the last first.
+
+        Raises:
+            Refused: nothing of ours was refused under it. ProofFailed: one does not hold.
+        """
+        reply = yield from fetch(Call("GET", f"/v1/messages/{message_id}/refusals"))
+        listed = object_of(reply).get("refusals")
+        found = []
+        for item in listed if isinstance(listed, list) else ():
+            code, text, raw = refusal_of(item)
+            log_key = yield from self.trust.log_key(receipt_origin(text))
+            verified = check_refusal(text, raw, self.identity.system, message_id, log_key)
+            found.append(Refusal(code, Receipt.of(verified), raw))
+        return tuple(found)
 
     def receipt_text(self, message_id: MessageId) -> Steps[str]:
         """A receipt as the bus gives it, unverified. Raises Refused when it has none for us."""

@@ -74,6 +74,12 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
                 "the parties, the founder",
                 _ID + "/receipt",
             ),
+            _get(
+                "/v1/messages/{id}/refusals",
+                "What was refused under this id, each with its proof.",
+                "who signed it, the founder",
+                _ID + "/refusals",
+            ),
             _get("/v1/messages/{id}/delivery", "Receipt and message.", _PARTIES, _ID + "/delivery"),
             _get(
                 "/v1/messages/{id}/parts/{name}",

@@ -75,3 +75,8 @@ class QuotaExceeded(LedgerError):
     """The recipient's mailbox holds as many messages as it may."""
 
     code = "quota-exceeded"
+
+    def __init__(self, detail: str, *, depth: int) -> None:
+        super().__init__(detail, depth=depth)
+        self.depth = depth
+        """How many messages wait there, as the sender is told."""

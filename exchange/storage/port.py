@@ -25,6 +25,7 @@ from exchange.storage.rows import (
     StoredDelivery,
     StoredExchange,
     StoredMessage,
+    StoredRefusal,
 )
 from signing.identifiers import ServiceCode, SystemId
 
@@ -52,6 +53,9 @@ class Reads(Protocol):
 
     async def dead(self, count_max: int) -> list[StoredDelivery]:
         """Dead letters, the oldest first."""
+
+    async def refusals(self, id_: bytes, count_max: int) -> list[StoredRefusal]:
+        """What was refused under a message id, the last to be kept first, still sealed."""
 
     async def record(self, shard: int, index: int) -> tuple[bytes, bytes, bytes | None] | None:
         """A record's bytes, leaf salt and wrapped key."""

@@ -258,6 +258,20 @@ class StoredMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRefusal:
+    """A refusal row as read back."""
+
+    shard: int
+    index: int
+    id: bytes
+    code: str
+    envelope: bytes
+    leaf_salt: bytes
+    key: bytes | None
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredExchange:
     """An exchange row as read back."""
 

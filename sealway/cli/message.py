@@ -1,4 +1,4 @@
-"""`sealway message`: show, answer, receipt."""
+"""`sealway message`: show, answer, receipt, refusals."""
 
 from __future__ import annotations
 
@@ -75,6 +75,39 @@ def receipt(id: str, profile_name: str | None, as_json: bool) -> int:
     else:
         print(found.text, end="")
         note(f"verified: {found.log} #{found.index}")
+    return 0
+
+
+@message.command
+@click.argument("id")
+@bus_options
+@examples(
+    "sealway message refusals $id", "sealway message refusals $id --json | jq -r .[0].receipt"
+)
+def refusals(id: str, profile_name: str | None, as_json: bool) -> int:
+    """What the bus refused under an id of yours, each proven to be in its log.
+
+    Exit 1: nothing of yours was refused under it.
+    """
+    from sealway.cli.ask import receipt_json
+    from sealway.cli.output import print_json, print_table
+    from signing.encoding import format_time
+
+    with client(profile_name) as bus:
+        found = bus.refusals(_checked(id))
+    if as_json:
+        print_json([{"code": one.code, **receipt_json(one.receipt)} for one in found])
+        return 0
+    lines = [
+        {
+            "at": format_time(one.receipt.accepted_ms),
+            "code": one.code,
+            "log": one.receipt.log,
+            "index": one.receipt.index,
+        }
+        for one in found
+    ]
+    print_table(("at", "code", "log", "index"), lines)
     return 0
 
 

@@ -11,17 +11,16 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from signing.certificates import der_to_pem, issue_self_signed, parse_certificate
+from signing.certificates import issue_self_signed, parse_certificate
 from signing.encoding import b64url_encode, format_time
 from signing.envelope import VerifiedEnvelope, verify_envelope
 from signing.errors import CertificateUnknown, SealwayError
 from signing.identifiers import SystemId
-from signing.keys import KnownCertificate, LocalSigner, Thumbprint, generate_key, private_key_pem
+from signing.keys import KnownCertificate, LocalSigner, Thumbprint, generate_key
 from signing.log.leaf import commit_to, encode_leaf, new_leaf_salt
 from signing.log.merkle import leaf_hash
 from signing.message import (
@@ -36,56 +35,12 @@ from signing.message import (
 from signing.records import Record, sign_record
 from signing.tokens import Call as TokenCall
 from signing.tokens import verify_token
+from tests.support.fake_clock import FakeClock
 from tests.support.fake_log import FakeLog
+from tests.support.fake_system import BUS, URL, FakeSystem
 
-BUS = "sx.example"
-URL = "http://bus.test"
 YEAR_MS = 365 * 86_400_000
 Tamper = Callable[[str, Any], Any]
-
-
-class FakeClock:
-    """Time that passes only when somebody waits."""
-
-    def __init__(self, now_ms: int = 1_795_000_000_000) -> None:
-        self.ms = now_ms
-
-    def now_ms(self) -> int:
-        return self.ms
-
-    def elapsed_s(self) -> float:
-        return self.ms / 1000
-
-    def sleep(self, seconds: float) -> None:
-        self.pass_s(seconds)
-
-    def pass_s(self, seconds: float) -> None:
-        self.ms += int(seconds * 1000)
-
-
-@dataclass
-class FakeSystem:
-    """A system with its key, as an agency would hold it."""
-
-    id: SystemId
-    key: Any
-    der: bytes
-    known: KnownCertificate
-    signer: LocalSigner
-
-
-def write_profile(system: FakeSystem, bus: FakeBus, home: Path, name: str) -> None:
-    """Make the files an agency holds: a profile, its key, its certificate."""
-    folder = home / "profiles"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.key.pem").write_bytes(private_key_pem(system.key))
-    (folder / f"{name}.cert.pem").write_bytes(der_to_pem(system.der))
-    (folder / f"{name}.toml").write_text(
-        f'url = "{URL}"\nbus = "{BUS}"\ninstance = "sx"\n'
-        f'log_key = "{bus.log_0.verifier_key}"\nsystem = "{system.id}"\n'
-        f'key = "{name}.key.pem"\ncertificate = "{name}.cert.pem"\n',
-        "utf-8",
-    )
 
 
 @dataclass
@@ -121,6 +76,7 @@ class FakeBus:
     down: list[httpx.TransportError | int] = field(default_factory=list)
     answer_later: Callable[[], None] | None = None
     calls: list[httpx.Request] = field(default_factory=list)
+    refusals: list[tuple[VerifiedEnvelope, str, int, bytes]] = field(default_factory=list)
     released: list[tuple[str, str | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -220,6 +176,7 @@ class FakeBus:
             ("GET", one + "/answer", self.get_answer),
             ("GET", one + "/receipt", self.get_receipt),
             ("GET", one + "/delivery", self.get_delivery),
+            ("GET", one + "/refusals", self.get_refusals),
             ("GET", r"/v1/certificates/([\w-]{43})", self.get_certificate),
             ("GET", r"/v1/logs/1", self.get_log),
             ("POST", r"/v1/mailbox/lease", self.post_lease),
@@ -265,7 +222,7 @@ class FakeBus:
             return self.problem(400, error.code)
         manifest = envelope.manifest
         if manifest.service in self.refuse:
-            return self.problem(**self.refuse[manifest.service])
+            return self.refused(envelope, self.refuse[manifest.service])
         kept = self.kept.get(manifest.id)
         if kept is not None and kept.message.envelope.digest != envelope.digest:
             return self.problem(409, "message-id-reused")
@@ -274,6 +231,30 @@ class FakeBus:
             if refusal is not None:
                 return refusal
         return self.said(manifest.id, request)
+
+    def refused(self, envelope: VerifiedEnvelope, why: dict[str, Any]) -> httpx.Response:
+        salt = new_leaf_salt()
+        sender = envelope.certificate.system
+        commitment = commit_to(salt, envelope.raw)
+        leaf = encode_leaf("refusal", self.clock.ms, self.version, commitment, sender=sender)
+        self.refusals.append((envelope, why["code"], self.shard.append(leaf), salt))
+        return self.problem(**why)
+
+    def get_refusals(self, request: httpx.Request, message_id: str) -> httpx.Response:
+        found = [
+            {
+                "code": code,
+                "receipt": self.tamper("receipt", self.shard.receipt(index, salt)),
+                "envelope": self.tamper("envelope", envelope.raw.decode()),
+            }
+            for envelope, code, index, salt in reversed(self.refusals)
+            if envelope.manifest.id == message_id
+        ]
+        return (
+            httpx.Response(200, json={"refusals": found})
+            if found
+            else self.problem(404, "not-found")
+        )
 
     def keep(self, message: Message) -> httpx.Response | None:
         manifest = message.envelope.manifest

@@ -316,6 +316,18 @@ def test_apply_says_what_changed_and_changes_nothing_twice(
     assert run("apply", "none.toml")[0] == 3
 
 
+def test_refusals_are_listed_with_their_place(run: Run, bus: FakeBus, ask: Run) -> None:
+    bus.refuse["person-status"] = {"status": 422, "code": "purpose-required"}
+    assert ask()[0] == 1
+    id_ = bus.refusals[0][0].manifest.id
+    code, out, _ = run("message", "refusals", id_, "--profile", "benefits")
+    assert (code, out.split("\t")[1:3]) == (0, ["purpose-required", "sx.example/log/1"])
+    code, out, _ = run("message", "refusals", id_, "--profile", "benefits", "--json")
+    assert (code, json.loads(out)[0]["code"]) == (0, "purpose-required")
+    other = "01a201fb-aa7b-7cc0-98c4-dc0c0c07398f"
+    assert run("message", "refusals", other, "--profile", "benefits")[0] == 1
+
+
 def test_a_dead_letter_is_redriven_or_dropped(run: Run, founder: None) -> None:
     id_ = "01a201fb-aa7b-7cc0-98c4-dc0c0c07398f"
     redrive = ("dead", "redrive", id_, "--profile", "founder")
