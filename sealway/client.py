@@ -222,6 +222,20 @@ class Exchange:
             raise
         return self._answered(Answer.of(delivered, self))
 
+    def cancel(self, timeout_s: float = SEND_S) -> str:
+        """Say that the answer isn't wanted any more; the state the exchange has ended in.
+
+        `cancelled`, or `expired` where its time was over before. A provider that works on it is
+        told when it answers.
+
+        Raises:
+            Refused: it was answered before (`already-answered`).
+            BusUnavailable, ProofFailed: as `Client.ask`.
+        """
+        until_s = self._client._clock.elapsed_s() + timeout_s
+        steps = self._client._talk.cancel(self._question(), until_s)
+        return self._client._connection.run(steps)
+
     def _answered(self, answer: Answer) -> Answer:
         self._answer = answer
         if self._receipt is not None:

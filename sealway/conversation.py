@@ -55,7 +55,7 @@ from signing.identifiers import (
     parse_uuid,
 )
 from signing.keys import KnownCertificate, Thumbprint
-from signing.manifest import Manifest
+from signing.manifest import About, Manifest
 from signing.message import DELIVERY_TYPE, FRAME_TYPE, RECEIPT_TYPE, Message, Parts, encode_frame
 from signing.receipts import VerifiedReceipt
 
@@ -202,6 +202,43 @@ class Conversation:
             if until_s - self.clock.elapsed_s() <= 0:
                 raise AnswerPending(problem.detail or "There is no answer yet.")
             yield from self._wait(path, until_s)
+
+    def cancel(self, question: Message, until_s: float) -> Steps[str]:
+        """Cancel an exchange of ours; the state it has ended in: `cancelled`, or `expired` before.
+
+        Raises:
+            Refused: it was answered before (`already-answered`), or is none of ours.
+            BusUnavailable: not reached by then. ProofFailed: the receipt is not proven.
+        """
+        asked, now_ms = question.envelope.manifest, self.clock.now_ms()
+        draft = Manifest(
+            bus=asked.bus,
+            id=new_message_id(now_ms),
+            kind="cancel",
+            sender=asked.sender,
+            to=asked.to,
+            service=asked.service,
+            created_ms=now_ms,
+            about=About(asked.id, question.envelope.digest),
+            transaction=asked.transaction,
+            test=asked.test,
+            parts=(),
+        )
+        composed = compose(draft, [], self.identity.signer)
+        own = _Own(self.identity.certificate)
+        message = Message(verify_envelope(composed.envelope, own), composed.parts)
+
+        def make(left_s: float) -> Call:
+            headers = {"content-type": FRAME_TYPE}
+            timeout_s = min(left_s + GRACE_S, CALL_S_MAX)
+            return Call("POST", "/v1/messages", headers, composed.frame, timeout_s, bearer=False)
+
+        reply = yield from repeat(make, self.clock, until_s)
+        members = object_of(reply)
+        if reply.status == 200:
+            return str(members.get("state", ""))
+        yield from self._own_receipt(members.get("receipt"), message)
+        return "cancelled"
 
     def state(self, message_id: MessageId) -> Steps[ExchangeState]:
         """How an exchange stands, in the bus's words."""

@@ -192,7 +192,7 @@ class Provider:
             if frame is None:
                 frame = self._answer(delivered, leased)
                 self._memory.put(leased.id, frame)
-            self._connection.run(self._serving.answer(frame, leased))
+            self._connection.run(self._serving.hand_over(frame))
             log.info("provider.answered: %s %s", leased.service, leased.id)
         except ProofFailed as error:
             log.error("provider.delivery_unproven: %s %s", leased.id, error.detail)
@@ -204,13 +204,25 @@ class Provider:
             log.error("provider.handler_failed: %s %s %s", leased.service, leased.id, error)
 
     def _answer(self, delivered: Delivered, leased: Leased) -> bytes:
-        request = Request.of(delivered, leased.attempt)
+        told: list[Refused] = []
+
+        def tell(status: str) -> None:
+            frame = self._serving.interim(delivered, status)
+            try:
+                self._connection.run(self._serving.hand_over(frame))
+            except Refused as error:
+                told.append(error)
+                raise
+
+        request = Request.of(delivered, leased.attempt, tell)
         try:
             said = self._handlers[request.service](request)
             part = None if isinstance(said, Reject) else part_of(said)
         except ProofFailed:
             raise
         except Exception as error:
+            if any(error is one for one in told):
+                raise  # the bus's word on this very exchange, not the handler's own trouble
             raise _HandlerFailed(_place(error)) from None
         if isinstance(said, Reject):
             return self._serving.rejection(delivered, said)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sealway.conversation import Conversation
@@ -152,8 +152,15 @@ class Serving:
         context = PartIn(encode_json({"text": reject.text}), name=CONTEXT)
         return compose(draft, [context] if reject.text else [], self._talk.identity.signer).frame
 
-    def answer(self, frame: bytes, leased: Leased) -> Steps[None]:
-        """Hand an answer over, with the same bytes until it is taken or the time is over.
+    def interim(self, request: Delivered, status: str) -> bytes:
+        """The frame of a signed interim."""
+        envelope = request.envelope
+        now_ms = self._talk.clock.now_ms()
+        draft = answer_draft(envelope.manifest, envelope.digest, "interim", now_ms)
+        return compose(replace(draft, status=Code(status)), [], self._talk.identity.signer).frame
+
+    def hand_over(self, frame: bytes) -> Steps[None]:
+        """Hand a message over, with the same bytes until it is taken or the time is over.
 
         Raises:
             Refused: too late, answered already, or not what the schema says.

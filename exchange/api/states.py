@@ -83,8 +83,18 @@ async def state_document(api: Api, message: StoredMessage) -> Line:
     document["stuck"] = is_stuck(exchange, deliveries)
     if (attempt := last_attempt(steps)) is not None:
         document["last_attempt"] = attempt
+    if (told := last_interim(steps)) is not None:
+        document["interim"] = told
     lines = [*timeline, *map(_line, steps), *_delivery_lines(exchange, deliveries, steps)]
     return {**document, "timeline": [*lines, *ends.lines]}
+
+
+def last_interim(steps: Sequence[StepRow]) -> Line | None:
+    """``{at, status, id}`` of the provider's last word before its answer, or None."""
+    for step in reversed(steps):
+        if step.code == "interim":
+            return {name: value for name, value in _line(step).items() if name != "code"}
+    return None
 
 
 def is_stuck(exchange: StoredExchange, deliveries: Sequence[StoredDelivery]) -> bool:
@@ -120,6 +130,8 @@ class _Ends:
 async def _ends(api: Api, exchange: StoredExchange) -> _Ends:
     if exchange.state is ExchangeState.OPEN:
         return _Ends(None, [])
+    if exchange.state is ExchangeState.CANCELLED:
+        return _Ends(None, [])  # its line is a step: it names the message that cancelled it
     code = exchange.state.value
     if exchange.answer is None:
         # An exchange expires when no answer counts any more; it is written off a little later.

@@ -50,6 +50,8 @@ def records_of(taken: Taken, place: Placed) -> list[BusRecord]:
             traceparent=manifest.traceparent,
         )
         return [BusRecord.signal(signal)]
+    if manifest.kind == "cancel" and manifest.about is not None:
+        return [BusRecord.signal(Signal(SignalKind.ANSWERED, manifest.about.id, manifest.sender))]
     right = taken.arrival.right
     if right is None or manifest.to is None:
         return []
@@ -100,7 +102,7 @@ def _stated(entry: RecordEntry, place: Placed) -> list[BusRecord]:
 def dispatch_of(stored: StoredMessage, opened: OpenedEnvelope) -> BusRecord | None:
     """The dispatch of a stored request, without payload; None for what nobody is handed."""
     manifest = opened.manifest
-    if manifest.to is None or manifest.kind in ANSWERS:
+    if manifest.to is None or manifest.kind != "request":
         return None
     return BusRecord.dispatch(
         Dispatch(

@@ -63,6 +63,10 @@ class MessageEntry:
     row: MessageRow
     opens: NewExchange | None = None
     ends: EndExchange | None = None
+    during: bytes | None = None
+    """The request whose exchange must be open and stays so."""
+    step: StepRow | None = None
+    """A line of a timeline; its time is the leaf's."""
 
     @property
     def size_bytes(self) -> int:

@@ -22,7 +22,7 @@ GROUP: Final = "sealway.commands"
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "ask": ("sealway.cli.ask:ask", "Ask a service and wait for its answer."),
     "send": ("sealway.cli.ask:send", "Send a request; collect its answer later."),
-    "message": ("sealway.cli.message:message", "State, answer and receipt of a message."),
+    "message": ("sealway.cli.message:message", "State, answer, proofs of a message; cancel it."),
     "mailbox": (
         "sealway.cli.mailbox:mailbox",
         "Look into a mailbox; lease, confirm, extend, release.",

@@ -1,4 +1,4 @@
-"""`sealway message`: show, answer, receipt, refusals."""
+"""`sealway message`: show, answer, receipt, refusals, cancel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sealway.cli.session import bus_options, client, connected, examples, fetch
 
 @click.group
 def message() -> None:
-    """State, answer and receipt of a message."""
+    """State, answer, receipt and refusals of a message; cancel it."""
 
 
 @message.command
@@ -108,6 +108,27 @@ def refusals(id: str, profile_name: str | None, as_json: bool) -> int:
         for one in found
     ]
     print_table(("at", "code", "log", "index"), lines)
+    return 0
+
+
+@message.command
+@click.argument("id")
+@bus_options
+@examples("sealway message cancel $id")
+def cancel(id: str, profile_name: str | None, as_json: bool) -> int:
+    """Say that the answer to a request of yours isn't wanted any more.
+
+    Exit 1: it was answered before.
+    """
+    from sealway.cli.output import print_json, print_object
+
+    with client(profile_name) as bus:
+        state = bus.exchange(_checked(id)).cancel()
+    found = {"id": id, "state": state}
+    if as_json:
+        print_json(found)
+    else:
+        print_object(found)
     return 0
 
 

@@ -39,6 +39,7 @@ from tests.support.fake_clock import FakeClock
 from tests.support.fake_log import FakeLog
 from tests.support.fake_system import BUS, URL, FakeSystem
 
+ENDS = {"response": "answered", "rejection": "rejected", "cancel": "cancelled"}
 YEAR_MS = 365 * 86_400_000
 Tamper = Callable[[str, Any], Any]
 
@@ -261,9 +262,13 @@ class FakeBus:
         asked = self.kept.get(manifest.about.id) if manifest.about else None
         if manifest.about is not None:
             if asked is None or asked.state != "open":
+                if asked is not None and manifest.kind == "cancel" and asked.answer is None:
+                    return httpx.Response(200, json={"state": asked.state})
                 return self.problem(409, "already-answered" if asked else "answer-not-expected")
-            asked.answer = manifest.id
-            asked.state = "answered" if manifest.kind == "response" else "rejected"
+            if manifest.kind != "interim":
+                is_answer = manifest.kind in ("response", "rejection")
+                asked.answer = manifest.id if is_answer else None
+                asked.state = ENDS[manifest.kind]
         salt = new_leaf_salt()
         index = self.shard.append(self.leaf_of(message.envelope, salt, asked))
         self.kept[manifest.id] = Kept(message, index, salt)

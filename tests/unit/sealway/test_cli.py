@@ -316,6 +316,14 @@ def test_apply_says_what_changed_and_changes_nothing_twice(
     assert run("apply", "none.toml")[0] == 3
 
 
+def test_a_request_is_cancelled(run: Run, benefits: FakeSystem, registry: FakeSystem) -> None:
+    words = ("--profile", "benefits", "--json")
+    _, out, _ = run("send", *QUESTION, *words, "--purpose", "child-benefit")
+    id_ = json.loads(out)["id"]
+    code, out, _ = run("message", "cancel", id_, *words)
+    assert (code, json.loads(out)) == (0, {"id": id_, "state": "cancelled"})
+
+
 def test_refusals_are_listed_with_their_place(run: Run, bus: FakeBus, ask: Run) -> None:
     bus.refuse["person-status"] = {"status": 422, "code": "purpose-required"}
     assert ask()[0] == 1

@@ -255,3 +255,29 @@ def test_a_refusal_that_does_not_hold_is_withheld(client: Client, bus: FakeBus, 
         bus.tamper = lambda what, value: first.raw.decode() if what == "envelope" else value
     with pytest.raises(ProofFailed):
         client.refusals(asked)
+
+
+def test_an_exchange_is_cancelled_once(client: Client, bus: FakeBus) -> None:
+    exchange = client.send(REGISTRY, "person-status", {}, purpose="child-benefit")
+    assert exchange.cancel() == "cancelled"
+    cancel = list(bus.kept.values())[-1].message.envelope.manifest
+    assert (cancel.kind, cancel.sender, cancel.to) == ("cancel", "sx/GOV/1001/benefits", REGISTRY)
+    assert cancel.about is not None
+    assert (cancel.about.id, cancel.parts) == (exchange.id, ())
+    assert client.exchange(exchange.id).cancel() == "cancelled"
+    assert exchange.state().state == "cancelled"
+
+
+def test_what_is_answered_is_not_cancelled(client: Client, answering: Answering) -> None:
+    answering(lambda _: {"status": "alive"})
+    answer = client.ask(REGISTRY, "person-status", {}, purpose="child-benefit")
+    with pytest.raises(Refused, match="already-answered"):
+        answer.exchange.cancel()
+
+
+def test_a_cancel_without_its_proof_is_no_cancel(client: Client, bus: FakeBus) -> None:
+    exchange = client.send(REGISTRY, "person-status", {}, purpose="child-benefit")
+    others = exchange.receipt.text
+    bus.tamper = lambda what, value: others if what == "receipt" else value
+    with pytest.raises(ProofFailed):
+        exchange.cancel()

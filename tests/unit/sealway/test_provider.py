@@ -416,3 +416,53 @@ def test_a_bus_that_is_away_keeps_nobody_from_stopping(
     bus.post_release = lambda request: bus.problem(503, "not-ready")  # type: ignore[method-assign]
     provider.run()
     assert "provider.leases_not_released" in caplog.text
+
+
+def test_an_interim_is_signed_and_handed_over_before_the_answer(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    @provider.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        request.interim("in-progress")
+        with pytest.raises(IdentifierInvalid):
+            request.interim("In Progress")
+        return {"status": "alive"}
+
+    exchange = send(client)
+    provider.serve_once()
+    kinds = [kept.message.envelope.manifest.kind for kept in bus.kept.values()]
+    assert kinds == ["request", "interim", "response"]
+    interim = list(bus.kept.values())[1].message.envelope.manifest
+    assert interim.about is not None
+    assert (interim.status, interim.about.id) == ("in-progress", exchange.id)
+    assert exchange.answer().json == {"status": "alive"}
+
+
+def test_a_handler_learns_from_an_interim_that_nobody_wants_its_answer(
+    client: Client, provider: Provider, bus: FakeBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange = send(client)
+
+    @provider.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        exchange.cancel()
+        request.interim("in-progress")
+        raise AssertionError("it goes on")
+
+    provider.serve_once()
+    assert "provider.answer_refused" in caplog.text
+    assert "it goes on" not in caplog.text
+
+
+def test_an_interim_needs_a_question_in_hand(client: Client, provider: Provider) -> None:
+    seen: list[Request] = []
+
+    @provider.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        seen.append(request)
+        return {"status": "alive"}
+
+    send(client)
+    provider.serve_once()
+    with pytest.raises(ValueError, match="while a question"):
+        dataclasses.replace(seen[0], tell=None).interim("in-progress")
