@@ -28,6 +28,18 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """One of the bus's logged refusals of a message of ours. Its place in the log is verified.
+
+    `code` is the bus's word; `receipt` proves that it refused exactly `envelope`, and when.
+    """
+
+    code: str
+    receipt: Receipt
+    envelope: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A provider's answer. Signature, parts, place in the log and pairing have been verified.
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from sealway.answers import Answer, ExchangeState, Receipt
+from sealway.answers import Answer, ExchangeState, Receipt, Refusal
 from sealway.async_connection import AsyncConnection, AsyncSleepingClock, AsyncSystemClock
 from sealway.conversation import Conversation, Wish
 from sealway.credentials import SystemCredentials, identity_of
@@ -20,6 +20,7 @@ from sealway.profile import Profile, load_profile
 from sealway.question import ASK_S, OF_EXCHANGE, SEND_S, Question, expiry_ms, signed
 from sealway.steps import Steps
 from sealway.trust import Trust
+from signing.identifiers import parse_message_id
 
 T = TypeVar("T")
 
@@ -131,6 +132,14 @@ class AsyncClient:
         """
         return AsyncExchange(self, Question.of(self._talk, message_id))
 
+    async def refusals(self, message_id: str) -> tuple[Refusal, ...]:
+        """What the bus refused under an id of ours; as `Client.refusals`.
+
+        Raises:
+            Refused, BusUnavailable, ProofFailed: as `Client.refusals`.
+        """
+        return await self._connection.run(self._talk.refusals(parse_message_id(message_id)))
+
     async def close(self) -> None:
         """Close the connections; closing twice is nothing."""
         await self._connection.close()
@@ -193,6 +202,14 @@ class AsyncExchange:
             AnswerPending, Rejected, Refused, BusUnavailable, ProofFailed: as `Exchange.answer`.
         """
         return Answer.of(await self._run(self._question.answer(wait_s)), self)
+
+    async def cancel(self, timeout_s: float = SEND_S) -> str:
+        """Say that the answer isn't wanted any more; as `Exchange.cancel`.
+
+        Raises:
+            Refused, BusUnavailable, ProofFailed: as `Exchange.cancel`.
+        """
+        return await self._run(self._question.cancel(timeout_s))
 
     async def _run(self, steps: Steps[T]) -> T:
         try:

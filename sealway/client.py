@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from sealway.answers import Answer, ExchangeState, Receipt
+from sealway.answers import Answer, ExchangeState, Receipt, Refusal
 from sealway.connection import Connection, SleepingClock, SystemClock
 from sealway.conversation import Conversation, Wish
 from sealway.credentials import SystemCredentials, identity_of
@@ -20,7 +20,7 @@ from sealway.profile import Profile, load_profile
 from sealway.question import ASK_S, OF_EXCHANGE, SEND_S, Question, expiry_ms, signed
 from sealway.steps import Steps
 from sealway.trust import Trust
-from signing.identifiers import MessageId
+from signing.identifiers import MessageId, parse_message_id
 from signing.message import Message
 from signing.receipts import VerifiedReceipt
 
@@ -145,6 +145,15 @@ class Client:
         """
         return Exchange._of(self, Question.of(self._talk, message_id))
 
+    def refusals(self, message_id: str) -> tuple[Refusal, ...]:
+        """What the bus refused under an id of ours, each proven to be logged; the last first.
+
+        Raises:
+            Refused: nothing of ours was refused under it (`not-found`).
+            BusUnavailable, ProofFailed: as `ask`.
+        """
+        return self._connection.run(self._talk.refusals(parse_message_id(message_id)))
+
     def close(self) -> None:
         """Close the connection; closing twice is nothing."""
         self._connection.close()
@@ -231,3 +240,15 @@ class Exchange:
         except OF_EXCHANGE as error:
             error.exchange = self
             raise
+
+    def cancel(self, timeout_s: float = SEND_S) -> str:
+        """Say that the answer isn't wanted any more; the state the exchange has ended in.
+
+        `cancelled`, or `expired` where its time was over before. A provider that works on it is
+        told when it answers.
+
+        Raises:
+            Refused: it was answered before (`already-answered`).
+            BusUnavailable, ProofFailed: as `Client.ask`.
+        """
+        return self._run(self._question.cancel(timeout_s))

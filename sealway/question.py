@@ -109,6 +109,12 @@ class Question:
             until_s = self._talk.clock.elapsed_s() + wait_s
             return self._keep((yield from self._talk.collect((yield from self._asked()), until_s)))
 
+    def cancel(self, timeout_s: float) -> Steps[str]:
+        """Say that the answer isn't wanted any more; the state it has ended in."""
+        with self._told():
+            until_s = self._talk.clock.elapsed_s() + timeout_s
+            return (yield from self._talk.cancel((yield from self._asked()), until_s))
+
     def _asked(self) -> Steps[Message]:
         """What we signed: from memory, or as the bus keeps it, proven to be ours."""
         if self._message is None:

@@ -21,7 +21,7 @@ from exchange.acceptance.requests import AnsweredRequest, Requests
 from exchange.acceptance.sealing import answer_by_ms, message_entry
 from exchange.acceptance.stored import OpenedMessages
 from exchange.ledger.entries import Duplicate, Entry, Lost, Outcome, Placed
-from exchange.ledger.errors import MessageIdReused
+from exchange.ledger.errors import MessageIdReused, NothingToCancel
 from exchange.ledger.group_commit import GroupCommitter, Submission
 from exchange.ledger.log_writer import Clock
 from exchange.storage.port import Reads
@@ -32,7 +32,6 @@ from signing.encoding import b64url_decode
 from signing.envelope import VerifiedEnvelope, verify_envelope
 from signing.errors import SealwayError
 from signing.identifiers import MessageId, message_id_bytes
-from signing.manifest import ANSWERS
 from signing.message import Parts
 from signing.values import value_type
 
@@ -139,6 +138,7 @@ class Acceptance:
 
         Raises:
             Refused: with the error of the check that refused it.
+            NothingToCancel: a cancel of what has ended without an answer; nothing is recorded.
             SealwayError: the log can't be written now; send the same bytes again.
         """
         arrival = await self._arrive(envelope)
@@ -236,6 +236,8 @@ class Acceptance:
         if isinstance(outcome, Placed):
             return Accepted(arrival.envelope, outcome)
         if isinstance(outcome, Lost):
+            if isinstance(outcome.error, NothingToCancel):
+                raise outcome.error
             id_ = arrival.envelope.manifest.id
             self.refused[outcome.error.code] += 1
             raise Refused(id_, outcome.error, outcome.refusal) from outcome.error
@@ -254,6 +256,8 @@ class Acceptance:
             raise await self._refused(arrival, reused) from reused
         if before is not None:
             return before
+        if isinstance(error, NothingToCancel):
+            raise error
         raise await self._refused(arrival, error) from error
 
     async def _accepted_before(self, envelope: VerifiedEnvelope) -> Accepted | None:
@@ -293,5 +297,5 @@ class Acceptance:
                     ExchangeState.OPEN,
                 )
             )
-        elif manifest.kind in ANSWERS and manifest.about is not None:
+        elif manifest.about is not None and manifest.kind != "interim":
             self._w.requests.drop(manifest.about.id)

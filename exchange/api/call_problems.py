@@ -45,6 +45,16 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/v1/mailbox/lease"): (*BODY, "role-missing", "rate-exceeded"),
     ("POST", "/v1/mailbox/confirm"): (*BODY, "role-missing", "lease-lost", "outcome-unknown"),
     ("GET", "/v1/dead/{id}"): ("not-found", "message-id-invalid"),
+    ("POST", "/v1/dead/{id}/redrive"): (
+        *(*BODY, "role-missing", "not-found", "message-id-invalid", "conflict"),
+        *("repeat-not-confirmed", "outcome-unknown"),
+    ),
+    ("POST", "/v1/dead/{id}/drop"): (
+        *(*BODY, "role-missing", "not-found", "message-id-invalid", "conflict", "outcome-unknown"),
+    ),
+    ("POST", "/v1/mailbox/extend"): (*BODY, "role-missing", "lease-lost"),
+    ("POST", "/v1/mailbox/release"): (*BODY, "role-missing", "lease-lost"),
+    ("GET", "/log/{n}/tile/entries/{number}"): (*KNOWN, "role-missing", "not-found"),
     ("GET", "/readyz"): ("not-ready",),
     ("GET", "/livez"): (),
 }

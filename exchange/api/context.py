@@ -9,6 +9,7 @@ from exchange.acceptance.accept import Acceptance
 from exchange.acceptance.changes import DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.stored import OpenedMessages
+from exchange.delivery.dead_letters import DeadLetters
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.waiting import Waiting
 from exchange.ledger.errors import LogUnavailable
@@ -71,6 +72,7 @@ class Api:
     """Every log of the bus, as strangers are told."""
     waiting: Waiting
     mailbox: Mailbox
+    dead_letters: DeadLetters
     founder: FounderToken | None
     clock: Clock
     why_not_ready: Callable[[], str | None]

@@ -31,6 +31,7 @@ PROBLEM: Final[dict[str, Any]] = {
         "remedy": _TEXT,
         "instance": _TEXT,
         "trace_id": _TEXT,
+        "depth": {"type": "integer", "description": "What waits in the mailbox that is full."},
         "refusal": {
             "type": "object",
             "properties": {"log": _TEXT, "index": {"type": "integer"}},

@@ -27,6 +27,7 @@ from exchange.api.resources import (
     members,
     messages,
     pages,
+    refusals,
     schemas,
     services,
     systems,
@@ -37,6 +38,7 @@ from signing.errors import SealwayError
 
 _ROUTERS = (
     messages.router,
+    refusals.router,
     mailboxes.router,
     dead.router,
     changes.router,

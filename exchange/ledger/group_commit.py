@@ -250,10 +250,11 @@ class GroupCommitter:
 
 def _keys(entry: Entry) -> tuple[bytes, ...]:
     if isinstance(entry, MessageEntry):
-        return (entry.row.id, entry.ends.id) if entry.ends else (entry.row.id,)
+        about = entry.ends.id if entry.ends else entry.during
+        return (entry.row.id, about) if about else (entry.row.id,)
     if isinstance(entry, RecordEntry):
-        about = entry.end or entry.kill or entry.confirm
-        return (about.id,) if about else ()
+        change = entry.end or entry.kill or entry.confirm or entry.settle
+        return (change.id,) if change else ()
     return ()
 
 

@@ -30,6 +30,7 @@ from exchange.bus.port import BusError, MessageBus
 from exchange.delivery.announcements import directory_signal
 from exchange.delivery.asking import Asking
 from exchange.delivery.attempts import Desk
+from exchange.delivery.dead_letters import DeadLetters
 from exchange.delivery.deliverer import Deliverer, Tools
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.parking import Parking
@@ -462,6 +463,9 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         tell_logs=ground.place.tell_logs,
         waiting=parts.waiting,
         mailbox=mailbox,
+        dead_letters=DeadLetters(
+            ground.opened, parts.committer, ground.recorder, ground.directory, ground.clock
+        ),
         founder=load_founder(settings.keys) if settings.policy.founder else None,
         clock=ground.clock,
         why_not_ready=parts.readiness.why_not,

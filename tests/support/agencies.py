@@ -166,3 +166,22 @@ def rejection(
     """A rejection of ``request``, without a text."""
     draft = answer_draft(request.manifest, request.digest, "rejection", now_ms, reason=Code(code))
     return compose(draft, [], keys[SystemId(draft.sender)].signer)
+
+
+def interim(
+    keys: dict[SystemId, Credentials], now_ms: int, request: Composed, status: str, **members: Any
+) -> Composed:
+    """The provider's word on how ``request`` is going."""
+    draft = answer_draft(request.manifest, request.digest, "interim", now_ms)
+    draft = replace(draft, status=Code(status), **members)
+    return compose(draft, [], keys[SystemId(draft.sender)].signer)
+
+
+def cancel(
+    keys: dict[SystemId, Credentials], now_ms: int, request: Composed, **members: Any
+) -> Composed:
+    """The consumer's word that it wants no answer to ``request`` any more."""
+    draft = answer_draft(request.manifest, request.digest, "cancel", now_ms)
+    parties = {"sender": request.manifest.sender, "to": request.manifest.to, **members}
+    draft = replace(draft, **parties)
+    return compose(draft, [], keys[SystemId(draft.sender)].signer)

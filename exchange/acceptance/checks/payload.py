@@ -23,9 +23,9 @@ def check_commitments(arrival: Arrival, parts: Parts) -> None:
 def check_payload(arrival: Arrival, parts: Parts, validators: Validators) -> None:
     """Raises PayloadInvalid with every error, SchemaUnknown."""
     manifest = arrival.envelope.manifest
-    if manifest.kind == "rejection":
+    if manifest.kind not in ("request", "response"):
         for data in parts.data:
-            _check_context(data)
+            _check_context(manifest.kind, data)
         return
     validator_of(arrival, validators).check(parts.data[0])
 
@@ -63,12 +63,13 @@ def _named(directory: Directory, manifest: Manifest, active: SchemaVersion) -> S
     return schema
 
 
-def _check_context(data: bytes) -> None:
+def _check_context(kind: str, data: bytes) -> None:
     try:
         value = parse_json(data, depth_max=2, bytes_max=_CONTEXT_BYTES_MAX)
     except JsonInvalid as error:
         raise PayloadInvalid((PayloadError("", "json", error.detail),)) from error
     text = value.get("text") if isinstance(value, dict) else None
     if not isinstance(text, str) or len(text) > TEXT_CHARS_MAX:
-        message = f'A rejection\'s context is {{"text": …}} of at most {TEXT_CHARS_MAX} characters.'
+        most = f"of at most {TEXT_CHARS_MAX} characters."
+        message = f'The context of a {kind} is {{"text": …}} {most}'
         raise PayloadInvalid((PayloadError("/text", "type", message),))

@@ -139,7 +139,7 @@ def test_a_message_id_is_checked_before_it_is_sent(run: Run, benefits: FakeSyste
 
 
 def test_a_mailbox_is_looked_into_leased_and_confirmed(
-    run: Run, benefits: FakeSystem, registry: FakeSystem
+    run: Run, bus: FakeBus, benefits: FakeSystem, registry: FakeSystem
 ) -> None:
     run("send", *QUESTION, "--profile", "benefits", "--purpose", "child-benefit")
     as_registry = ("--profile", "civil-registry")
@@ -149,7 +149,15 @@ def test_a_mailbox_is_looked_into_leased_and_confirmed(
     (held,) = json.loads(out)["deliveries"]
     assert (code, held["json"], held["purpose"]) == (0, {"person_code": "1"}, "child-benefit")
     assert run(*words)[0] == 1
+    code, out, _ = run("mailbox", "extend", held["lease"], "--lease", "60", *as_registry)
+    assert (code, out.startswith(held["lease"])) == (0, True)
+    assert run("mailbox", "extend", "nonsense", *as_registry)[0] == 1
     assert run("mailbox", "confirm", held["lease"], *as_registry)[0] == 0
+    words_ = ("mailbox", "release", held["lease"], "--reason", "busy", *as_registry, "--json")
+    code, out, _ = run(*words_)
+    assert json.loads(out)["results"] == [{"lease": held["lease"], "state": "ready"}]
+    assert (code, bus.released) == (0, [(held["lease"], "busy")])
+    assert run(*words)[0] == 0
 
 
 def test_curl_users_sign_send_and_verify(
@@ -306,6 +314,38 @@ def test_apply_says_what_changed_and_changes_nothing_twice(
     assert "0 changed, 2 unchanged" in run("apply", "network.toml")[1]
     assert json.loads(run("apply", "network.toml", "--json")[1])["unchanged"] == 2
     assert run("apply", "none.toml")[0] == 3
+
+
+def test_a_request_is_cancelled(run: Run, benefits: FakeSystem, registry: FakeSystem) -> None:
+    words = ("--profile", "benefits", "--json")
+    _, out, _ = run("send", *QUESTION, *words, "--purpose", "child-benefit")
+    id_ = json.loads(out)["id"]
+    code, out, _ = run("message", "cancel", id_, *words)
+    assert (code, json.loads(out)) == (0, {"id": id_, "state": "cancelled"})
+
+
+def test_refusals_are_listed_with_their_place(run: Run, bus: FakeBus, ask: Run) -> None:
+    bus.refuse["person-status"] = {"status": 422, "code": "purpose-required"}
+    assert ask()[0] == 1
+    id_ = bus.refusals[0][0].manifest.id
+    code, out, _ = run("message", "refusals", id_, "--profile", "benefits")
+    assert (code, out.split("\t")[1:3]) == (0, ["purpose-required", "sx.example/log/1"])
+    code, out, _ = run("message", "refusals", id_, "--profile", "benefits", "--json")
+    assert (code, json.loads(out)[0]["code"]) == (0, "purpose-required")
+    other = "01a201fb-aa7b-7cc0-98c4-dc0c0c07398f"
+    assert run("message", "refusals", other, "--profile", "benefits")[0] == 1
+
+
+def test_a_dead_letter_is_redriven_or_dropped(run: Run, founder: None) -> None:
+    id_ = "01a201fb-aa7b-7cc0-98c4-dc0c0c07398f"
+    redrive = ("dead", "redrive", id_, "--profile", "founder")
+    code, _, err = run(*redrive)
+    assert (code, "repeat-not-confirmed" in err) == (1, True)
+    code, out, _ = run(*redrive, "--may-repeat", "--json")
+    assert (code, json.loads(out)) == (0, {"id": id_, "delivery": "queued"})
+    code, out, _ = run("dead", "drop", id_, "--profile", "founder")
+    assert (code, "withdrawn" in out) == (0, True)
+    assert run("dead", "drop", "nonsense", "--profile", "founder")[0] == 3
 
 
 def test_what_the_wire_says_cannot_drive_the_terminal(run: Run, founder: None) -> None:
