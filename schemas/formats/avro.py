@@ -18,6 +18,8 @@ from schemas.reasons import Reason
 
 BINARY, JSON = "avro/binary", "avro/json"
 _WHY_CHARS_MAX = 160
+_UNFORESEEN = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+"""What the library raises for attributes of a type that it doesn't expect."""
 
 
 class Avro:
@@ -73,6 +75,6 @@ def _judge(document: Any) -> None:
         raise ExtraMissing(Avro.name) from error
     try:
         parse_schema(document)
-    except (SchemaParseException, UnknownType, KeyError, TypeError, ValueError) as error:
+    except (SchemaParseException, UnknownType, *_UNFORESEEN) as error:
         why = " ".join(str(error).split())[:_WHY_CHARS_MAX].rstrip(".")
         raise SchemaInvalid(Reason.AVRO_INVALID, why=why or type(error).__name__) from error

@@ -11,6 +11,7 @@ from schemas import limits
 from schemas.catalogue import admit
 from schemas.errors import SchemaInvalid, SchemaUnknown
 from schemas.reasons import DIALECT_2020_12, SENTENCES, Reason
+from tests.support.refused_schemas import OTHER_FORMATS
 
 
 def text(**members: Any) -> str:
@@ -171,8 +172,19 @@ def test_refuses(reason: Reason, given_text: str) -> None:
     assert caught.value.detail.endswith(".")
 
 
+REFUSED_WITH_REFERENCES = (
+    Reason.REFERENCE_UNUSED,
+    Reason.REFERENCE_DIALECT,
+    Reason.TOO_MANY_REFERENCES,
+    Reason.EXAMPLE_FAILS,
+    Reason.COUNTER_EXAMPLE_PASSES,
+)
+"""Met in test_references.py and test_examples.py."""
+
+
 def test_each_reason_has_a_sentence_and_is_met_by_a_test() -> None:
     met = {reason for reason, _ in REFUSED.values()}
+    met |= {reason for reason, _, _ in OTHER_FORMATS.values()} | set(REFUSED_WITH_REFERENCES)
     assert set(SENTENCES) == set(Reason)
     # The last one guards against a library that refuses more than our rules know of.
     assert set(Reason) - met == {Reason.NOT_COMPILED}
