@@ -4,7 +4,7 @@ Owns numbering only; what a text must be is for ``schemas``. An id is given once
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -82,6 +82,8 @@ class SchemaVersion:
             counter_examples=_texts(fields, "counter_examples"),
         )
         fields.done()
+        if _size((*schema.examples, *schema.counter_examples)) > limits.EXAMPLES_BYTES_MAX:
+            raise fields.invalid("examples", f"{limits.EXAMPLES_BYTES_MAX} bytes at most, all told")
         return schema
 
     def to_object(self) -> dict[str, Any]:
@@ -135,11 +137,16 @@ def _texts(fields: Fields, name: str) -> tuple[str, ...]:
     if (
         type(given) is not list
         or len(given) > limits.EXAMPLES_MAX
-        or any(type(one) is not str or len(one) > limits.EXAMPLE_CHARS_MAX for one in given)
+        or any(type(one) is not str for one in given)
+        or _size(given) > limits.EXAMPLES_BYTES_MAX
     ):
         raise fields.invalid(
             name,
-            f"a list of at most {limits.EXAMPLES_MAX} payloads, each as a text of at most "
-            f"{limits.EXAMPLE_CHARS_MAX} characters",
+            f"a list of at most {limits.EXAMPLES_MAX} payloads, each as a text, "
+            f"{limits.EXAMPLES_BYTES_MAX} bytes all examples together",
         )
     return tuple(given)
+
+
+def _size(texts: Iterable[str]) -> int:
+    return sum(len(one.encode("utf-8", "surrogatepass")) for one in texts)

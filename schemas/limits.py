@@ -59,8 +59,9 @@ XSD_PATTERN_WAYS_MAX = 1_000
 EXAMPLES_MAX = 20
 """Examples of a schema, and as many counter-examples: a person reads them all."""
 
-EXAMPLE_CHARS_MAX = 16_384
-"""Characters of one example: a page or two, well within what one change may be."""
+EXAMPLES_BYTES_MAX = 32 * 1024
+"""Bytes of a schema's examples and counter-examples together: however they are escaped, the record
+of the change holds them beside the longest text."""
 
 PAYLOAD_VALUES_MAX = 200_000
 """Values of an Avro part, elements and attributes of an XML part: half a second of reading. In

@@ -69,8 +69,8 @@ def _one(kind: str, value: Any, repeats: int) -> str:
     if kind == "SUBPATTERN":
         return _joined(value[3], repeats)
     if kind in ("MAX_REPEAT", "MIN_REPEAT"):
-        least, most, inner = value
-        times = max(least, min(int(most), repeats, _REPEATS_MAX)) if repeats > 1 else least
+        least, most, inner = int(value[0]), int(value[1]), value[2]
+        times = max(least, min(most, repeats, _REPEATS_MAX)) if repeats > 1 else least
         if times > _REPEATS_MAX:
             raise PatternNotSampled
         return _joined(inner, 1) * times
@@ -94,10 +94,10 @@ def _member(members: list[tuple[Any, Any]]) -> str:
 
 def _holds(kind: str, value: Any, one: str) -> bool:
     if kind == "LITERAL":
-        return ord(one) == value
+        return bool(ord(one) == value)
     if kind == "RANGE":
         return bool(value[0] <= ord(one) <= value[1])
-    name = str(value).removeprefix("CATEGORY_")
+    name: str = str(value).removeprefix("CATEGORY_")
     is_: dict[str, bool] = {
         "DIGIT": one.isdigit(),
         "SPACE": one.isspace(),

@@ -328,7 +328,8 @@ def test_a_verb_whose_extra_is_missing_says_which(
         "mailbox lease", "mailbox confirm", "dead list", "dead show", "envelope sign",
         "envelope verify", "envelope show", "profile add", "profile list", "profile use",
         "key new", "key show", "token", "apply", "member list", "member show", "system list",
-        "certificate show", "service list", "schema list", "grant show",
+        "certificate show", "service list", "schema list", "schema show",
+        "grant show",
     ],
 )  # fmt: skip
 def test_every_verb_shows_an_example(run: Run, verb: str) -> None:
