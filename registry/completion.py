@@ -126,10 +126,12 @@ def _numbered(contents: Contents, members: Members) -> Members:
 
 def _frozen(contents: Contents, given: Any) -> Any:
     """Each reference with the fingerprint of what it names now; the newest version by default."""
-    if type(given) is not list or not all(type(one) is dict for one in given):
-        return given or None
+    if not given:
+        return None
     frozen = []
-    for one in given:
+    for one in given if type(given) is list else [given]:
+        if type(one) is not dict:
+            raise ChangeInvalid("A schema's 'references' must be a list of objects.")
         name, subject = one.get("name"), one.get("subject")
         fingerprint = one.get("fingerprint")
         if fingerprint is None and type(subject) is str:

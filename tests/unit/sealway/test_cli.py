@@ -401,3 +401,31 @@ def test_apply_says_where_the_file_is_refused(
     code, _, err = run("apply", "network.toml")
     assert code == 1
     assert err.startswith("network.toml, [[member]] number 2:\nrefused: conflict")
+
+
+def test_an_example_of_a_schema_is_a_registered_one_or_made_up(
+    run: Run, bus: FakeBus, benefits: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialect = '"$schema": "https://json-schema.org/draft/2020-12/schema"'
+    code, user, avro = (f"sha256:{digit * 64}" for digit in "123")
+    schemas: dict[str, dict[str, object]] = {
+        code: {"fingerprint": code, "format": "json-schema", "text": f'{{{dialect}, "const": 5}}'},
+        user: {
+            "fingerprint": user, "format": "json-schema",
+            "text": f'{{{dialect}, "type": "array", "items": {{"$ref": "code"}}, "minItems": 1}}',
+            "references": [{"name": "code", "fingerprint": code}],
+        },
+        avro: {"fingerprint": avro, "format": "avro", "text": '"int"'},
+    }  # fmt: skip
+
+    def show(request: httpx.Request, key: str) -> httpx.Response:
+        return httpx.Response(200, json=schemas[key])
+
+    monkeypatch.setattr(bus, "routes", lambda: [("GET", r"/v1/schemas/(.+)", show)])
+    words = ("--example", "--profile", "benefits")
+    assert json.loads(run("schema", "show", user, *words)[1]) == [5]
+    schemas[user]["examples"] = ["[5, 5]"]
+    assert run("schema", "show", user, *words)[:2] == (0, "[5, 5]\n")
+    assert run("schema", "show", user, *words[1:], "--json")[0] == 0
+    status, _, err = run("schema", "show", avro, *words)
+    assert (status, "No example is registered" in err) == (3, True)
