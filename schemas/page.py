@@ -7,6 +7,7 @@ import sys
 
 from schemas import limits
 from schemas.catalogue import FORMATS
+from schemas.lint import SENTENCES as LINT
 from schemas.reasons import DIALECT_2020_12, DIALECT_DRAFT_07, SENTENCES
 
 _HEAD = f"""# Schemas
@@ -73,6 +74,16 @@ The sentence comes in `detail` of the problem `request-invalid`. Words in braces
 """
 
 
+_LINT = """
+## What `sealway schema lint FILE` finds
+
+Advice on JSON Schemas: nothing of this refuses one.
+
+| code | says |
+|---|---|
+"""
+
+
 def schemas_markdown() -> str:
     """The whole page."""
     formats = "".join(
@@ -87,7 +98,8 @@ def schemas_markdown() -> str:
     rows = "".join(
         f"| `{reason.value}` | {_cell(sentence)} |\n" for reason, sentence in SENTENCES.items()
     )
-    return _HEAD + formats + middle + rows
+    lines = "".join(f"| `{code.value}` | {_cell(said)} |\n" for code, said in LINT.items())
+    return _HEAD + formats + middle + rows + _LINT + lines
 
 
 def _cell(sentence: str) -> str:

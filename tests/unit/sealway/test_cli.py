@@ -328,7 +328,7 @@ def test_a_verb_whose_extra_is_missing_says_which(
         "mailbox lease", "mailbox confirm", "dead list", "dead show", "envelope sign",
         "envelope verify", "envelope show", "profile add", "profile list", "profile use",
         "key new", "key show", "token", "apply", "member list", "member show", "system list",
-        "certificate show", "service list", "schema list", "schema show",
+        "certificate show", "service list", "schema list", "schema show", "schema lint",
         "grant show",
     ],
 )  # fmt: skip
@@ -429,3 +429,17 @@ def test_an_example_of_a_schema_is_a_registered_one_or_made_up(
     assert run("schema", "show", user, *words[1:], "--json")[0] == 0
     status, _, err = run("schema", "show", avro, *words)
     assert (status, "No example is registered" in err) == (3, True)
+
+
+def test_lint_says_what_a_schema_leaves_unsaid(run: Run, tmp_path: Path) -> None:
+    dialect = '"$schema": "https://json-schema.org/draft/2020-12/schema"'
+    (tmp_path / "s.json").write_text(f'{{{dialect}, "type": "object"}}')
+    code, out, _ = run("schema", "lint", "s.json")
+    assert (code, out.startswith("(the whole): additional-undecided. Say")) == (1, True)
+    found = json.loads(run("schema", "lint", "s.json", "--json")[1])
+    assert [one["code"] for one in found] == ["additional-undecided"]
+    (tmp_path / "s.json").write_text(f"{{{dialect}}}")
+    assert run("schema", "lint", "s.json")[:2] == (0, "")
+    (tmp_path / "s.json").write_bytes(b'{"\xff": 1}')
+    status, _, err = run("schema", "lint", "s.json")
+    assert (status, "not strict JSON" in err) == (3, True)
