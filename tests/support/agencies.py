@@ -152,12 +152,14 @@ def answer(
     content: Any = None,
     *,
     signer: LocalSigner | None = None,
+    parts: list[PartIn] | None = None,
     **members: Any,
 ) -> Composed:
     """A response to ``request``; ``members`` replace what the manifest would say."""
     draft = replace(answer_draft(request.manifest, request.digest, "response", now_ms), **members)
     body = json.dumps(content if content is not None else {"status": "alive"}).encode()
-    return compose(draft, [PartIn(body)], signer or keys[SystemId(draft.sender)].signer)
+    signer = signer or keys[SystemId(draft.sender)].signer
+    return compose(draft, parts or [PartIn(body)], signer)
 
 
 def rejection(

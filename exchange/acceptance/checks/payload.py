@@ -1,10 +1,11 @@
 """Are the parts the ones promised, and do they satisfy the service's schemas?"""
 
 from exchange.acceptance.arrival import Arrival
+from exchange.acceptance.errors import BodyTypeUnsupported
 from registry.directory import Directory
 from registry.nouns import State
 from registry.schema_versions import SchemaVersion
-from schemas.catalogue import Validator, Validators
+from schemas.catalogue import Validator, Validators, media_types_of
 from schemas.errors import PayloadError, PayloadInvalid, SchemaUnknown
 from signing.errors import JsonInvalid
 from signing.manifest import Manifest
@@ -13,6 +14,26 @@ from signing.strict_json import parse_json
 
 TEXT_CHARS_MAX = 4_000  # wire.md: explanations
 _CONTEXT_BYTES_MAX = 65_536
+
+
+def check_body_type(arrival: Arrival) -> None:
+    """The body is of a media type that the service's schema describes.
+
+    Raises BodyTypeUnsupported. That the schema is there is for `check_payload` to say.
+    """
+    manifest = arrival.envelope.manifest
+    if manifest.kind == "rejection":
+        return
+    try:
+        schema = _schema_of(arrival)
+    except SchemaUnknown:
+        return
+    spec, offered = manifest.parts[0], media_types_of(schema.format)
+    if spec.type not in offered:
+        raise BodyTypeUnsupported(
+            f"Part '{spec.name}' must be {' or '.join(offered)}: "
+            f"its schema is of format '{schema.format}'."
+        )
 
 
 def check_commitments(arrival: Arrival, parts: Parts) -> None:
@@ -27,11 +48,21 @@ def check_payload(arrival: Arrival, parts: Parts, validators: Validators) -> Non
         for data in parts.data:
             _check_context(manifest.kind, data)
         return
-    validator_of(arrival, validators).check(parts.data[0])
+    validator_of(arrival, validators).check(parts.data[0], manifest.parts[0].type)
 
 
 def validator_of(arrival: Arrival, validators: Validators) -> Validator:
     """The validator for the body of a request or response. Raises SchemaUnknown."""
+    return validator_for(arrival.directory, _schema_of(arrival), validators)
+
+
+def validator_for(directory: Directory, schema: SchemaVersion, validators: Validators) -> Validator:
+    """The validator of a registered schema. Raises SchemaUnknown."""
+    references = directory.references(schema)
+    return validators.get(schema.fingerprint, schema.text, schema.format, references)
+
+
+def _schema_of(arrival: Arrival) -> SchemaVersion:
     service = arrival.service
     if service is None:
         raise SchemaUnknown("The service is no longer registered.")
@@ -39,8 +70,7 @@ def validator_of(arrival: Arrival, validators: Validators) -> Validator:
     answering = manifest.kind == "response"
     fingerprint = service.response_schema if answering else service.request_schema
     active = _schema(arrival.directory, fingerprint)
-    schema = _named(arrival.directory, manifest, active)
-    return validators.get(schema.fingerprint, schema.text)
+    return _named(arrival.directory, manifest, active)
 
 
 def _schema(directory: Directory, fingerprint: str) -> SchemaVersion:

@@ -368,7 +368,8 @@ def test_a_verb_whose_extra_is_missing_says_which(
         "mailbox lease", "mailbox confirm", "dead list", "dead show", "envelope sign",
         "envelope verify", "envelope show", "profile add", "profile list", "profile use",
         "key new", "key show", "token", "apply", "member list", "member show", "system list",
-        "certificate show", "service list", "schema list", "grant show",
+        "certificate show", "service list", "schema list", "schema show", "schema lint",
+        "grant show",
     ],
 )  # fmt: skip
 def test_every_verb_shows_an_example(run: Run, verb: str) -> None:
@@ -440,3 +441,45 @@ def test_apply_says_where_the_file_is_refused(
     code, _, err = run("apply", "network.toml")
     assert code == 1
     assert err.startswith("network.toml, [[member]] number 2:\nrefused: conflict")
+
+
+def test_an_example_of_a_schema_is_a_registered_one_or_made_up(
+    run: Run, bus: FakeBus, benefits: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialect = '"$schema": "https://json-schema.org/draft/2020-12/schema"'
+    code, user, avro = (f"sha256:{digit * 64}" for digit in "123")
+    schemas: dict[str, dict[str, object]] = {
+        code: {"fingerprint": code, "format": "json-schema", "text": f'{{{dialect}, "const": 5}}'},
+        user: {
+            "fingerprint": user, "format": "json-schema",
+            "text": f'{{{dialect}, "type": "array", "items": {{"$ref": "code"}}, "minItems": 1}}',
+            "references": [{"name": "code", "fingerprint": code}],
+        },
+        avro: {"fingerprint": avro, "format": "avro", "text": '"int"'},
+    }  # fmt: skip
+
+    def show(request: httpx.Request, key: str) -> httpx.Response:
+        return httpx.Response(200, json=schemas[key])
+
+    monkeypatch.setattr(bus, "routes", lambda: [("GET", r"/v1/schemas/(.+)", show)])
+    words = ("--example", "--profile", "benefits")
+    assert json.loads(run("schema", "show", user, *words)[1]) == [5]
+    schemas[user]["examples"] = ["[5, 5]"]
+    assert run("schema", "show", user, *words)[:2] == (0, "[5, 5]\n")
+    assert run("schema", "show", user, *words[1:], "--json")[0] == 0
+    status, _, err = run("schema", "show", avro, *words)
+    assert (status, "No example is registered" in err) == (3, True)
+
+
+def test_lint_says_what_a_schema_leaves_unsaid(run: Run, tmp_path: Path) -> None:
+    dialect = '"$schema": "https://json-schema.org/draft/2020-12/schema"'
+    (tmp_path / "s.json").write_text(f'{{{dialect}, "type": "object"}}')
+    code, out, _ = run("schema", "lint", "s.json")
+    assert (code, out.startswith("(the whole): additional-undecided. Say")) == (1, True)
+    found = json.loads(run("schema", "lint", "s.json", "--json")[1])
+    assert [one["code"] for one in found] == ["additional-undecided"]
+    (tmp_path / "s.json").write_text(f"{{{dialect}}}")
+    assert run("schema", "lint", "s.json")[:2] == (0, "")
+    (tmp_path / "s.json").write_bytes(b'{"\xff": 1}')
+    status, _, err = run("schema", "lint", "s.json")
+    assert (status, "not strict JSON" in err) == (3, True)
