@@ -90,7 +90,7 @@ class Conjunction:
         for values in self.values("enum"):
             return list(values)
         if self.types() <= {"null", "boolean"}:
-            named = {"null": [None], "boolean": [True, False]}
+            named: dict[str, list[Any]] = {"null": [None], "boolean": [True, False]}
             return [value for type_ in self.types() for value in named[type_]]
         return None
 

@@ -115,15 +115,12 @@ class Maker:
         for other in steps:
             if (step / other).denominator != 1:
                 step = step * (other / Fraction(_gcd(step, other)))
-        first = -(-max(low) // step) if low else None
-        last = min(high) // step if high else None
-        if first is None:
-            first = last - 5 if last is not None else Fraction(-3)
-        if last is None:
-            last = first + 10
+        first, last = _span(
+            int(-(-max(low) // step)) if low else None, int(min(high) // step) if high else None
+        )
         if last < first:
             raise NoInstance
-        middle = self._rng.randint(int(first), int(last))
+        middle = self._rng.randint(first, last)
         chosen = self._rng.choice((first, last, min(first + 1, last), max(last - 1, first), middle))
         return number_of(chosen * step)
 
@@ -223,6 +220,13 @@ class Maker:
             return self._rng.choice(optional)
         found = matching(self._rng.choice(patterns), self._rng) if patterns else None
         return found if found is not None else self._rng.choice(("x", "yy", "zz1", "x-a"))
+
+
+def _span(first: int | None, last: int | None) -> tuple[int, int]:
+    """A few whole numbers, at the bounds that there are."""
+    if first is None:
+        first = -3 if last is None else last - 5
+    return first, first + 10 if last is None else last
 
 
 def number_of(value: Fraction) -> int | float:

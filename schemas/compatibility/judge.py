@@ -1,8 +1,9 @@
 """The judgement of one reading: can whoever reads by one document take what another's writers send?
 
 Owns the order of evidence: what reads the same; the library's containment; where it can't tell, a
-proof by walking; a search for a witness, short when there is a yes to doubt, long otherwise. Invariant: NO only with an instance that the validators judged; YES
-only if the library or the proof says so and the search, however short, found nothing.
+proof by walking; a search for a witness, short when there is a yes to doubt, long otherwise.
+Invariant: NO only with an instance that the validators judged; YES only if the library or the
+proof says so and the search, however short, found nothing.
 """
 
 from hashlib import sha256

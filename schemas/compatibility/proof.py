@@ -101,9 +101,9 @@ class Proof:
             return True
         values = given.enumerated()
         if values is not None and len(values) <= 1_000:
-            takes = validator(standing_alone(wanted, self._reader)).is_valid
+            reader = validator(standing_alone(wanted, self._reader))
             possible = [v for v in values if types_of_value(v) <= given.types()]
-            return all(takes(value) for value in possible)
+            return all(bool(reader.is_valid(value)) for value in possible)
         if all(self._keyword(given, wanted, keyword, cases) for keyword in wanted):
             return True
         return cases < _CASES_DEEP and self._by_cases(given, wanted, cases + 1)
@@ -135,7 +135,7 @@ class Proof:
         shown: Callable[[Conjunction, Json, int], bool] | None
         shown = getattr(self, f"_shows_{keyword}", None)
         if shown is not None:
-            return shown(given, wanted, cases)
+            return bool(shown(given, wanted, cases))
         if keyword in _PLAIN:
             return _PLAIN[keyword](given, wanted[keyword])
         return self._same_group(given, wanted, (keyword,)) and keyword in _WHOLE
@@ -238,8 +238,9 @@ def types_of_value(value: Any) -> frozenset[str]:
         return frozenset({"null" if value is None else "boolean"})
     if isinstance(value, int | float):
         return frozenset({"integer" if exact(value).denominator == 1 else "fraction"})
-    names = {str: "string", list: "array", dict: "object"}
-    return frozenset({names[type(value)]})
+    if isinstance(value, str):
+        return frozenset({"string"})
+    return frozenset({"array" if isinstance(value, list) else "object"})
 
 
 def _lower(given: Conjunction) -> tuple[Fraction, bool] | None:

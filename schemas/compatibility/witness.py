@@ -11,9 +11,9 @@ from itertools import islice
 from random import Random
 from typing import Any, Final
 
+from schemas.compatibility.conjunction import exact
 from schemas.compatibility.document import Document, Json, bodies, text_of
 from schemas.compatibility.instances import Maker, NoInstance, number_of
-from schemas.compatibility.conjunction import exact
 from schemas.compatibility.strings import FORMATS, PLAIN
 
 CHECKS_MAX: Final = 40_000
@@ -195,7 +195,7 @@ def _with(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
     """A copy along the path; what is beside it is shared and never changed."""
     if not path:
         return new
-    copied = dict(value) if isinstance(value, dict) else list(value)
+    copied: Any = dict(value) if isinstance(value, dict) else list(value)
     copied[path[0]] = _with(value[path[0]], path[1:], new)
     return copied
 
@@ -216,6 +216,13 @@ def _values(body: Json) -> Iterator[Any]:
                 if 0 <= length <= 10_000:
                     yield "a" * length
                     yield "1" * length
+    for keyword in ("minItems", "maxItems"):
+        if keyword in body:
+            for length in (int(body[keyword]) + one for one in (-1, 0, 1)):
+                if 0 <= length <= 200:
+                    yield [0] * length
+                    yield list(range(length))
+                    yield ["a"] * length
     yield from FORMATS.get(body.get("format", ""), ())
 
 
@@ -230,9 +237,12 @@ def _lengths(sources: list[Document]) -> set[int]:
 
 
 def _names(sources: list[Document]) -> list[str]:
-    found = {"zz", "x-1"}
+    found = {"zz", "x-1", "Name_9"}
     for source in sources[:2]:
         for body in bodies(source.root):
+            for keyword in ("minLength", "maxLength"):
+                if keyword in body and body[keyword] <= 100:
+                    found.update(("n" * int(body[keyword]), "n" * (int(body[keyword]) + 1)))
             found.update(body.get("properties", ()), body.get("required", ()))
             for names in body.get("dependentRequired", {}).values():
                 found.update(names)
