@@ -20,7 +20,11 @@ CHECKS_MAX: Final = 40_000
 """Candidates judged; at about 5 µs of two validators a third of a second."""
 
 _BASES_MAX: Final = 60
+_TURNS_MAX: Final = 40
+_MADE_PLACES_MAX: Final = 20_000  # at some 10 µs each; a large document gets fewer instances
 _POOL_MAX: Final = 150
+_CHECKED_PLACES_MAX: Final = 5_000_000  # candidates × places: a large document gets fewer of them
+_POOL_BODIES_MAX: Final = 400
 _SHRINKS_MAX: Final = 400
 _VALUE_CHARS_MAX: Final = 20_000
 _JUNK: Final[tuple[Any, ...]] = (
@@ -44,11 +48,13 @@ class Search:
         self._sources, self._takes, self._reads = sources, takes, reads
         self._rng = Random(seed)  # noqa: S311 - reproducible, not secret
         self._checks = 0
+        self._size = sum(1 for source in sources[:2] for _ in bodies(source.root))
         self._names = _names(sources)
         self._pool = self._made_pool()
 
     def find(self, checks_max: int = CHECKS_MAX) -> tuple[bool, Any]:
         """Whether there is one, and it."""
+        checks_max = min(checks_max, _CHECKED_PLACES_MAX // self._size)
         candidates = self._candidates()
         seen: set[str] = set()
         for candidate in islice(candidates, checks_max * 3):
@@ -84,7 +90,7 @@ class Search:
             yield base
 
     def _whole(self) -> Iterator[Any]:
-        for turn in range(40):
+        for turn in range(max(3, min(_TURNS_MAX, _MADE_PLACES_MAX // self._size))):
             for number, source in enumerate(self._sources):
                 try:
                     yield Maker(source, self._rng).make(sparse=turn % 5 == number)
@@ -94,7 +100,7 @@ class Search:
     def _made_pool(self) -> list[Any]:
         found: dict[str, Any] = {text_of(one): one for one in _JUNK}
         for source in self._sources[:2]:
-            for body in bodies(source.root):
+            for body in self._some(source):
                 for value in _values(body):
                     found.setdefault(text_of(value), value)
                 maker = Maker(source, self._rng)
@@ -109,6 +115,12 @@ class Search:
             head, tail = kept[: len(_JUNK)], kept[len(_JUNK) :]
             kept = head + self._rng.sample(tail, _POOL_MAX - len(head))
         return kept
+
+    def _some(self, source: Document) -> list[Json]:
+        found = list(bodies(source.root))
+        if len(found) <= _POOL_BODIES_MAX:
+            return found
+        return self._rng.sample(found, _POOL_BODIES_MAX)
 
     def _neighbours(self, base: Any) -> Iterator[Any]:
         for path in list(_paths(base)):
@@ -164,7 +176,10 @@ def _reductions(value: Any) -> Iterator[Any]:
     for path in sorted(_paths(value), key=len):
         there = _at(value, path)
         if isinstance(there, dict):
-            for name in there:
+            names = list(there)
+            for half in (names[::2], names[1::2]) if len(names) > 3 else ():
+                yield _with(value, path, {n: there[n] for n in half})
+            for name in names:
                 yield _with(value, path, {n: v for n, v in there.items() if n != name})
         elif isinstance(there, list):
             for index in range(len(there)):
