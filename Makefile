@@ -13,7 +13,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  T=tests/unit/signing or T='revoked and not expired': what test runs"
-	@echo "  N=100 SEED=7: how many kills faults makes, how many pairs pairs, and from which seed"
+	@echo "  ENGINE=kafka N=100 SEED=7: on what, how many faults (or pairs) are made, and from which seed"
 	@echo "  PYTHON=python3.12: which Python setup takes, when not the first that will do"
 
 setup: $(READY) ## the environment in .venv, from requirements.lock (the others do it by themselves)
@@ -63,8 +63,9 @@ kafka: $(READY) ## Apache Kafka by its Maven coordinates, for the tests (needs J
 bench-quick: $(READY) ## exchanges per second against a plain proxy, in one run
 	@$(PY) benchmarks/quick.py
 
-faults: $(READY) ## kill the server N times under load from SEED; count what was lost or doubled
-	@$(PY) tests/faults/run.py $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
+faults: $(READY) ## N faults under load from SEED, ENGINE=kafka: a cluster; count what was lost
+	@$(PY) tests/faults/run.py $(if $(ENGINE),--engine $(ENGINE)) $(if $(N),--n $(N)) \
+	  $(if $(SEED),--seed $(SEED))
 
 pairs: $(READY) ## judge N random pairs of schemas from SEED; another validator counts what is unsafe
 	@$(PY) -m tests.pairs.run $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))

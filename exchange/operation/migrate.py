@@ -116,6 +116,7 @@ async def _succeeded(settings: Settings, reason: str) -> Step:
     facts = {
         "origin": new.origin,
         "log_key": new.key,
+        "closed_key": new.closed_key,
         "closed": new.closed,
         "size_signed": new.size_signed,
         "size_found": new.size_found,

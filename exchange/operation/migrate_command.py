@@ -72,6 +72,8 @@ its key        {step.facts["log_key"]}
 
 What everybody has to do:
   operators  start (or restart) every process of this bus; copy the new keys to each machine
-  members    pin the new key, told by hand, in each profile: log_key = "{step.facts["log_key"]}"
+  members    pin the new key, told by hand, beside the old one, in each profile:
+             log_key = ["{step.facts["closed_key"]}",
+                        "{step.facts["log_key"]}"]
   auditors   keep what {step.facts["closed"]} signed, up to {step.facts["size_signed"]} leaves: the
              new log's leaf 0 says how far that was, what was found, and why"""

@@ -229,10 +229,15 @@ async def freeze_shard(place: Place, log: DirectoryLog, head: ShardHead) -> None
 
 
 async def record_end(place: Place, log: DirectoryLog, head: ShardHead, state: str) -> None:
-    """Record that a traffic log ends, and how far it was signed: so much can still be proven."""
+    """Record that a traffic log ends, and where: as far as it was signed, or as far as it is there.
+
+    A group may have been committed and not signed when its process died; it is signed by whoever is
+    asked for a receipt, and counts.
+    """
     signer = place.keys.needed(head.shard)
-    signed = place.signed(head) or (head.size, head.root)
-    await log.close_shard(head, str(signer.verifier), place.settings.bus, state, signed)
+    there, signed = (head.size, head.root), place.signed(head)
+    ends = there if signed is None or head.size > signed[0] else signed
+    await log.close_shard(head, str(signer.verifier), place.settings.bus, state, ends)
 
 
 def freeze_all(reason: LedgerError, writers: Sequence[LogWriter]) -> LedgerError:

@@ -13,6 +13,7 @@ from typing import Any
 from exchange.acceptance.changes import DirectoryLog
 from exchange.ledger.shards import empty_head
 from exchange.operation.opening import (
+    FROZEN,
     Place,
     open_directory,
     open_shards,
@@ -39,6 +40,8 @@ class Successor:
     origin: str
     key: str
     closed: str
+    closed_key: str
+    """Of the log that was closed: what was recorded there is proven by it for ever."""
     size_signed: int
     size_found: int
     opened: tuple[int, ...]
@@ -56,16 +59,22 @@ async def succeed_log_zero(place: Place, reason: str) -> Successor:
     old = await _behind(place, heads)
     after = _what_happened(place, old, reason)
     for head in (old, *open_traffic(heads)):
-        await place.store.set_epoch(head.shard, head.epoch + 1, CLOSED)
+        await place.store.set_epoch(head.shard, head.epoch + 1, _end_of(place, head))
     number = old.shard - 1
     if await place.store.reads.head(number) is None:
         await place.store.open_log(empty_head(number, place.keys.made(number).verifier.name))
     log, _ = await open_directory(place)
     await log.succeed(after)
     for head in open_traffic(heads):
-        await record_end(place, log, head, CLOSED)
+        await record_end(place, log, head, _end_of(place, head))
     opened = await open_shards(place, log, place.settings.logs_wanted)
     return _told(place, log, after, opened)
+
+
+def _end_of(place: Place, head: ShardHead) -> str:
+    """``frozen`` when more was signed of a log than is here; else it just ends."""
+    size, _ = place.signed(head) or (head.size, head.root)
+    return FROZEN if head.shard > 0 and size > head.size else CLOSED
 
 
 async def _behind(place: Place, heads: Sequence[ShardHead]) -> ShardHead:
@@ -102,6 +111,7 @@ def _told(place: Place, log: DirectoryLog, after: dict[str, Any], opened: list[i
         origin=place.keys.origin(number),
         key=str(place.keys.needed(number).verifier),
         closed=str(after["closed"]),
+        closed_key=str(place.keys.needed(number + 1).verifier),
         size_signed=int(after["size_signed"]),
         size_found=int(after["size_found"]),
         opened=tuple(opened),

@@ -117,7 +117,8 @@ class Store(Protocol):
     ) -> None:
         """Keep a log's last signed checkpoint when no further group will carry it.
 
-        Neither the note nor the cursor ever goes back.
+        Neither the note nor the cursor ever goes back. Nothing is kept of a note that is ahead of
+        the leaves: an older copy came into the database's place since it was signed.
         """
 
     async def open_log(self, head: ShardHead) -> None:

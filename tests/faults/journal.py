@@ -21,6 +21,10 @@ class Journal:
         line = {"event": event, "at": time.monotonic(), **members}
         self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
 
+    def close(self) -> None:
+        """Nothing more will be written."""
+        self._file.close()
+
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:
     """The events of a journal; a last line that is still being written is left out."""

@@ -26,7 +26,7 @@ class Crowd:
             process = subprocess.Popen(
                 [sys.executable, *words],
                 cwd=ROOT,
-                env=environment(self._site),
+                env=environment(self._site.bus),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

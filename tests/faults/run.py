@@ -5,6 +5,9 @@
 A kill counts only when calls were in flight at that moment; each row says how many. Ends with one
 line of figures; exit code 0 only when nothing was lost, nothing doubled, and the load was heavy
 enough. ``--break NAME`` breaks the stopped bus before the check, which must then fail.
+
+With ``--engine kafka`` or ``database`` it is a cluster of processes on PostgreSQL, with Kafka or
+without, and faults of every kind: see ``tests/faults/cluster``.
 """
 
 import argparse
@@ -29,6 +32,7 @@ from tests.faults.journal import read_journal
 from tests.faults.processes import Crowd, serve, wait_ready
 from tests.faults.site import Site, apply_network, make_site, with_egress
 
+ENGINES: Final = ("embedded", "kafka", "database")
 SENDS_PER_S_MIN: Final = 50
 UP_S: Final = (0.1, 0.75)
 """How long the bus lives between being ready and being killed."""
@@ -160,7 +164,7 @@ def check(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
 
     command = [sys.executable, "-m", "tests.faults.check", str(site.folder), *words]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment(site), stdout=subprocess.PIPE, text=True, check=False
+        command, cwd=ROOT, env=environment(site.bus), stdout=subprocess.PIPE, text=True, check=False
     )
     assert words == ("copy",) or done.returncode == 0, "the checker itself failed"
     return done
@@ -204,17 +208,42 @@ def folder_of(keep: Path | None) -> Iterator[Path]:
 def options(words: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--n", type=int, default=30, help="kills that count")
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what it runs on")
+    parser.add_argument("--n", type=int, default=30, help="kills that count, or faults")
     parser.add_argument("--seed", type=int, help="of the moments; a new one is printed")
     parser.add_argument("--keep", type=Path, help="a new folder to leave everything in")
-    parser.add_argument("--break", dest="broken", choices=BREAKS, help="what to break")
-    return parser.parse_args(words)
+    parser.add_argument("--break", dest="broken", help="what to break; on a cluster, with commas")
+    asked = parser.parse_args(words)
+    broken = asked.broken.split(",") if asked.broken else []
+    known = tuple(BREAKS) if asked.engine == ENGINES[0] else cluster_breaks(asked.engine)
+    if not set(broken) <= set(known) or (asked.engine == ENGINES[0] and len(broken) > 1):
+        parser.error(f"--break takes {', '.join(known)}")
+    return asked
+
+
+def cluster_breaks(engine: str) -> tuple[str, ...]:
+    """The ways to break a cluster's run; they need the server's libraries."""
+    from tests.faults.cluster.breaks import BREAKS as KNOWN
+
+    return KNOWN[engine]
+
+
+def on_cluster(asked: argparse.Namespace, seed: int) -> int:
+    """One run on Postgres, with Kafka or without."""
+    from tests.faults.cluster.run import main as run_on
+
+    print(f"faults: {asked.n} faults on {asked.engine}, SEED={seed}", flush=True)
+    broken = asked.broken.split(",") if asked.broken else []
+    with folder_of(asked.keep) as folder:
+        return run_on(folder.resolve(), asked.engine, asked.n, seed, broken)
 
 
 def main(words: list[str]) -> int:
     """One run; 0 when everything held."""
     asked = options(words)
     seed = asked.seed if asked.seed is not None else int.from_bytes(os.urandom(3), "big")
+    if asked.engine != ENGINES[0]:
+        return on_cluster(asked, seed)
     print(f"faults: {asked.n} kills, SEED={seed}", flush=True)
     with folder_of(asked.keep) as folder:
         run = Run(folder.resolve(), asked.n, seed)

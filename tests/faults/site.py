@@ -76,19 +76,24 @@ class Site:
         return cls(folder, ports["port"], ports["letters_port"])
 
 
-def environment(site: Site) -> dict[str, str]:
-    """Ours, without another bus's settings."""
+def environment(home: Path) -> dict[str, str]:
+    """Ours, with the profiles of this bus's folder and without another bus's settings."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("SEALWAY_")}
     inherited["PYTHONPATH"] = str(ROOT)
-    return {**inherited, "SEALWAY_HOME": str(site.bus)}
+    return {**inherited, "SEALWAY_HOME": str(home)}
+
+
+def sealway_in(folder: Path, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder, with the profiles of a bus."""
+    command = [sys.executable, "-m", "sealway", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment(home), capture_output=True, text=True, check=False
+    )
 
 
 def sealway(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the command line."""
-    command = [sys.executable, "-m", "sealway", *words]
-    return subprocess.run(
-        command, cwd=site.folder, env=environment(site), capture_output=True, text=True, check=False
-    )
+    return sealway_in(site.folder, site.bus, *words)
 
 
 def free_ports(count: int) -> list[int]:

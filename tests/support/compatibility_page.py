@@ -40,9 +40,9 @@ schema to check with. An object that declares no fields, and a map (`additionalP
 schema), may hold any. The reader is taken as written under both policies: one that is closed
 (`additionalProperties: false`) refuses a new field, and the answer says so.
 
-Three answers: **yes** – no instance breaks a reader, by a proof; **no** – with an instance that one
-version takes and the other refuses, checked with the validators; **unknown** – neither was found, or
-not within 10 s and 1 GiB. An unknown never counts as a yes.
+Three answers: **yes** – no instance breaks a reader, by a proof; **no** – with an instance that
+one version takes and the other refuses, checked with the validators; **unknown** – neither was
+found, or not within 10 s and 1 GiB. An unknown never counts as a yes.
 
 Ask for your own files with `sealway schema check NEW.json --against OLD.json`, without any bus.
 Defaults: `FULL_TRANSITIVE`, `EVOLVE`. What is compared is JSON Schema 2020-12, and draft-07 read as

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +28,10 @@ START_S: Final = 60.0
 SETTINGS: Final = """
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{behind}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{fronts}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
+inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 log.dirs={data}
@@ -126,12 +129,17 @@ def free_port() -> int:
 
 
 class KafkaBroker:
-    """One broker with its folder. A restart keeps port and data; a kill is `kill -9`."""
+    """One broker with its folder. A restart keeps port and data; a kill is `kill -9`.
 
-    def __init__(self, folder: Path, jars: Path) -> None:
+    ``fronts`` are ports of proxies: for each the broker listens at a port of its own, ``behind``,
+    and tells whoever comes in there to go on through that proxy.
+    """
+
+    def __init__(self, folder: Path, jars: Path, fronts: Sequence[int] = ()) -> None:
         self.folder = folder
         self.version = jars.name
         self.port = free_port()
+        self.behind = {front: free_port() for front in fronts}
         self._jars = jars
         self._settings = folder / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
@@ -155,12 +163,19 @@ class KafkaBroker:
     def format(self) -> None:
         """Lay out an empty data folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        named = [(f"FRONT{n}", *ports) for n, ports in enumerate(self.behind.items())]
         text = SETTINGS.format(
-            port=self.port, controller_port=free_port(), data=self.folder / "data"
+            port=self.port,
+            controller_port=free_port(),
+            data=self.folder / "data",
+            behind="".join(f",{name}://127.0.0.1:{behind}" for name, _, behind in named),
+            fronts="".join(f",{name}://127.0.0.1:{front}" for name, front, _ in named),
+            protocols="".join(f",{name}:PLAINTEXT" for name, _, _ in named),
         )
         self._settings.write_text(text, "utf-8")
         cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
-        layout = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings))
+        named = f"--cluster-id={cluster}"  # one word: an id may begin with a hyphen
+        layout = ("kafka.tools.StorageTool", "format", named, "-c", str(self._settings))
         subprocess.run(tool(self._jars, *layout), capture_output=True, check=True)
 
     def start(self) -> None:

@@ -101,6 +101,9 @@ class Connections:
             raise unavailable(problem) from problem
         try:
             yield connection
+        except asyncpg.InternalClientError:
+            cut(connection)
+            raise
         finally:
             await pool.release(connection)
 

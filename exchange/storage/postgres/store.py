@@ -151,7 +151,7 @@ class PostgresStore:
         await self._execute(
             "UPDATE log_shard SET note = CASE WHEN note_size > $3 THEN note ELSE $2 END,"
             " note_size = greatest(note_size, $3), relayed_to = greatest(relayed_to, $4)"
-            " WHERE shard = $1",
+            " WHERE shard = $1 AND size >= $3",
             *(shard, note, size, relayed_to),
         )
 

@@ -169,12 +169,13 @@ class SqliteStore:
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(
                 "UPDATE log_shard SET note = ?, note_size = ? WHERE shard = ?"
-                " AND coalesce(note_size, 0) <= ?",
-                (note, size, shard, size),
+                " AND coalesce(note_size, 0) <= ? AND size >= ?",
+                (note, size, shard, size, size),
             )
             connection.execute(
-                "UPDATE log_shard SET relayed_to = max(relayed_to, ?) WHERE shard = ?",
-                (relayed_to or 0, shard),
+                "UPDATE log_shard SET relayed_to = max(relayed_to, ?)"
+                " WHERE shard = ? AND size >= ?",
+                (relayed_to or 0, shard, size),
             )
 
         await self._writer.run(write)

@@ -120,6 +120,15 @@ async def test_a_note_and_the_cursor_never_go_back(store: Store) -> None:
     assert (found.note, found.note_size, found.relayed_to) == ("of 3", 3, 3)
 
 
+async def test_a_note_ahead_of_the_leaves_is_not_kept(store: Store) -> None:
+    await accept(store, HEAD, exchange(1))
+    await store.save_note(1, "of 1", 1, 1)
+    await store.save_note(1, "of 2, from before an older copy came", 2, 2)
+    found = await store.reads.head(1)
+    assert found is not None
+    assert (found.note, found.note_size, found.relayed_to) == ("of 1", 1, 1)
+
+
 async def test_a_saved_note_alone_leaves_the_cursor(store: Store) -> None:
     head = await accept(store, replace(HEAD, relayed_to=0), exchange(1))
     await store.save_note(1, "of 1", 1, 1)

@@ -308,8 +308,15 @@ async def test_a_bus_without_room_takes_answers_and_logs_no_refusal(running: Run
     assert await running.outcome(running.reply(asked)) == "accepted"
 
 
-async def test_a_log_is_caught_up_from_its_rows(running: RunningBus, bus: OddBus) -> None:
+async def test_a_log_is_caught_up_from_its_rows(
+    running: RunningBus, bus: OddBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is queued and not yet due goes out again; what is over, or boxed, doesn't."""
+
+    async def killed_before(shard: int, first_index: int, now_ms: int) -> int:
+        return 0
+
+    monkeypatch.setattr(running.store, "hasten", killed_before)
     await running.send(done := running.ask())
     await running.until(done, "answered")
     running.adapter.script = hang

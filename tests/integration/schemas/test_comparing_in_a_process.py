@@ -28,12 +28,14 @@ def test_it_answers_like_the_judge(worker: Worker) -> None:
     assert worker.judge(SHORT, TEXT, Policy.STRICT).answer is Answer.YES
 
 
+HALF = "import sys, time; sys.stdin.readline(); print('{', end='', flush=True); time.sleep(60)"
+
+
 @pytest.mark.parametrize(
     ("program", "said"),
     [
         ("import time; time.sleep(60)", "longer than 0.5 s"),
-        ("import sys; sys.stdin.readline(); print('{', end='', flush=True); "
-         "import time; time.sleep(60)", "longer than 0.5 s"),
+        (HALF, "longer than 0.5 s"),
         ("import os, sys; sys.stdin.readline(); os.abort()", "ended by itself"),
         ("import sys; sys.exit(3)", "ended by itself"),
     ],

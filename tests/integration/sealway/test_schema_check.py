@@ -1,4 +1,4 @@
-"""`sealway schema check` and `diff`: what is printed, and the exit codes, with and without a bus."""
+"""`sealway schema check` and `diff`: what is printed and the exit codes, with a bus or none."""
 
 import json
 from collections.abc import Callable
@@ -48,9 +48,7 @@ def test_an_admitted_file_is_yes(run: Run, file: Any) -> None:
     [("{", "not-strict-json"), ("{}", "dialect-missing"),
      (json.dumps({"$schema": DIALECT, "$ref": "http://127.0.0.1:9/x"}), "remote-reference")],
 )  # fmt: skip
-def test_a_refused_file_is_no_with_its_reason(
-    run: Run, file: Any, text: str, reason: str
-) -> None:
+def test_a_refused_file_is_no_with_its_reason(run: Run, file: Any, text: str, reason: str) -> None:
     code, out, _ = run("check", file("a.json", text))
     assert (code, out.splitlines()[0]) == (1, f"not admitted: {reason}")
 
