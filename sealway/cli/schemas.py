@@ -1,8 +1,9 @@
-"""`sealway schema`: list, show, lint."""
+"""`sealway schema`: list, show, lint, check, diff."""
 
 from __future__ import annotations
 
 from sealway.cli.directory import noun_group
+from sealway.cli.schema_check import check, diff
 from sealway.cli.schema_example import show
 from sealway.cli.schema_lint import lint
 
@@ -14,3 +15,5 @@ schema = noun_group(
 )
 schema.add_command(lint)
 schema.add_command(show)  # in place of the usual one
+schema.add_command(check)
+schema.add_command(diff)
