@@ -3,7 +3,9 @@
 Made-up examples are judged by what they show, never by their time.
 """
 
+import logging
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -12,6 +14,16 @@ pytest_plugins = ["tests.support.kafka_fixtures"]
 
 settings.register_profile("sealway", deadline=None, print_blob=True)
 settings.load_profile("sealway")
+
+
+@pytest.fixture(autouse=True)
+def _libraries_log_as_before() -> Iterator[None]:
+    """A test that starts a process of the bus in this one leaves no handler of it behind."""
+    yield
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if type(handler).__module__.startswith("exchange."):
+            root.removeHandler(handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
