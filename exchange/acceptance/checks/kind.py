@@ -26,5 +26,5 @@ def _check_part(kind: str, spec: PartSpec, size_max: int) -> None:
     expected = "body" if kind in ("request", "response") else "context"
     if spec.name != expected:
         raise NotOffered(f"The one part of a {kind} is named '{expected}'.")
-    if kind == "rejection" and spec.type != _JSON:
+    if expected == "context" and spec.type != _JSON:
         raise BodyTypeUnsupported(f"Part '{spec.name}' must be {_JSON}.")

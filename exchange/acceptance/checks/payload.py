@@ -12,6 +12,9 @@ from signing.manifest import Manifest
 from signing.message import Parts, check_parts
 from signing.strict_json import parse_json
 
+WITH_BODY = frozenset({"request", "response"})
+"""The kinds whose one part a service's schema describes; other kinds have a context, or nothing."""
+
 TEXT_CHARS_MAX = 4_000  # wire.md: explanations
 _CONTEXT_BYTES_MAX = 65_536
 
@@ -22,7 +25,7 @@ def check_body_type(arrival: Arrival) -> None:
     Raises BodyTypeUnsupported. That the schema is there is for `check_payload` to say.
     """
     manifest = arrival.envelope.manifest
-    if manifest.kind == "rejection":
+    if manifest.kind not in WITH_BODY:
         return
     try:
         schema = _schema_of(arrival)
@@ -44,7 +47,7 @@ def check_commitments(arrival: Arrival, parts: Parts) -> None:
 def check_payload(arrival: Arrival, parts: Parts, validators: Validators) -> None:
     """Raises PayloadInvalid with every error, SchemaUnknown."""
     manifest = arrival.envelope.manifest
-    if manifest.kind not in ("request", "response"):
+    if manifest.kind not in WITH_BODY:
         for data in parts.data:
             _check_context(manifest.kind, data)
         return
