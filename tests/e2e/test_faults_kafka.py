@@ -19,6 +19,12 @@ from tests.support.postgres import GIVEN
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 FAULTS = 20
 SEED = "7"
+BREAKS = "SEALWAY_TEST_BREAKS"
+breaking = pytest.mark.skipif(
+    not os.environ.get(BREAKS),
+    reason=f"breaking what a run left, in 17 ways, takes five minutes: set {BREAKS}=1",
+)
+"""`make test` stays within twelve minutes; whoever changes the checker runs these."""
 
 
 def faults(*words: str) -> subprocess.CompletedProcess[str]:
@@ -54,6 +60,7 @@ def test_nothing_is_lost_doubled_or_forked_by_twenty_faults(
     assert last.endswith(" receipts, 0 lost, 0 double, 0 forks"), said
 
 
+@breaking
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", EVIDENCE)
 def test_the_checker_sees_each_way_to_break_what_was_seen(
@@ -67,6 +74,7 @@ def test_the_checker_sees_each_way_to_break_what_was_seen(
     assert found[EVIDENCE[name].sort] > 0, found
 
 
+@breaking
 @pytest.mark.timeout(600)
 def test_the_checker_sees_each_way_to_break_the_database() -> None:
     if os.environ.get(GIVEN):
