@@ -7,13 +7,13 @@ READY := $(VENV)/.ready
 SUITES := $(wildcard tests/unit tests/conformance tests/house tests/integration tests/docs tests/e2e)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check fix test demo demo-cluster serve kafka bench-quick faults docs clean
+.PHONY: help setup check fix test demo demo-cluster serve kafka bench-quick faults pairs docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  T=tests/unit/signing or T='revoked and not expired': what test runs"
-	@echo "  ENGINE=kafka N=100 SEED=7: on what, how many faults makes, and from which seed"
+	@echo "  ENGINE=kafka N=100 SEED=7: on what, how many faults (or pairs) are made, and from which seed"
 	@echo "  PYTHON=python3.12: which Python setup takes, when not the first that will do"
 
 setup: $(READY) ## the environment in .venv, from requirements.lock (the others do it by themselves)
@@ -66,6 +66,9 @@ bench-quick: $(READY) ## exchanges per second against a plain proxy, in one run
 faults: $(READY) ## N faults under load from SEED, ENGINE=kafka: a cluster; count what was lost
 	@$(PY) tests/faults/run.py $(if $(ENGINE),--engine $(ENGINE)) $(if $(N),--n $(N)) \
 	  $(if $(SEED),--seed $(SEED))
+
+pairs: $(READY) ## judge N random pairs of schemas from SEED; another validator counts what is unsafe
+	@$(PY) -m tests.pairs.run $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
 
 docs: $(READY) ## run the commands that README and docs show
 	@$(PY) -m tests.docs.run

@@ -17,6 +17,7 @@ from registry.objects import CLASSES, DirectoryObject
 from registry.policy import POLICY_KEY
 from schemas.catalogue import admit
 from schemas.errors import SchemaError
+from schemas.formats.port import References
 from signing.encoding import format_time
 
 Members = dict[str, Any]
@@ -96,7 +97,13 @@ def _numbered(contents: Contents, members: Members) -> Members:
     subject = members.get("subject")
     if type(text) is not str or type(format_name) is not str or type(subject) is not str:
         raise ChangeInvalid("A schema must have 'subject' and 'text', both texts.")
-    fingerprint = _known_text(contents, subject, text) or _admitted(format_name, text, subject)
+    if "references" in members:
+        members = {**members, "references": _frozen(contents, members["references"])}
+    named = members.get("references") or []
+    fingerprint = _known_text(contents, subject, text, named)
+    if fingerprint is None:
+        sources = {one["name"]: contents.source(one["fingerprint"]) for one in named}
+        fingerprint = _admitted(format_name, text, subject, sources)
     there = contents.schemas.get(fingerprint)
     if there is not None:
         if there.subject != subject:
@@ -117,15 +124,48 @@ def _numbered(contents: Contents, members: Members) -> Members:
     return {**members, **numbers}
 
 
-def _known_text(contents: Contents, subject: str, text: str) -> str | None:
+def _frozen(contents: Contents, given: Any) -> Any:
+    """Each reference with the fingerprint of what it names now; the newest version by default."""
+    if not given:
+        return None
+    frozen = []
+    for one in given if type(given) is list else [given]:
+        if type(one) is not dict:
+            raise ChangeInvalid("A schema's 'references' must be a list of objects.")
+        name, subject = one.get("name"), one.get("subject")
+        fingerprint = one.get("fingerprint")
+        if fingerprint is None and type(subject) is str:
+            fingerprint = _of_version(contents, subject, one.get("version"))
+        known = type(fingerprint) is str and fingerprint in contents.schemas
+        if type(name) is not str or not known or one.keys() - _OF_A_REFERENCE:
+            raise ChangeInvalid(
+                "A schema's reference must have 'name' and either 'fingerprint' or 'subject' and "
+                "'version' of a schema that is registered. Add that schema first."
+            )
+        frozen.append({"name": name, "fingerprint": fingerprint})
+    return sorted(frozen, key=lambda one: one["name"]) or None
+
+
+_OF_A_REFERENCE = frozenset({"name", "subject", "version", "fingerprint"})
+
+
+def _of_version(contents: Contents, subject: str, version: Any) -> str | None:
+    versions = contents.subjects.get(subject, ())
+    if version is None:
+        return versions[-1] if versions else None
+    return versions[version - 1] if type(version) is int and 0 < version <= len(versions) else None
+
+
+def _known_text(contents: Contents, subject: str, text: str, named: list[Any]) -> str | None:
     for fingerprint in contents.subjects.get(subject, ()):
-        if contents.schemas[fingerprint].text == text:
+        schema = contents.schemas[fingerprint]
+        if schema.text == text and [one.to_object() for one in schema.references] == named:
             return fingerprint
     return None
 
 
-def _admitted(format_name: str, text: str, subject: str) -> str:
+def _admitted(format_name: str, text: str, subject: str, references: References) -> str:
     try:
-        return admit(format_name, text).fingerprint
+        return admit(format_name, text, references).fingerprint
     except SchemaError as error:
         raise ChangeInvalid(f"Schema '{subject[:100]}': {error.detail}") from error

@@ -16,6 +16,7 @@ from registry.policy import Policy
 from registry.schema_versions import SchemaVersion
 from registry.services import Service
 from registry.systems import System
+from schemas.formats.port import NO_REFERENCES, References, Source
 from signing.identifiers import fold
 from signing.keys import KnownCertificate
 
@@ -65,6 +66,17 @@ class Contents:
             self._put_schema(obj)
         elif isinstance(obj, Grant):
             self._put_grant(obj)
+
+    def references(self, schema: SchemaVersion) -> References:
+        """The schemas that one refers to, by the names it uses; what they refer to included."""
+        if not schema.references:
+            return NO_REFERENCES
+        return {one.name: self.source(one.fingerprint) for one in schema.references}
+
+    def source(self, fingerprint: str) -> Source:
+        """A registered schema, to be referred to. Raises KeyError."""
+        schema = self.schemas[fingerprint]
+        return Source(fingerprint, schema.format, schema.text, self.references(schema))
 
     def _put_schema(self, schema: SchemaVersion) -> None:
         versions = self.subjects.get(schema.subject, ())

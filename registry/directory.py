@@ -20,6 +20,7 @@ from registry.policy import POLICY_KEY, Policy
 from registry.schema_versions import SchemaVersion
 from registry.services import Service
 from registry.systems import System
+from schemas.formats.port import References
 from signing.errors import CertificateUnknown
 from signing.identifiers import SystemId, member_of
 from signing.keys import KnownCertificate
@@ -158,6 +159,10 @@ class Directory:
     def schema(self, fingerprint: str) -> SchemaVersion | None:
         """The registered schema of that fingerprint."""
         return self._contents.schemas.get(fingerprint)
+
+    def references(self, schema: SchemaVersion) -> References:
+        """The schemas that one refers to, by the names it uses."""
+        return self._contents.references(schema)
 
     # --- the rest -----------------------------------------------------------------------------
 

@@ -16,8 +16,11 @@ from registry.members import Member
 from registry.nouns import FINAL, Noun, State
 from registry.objects import DirectoryObject
 from registry.policy import POLICY_KEY
+from registry.schema_versions import SchemaVersion
 from registry.services import Service
 from registry.systems import System
+from schemas.errors import SchemaError
+from schemas.examples import check_examples
 from signing.identifiers import fold
 
 _ANEW: dict[Noun, str] = {
@@ -87,6 +90,22 @@ def _certificate(contents: Contents, one: Certificate, previous: object, moment:
         raise ChangeInvalid("The certificate has expired. Renew it and send the new one.")
 
 
+def _schema(
+    contents: Contents, one: SchemaVersion, previous: SchemaVersion | None, moment: Moment
+) -> None:
+    same = previous is not None and (previous.examples, previous.counter_examples) == (
+        one.examples,
+        one.counter_examples,
+    )
+    if same:
+        return
+    references = contents.references(one)
+    try:
+        check_examples(one.format, one.text, one.examples, one.counter_examples, references)
+    except SchemaError as error:
+        raise ChangeInvalid(f"Schema '{one.subject[:100]}': {error.detail}") from error
+
+
 def _service(contents: Contents, one: Service, previous: object, moment: Moment) -> None:
     system = _registered_system(contents, one.system, "services")
     for name in ("request_schema", "response_schema"):
@@ -127,6 +146,7 @@ _RULES: dict[Noun, Callable[[Contents, Any, Any, Moment], None]] = {
     Noun.MEMBER: _member,
     Noun.SYSTEM: _system,
     Noun.CERTIFICATE: _certificate,
+    Noun.SCHEMA: _schema,
     Noun.SERVICE: _service,
     Noun.GRANT: _grant,
 }

@@ -4,6 +4,7 @@
     └── SchemaError
         ├── SchemaInvalid     a text that is not admitted as a schema; ``reason`` says which rule
         ├── SchemaUnknown     a format, or a fingerprint, that nobody registered
+        ├── ExtraMissing      a format whose library this install lacks
         └── PayloadInvalid    a payload that does not satisfy its schema; ``errors`` lists where
 
 Invariant: a ``PayloadInvalid`` carries names from the schema and positions in the payload, never
@@ -40,9 +41,24 @@ class SchemaUnknown(SchemaError):
     code = "schema-unknown"
 
 
+class ExtraMissing(SchemaUnknown):
+    """A format that is known here and can't be judged: its library is not installed."""
+
+    code = "schema-unknown"
+
+    def __init__(self, format: str) -> None:
+        super().__init__(
+            f"Schemas of format '{format}' need the extra 'formats', which is not installed here: "
+            "pip install 'sealway[formats]'."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class PayloadError:
-    """One place where a payload fails: JSON Pointer, keyword, a sentence without values."""
+    """One place where a payload fails: JSON Pointer, keyword, a sentence without values.
+
+    Of XML the pointer is a path such as ``/person/child[2]``.
+    """
 
     pointer: str
     keyword: str
@@ -50,7 +66,7 @@ class PayloadError:
 
 
 class PayloadInvalid(SchemaError):
-    """A payload that is not strict JSON or does not satisfy its schema.
+    """A payload that can't be read strictly or does not satisfy its schema.
 
     ``complete`` is false when the list was cut: more than 100 errors, or a payload so big that
     only its first error was looked for.

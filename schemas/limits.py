@@ -35,6 +35,38 @@ SATISFIABILITY_CASES_MAX = 4_096
 """Combinations of alternatives above which satisfiability is not asked: 2^12 take about 50 ms,
 2^18 take 3 s."""
 
+REFERENCES_MAX = 50
+"""Registered schemas that one refers to, those that they refer to included: a vocabulary of types
+is a few files."""
+
+REFERENCES_BYTES_MAX = 1024 * 1024
+"""Bytes of the texts referred to: they are read again whenever the schema is compiled."""
+
+XSD_ELEMENTS_MAX = 5_000
+"""Elements of an XSD with its groups and base types opened up: 5,000 compile in about 0.2 s."""
+
+XSD_PARTICLES_MAX = 250
+"""Elements in one content model, its groups and base types included: the XML library proves that
+it is unambiguous in cubic time, 250 optional ones in 0.2 s, 2,000 in half a minute. All content
+models together may cost twice as much."""
+
+XSD_OCCURS_MAX = 1_000
+"""minOccurs, maxOccurs and counts in patterns: the XML library spends memory on each."""
+
+XSD_PATTERN_WAYS_MAX = 1_000
+"""Ways in which a pattern could match one text: the XML library may try each of them."""
+
+EXAMPLES_MAX = 20
+"""Examples of a schema, and as many counter-examples: a person reads them all."""
+
+EXAMPLES_BYTES_MAX = 32 * 1024
+"""Bytes of a schema's examples and counter-examples together: however they are escaped, the record
+of the change holds them beside the longest text."""
+
+PAYLOAD_VALUES_MAX = 200_000
+"""Values of an Avro part, elements and attributes of an XML part: half a second of reading. In
+Avro a few bytes can claim any number of values that take none."""
+
 PAYLOAD_BYTES_MAX = 10 * 1024 * 1024
 """Bytes of one JSON part (wire.md)."""
 

@@ -33,9 +33,23 @@ class Reason(StrEnum):
     NUMBER_INEXACT = "number-inexact"
     NOT_COMPILED = "not-compiled"
     UNSATISFIABLE = "unsatisfiable"
+    AVRO_INVALID = "avro-invalid"
+    NOT_XML = "not-strict-xml"
+    DOCUMENT_TYPE = "document-type"
+    XSD_LEADS_OUT = "xsd-leads-out"
+    XSD_NOT_OFFERED = "xsd-not-offered"
+    XSD_TOO_BIG = "xsd-too-big"
+    XSD_INVALID = "xsd-invalid"
+    REFERENCES_NOT_OFFERED = "references-not-offered"
+    EXAMPLE_FAILS = "example-fails"
+    COUNTER_EXAMPLE_PASSES = "counter-example-passes"
+    REFERENCE_UNUSED = "reference-unused"
+    REFERENCE_DIALECT = "reference-dialect"
+    TOO_MANY_REFERENCES = "too-many-references"
 
 
 DIALECT_2020_12 = "https://json-schema.org/draft/2020-12/schema"
+DIALECT_DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 
 SENTENCES: dict[Reason, str] = {
     Reason.TOO_LONG: (
@@ -55,7 +69,7 @@ SENTENCES: dict[Reason, str] = {
     ),
     Reason.DIALECT_UNKNOWN: (
         "The dialect at {place} is not offered. "
-        f'Use exactly "$schema": "{DIALECT_2020_12}", once, at the top.'
+        f'Use exactly "$schema": "{DIALECT_2020_12}" (or "{DIALECT_DRAFT_07}"), once, at the top.'
     ),
     Reason.TOO_MANY_SUBSCHEMAS: (
         f"The schema has more than {limits.SUBSCHEMAS_MAX} subschemas. "
@@ -80,7 +94,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.ANCHOR_TWICE: "{place} repeats the $anchor '{name}'. Give each anchor its own name.",
     Reason.REMOTE_REFERENCE: (
         "The $ref at {place} leads out of this document; nothing is ever fetched. "
-        "Copy what it names into $defs and write '#/$defs/NAME'."
+        "Copy what it names into $defs and write '#/$defs/NAME', or name it in 'references' with "
+        "the subject and version under which it is registered."
     ),
     Reason.REFERENCE_UNRESOLVED: (
         "The $ref at {place} leads to no subschema of this document. "
@@ -97,11 +112,12 @@ SENTENCES: dict[Reason, str] = {
     ),
     Reason.PATTERN_REFUSED: (
         "The pattern at {place} does not compile in linear time: it is malformed, too large, or "
-        "uses look-around or back-references. Rewrite it without them, and bound a text's length "
-        "by maxLength, not by {{1,200}}."
+        "uses look-around or back-references (in XSD: repeats what repeats). Rewrite it without "
+        "them, and bound a text's length by maxLength, not by {{1,200}}."
     ),
     Reason.METASCHEMA: (
-        "{place} is not valid JSON Schema 2020-12 ({why}). Mend it as the standard says."
+        "{place} is not valid in the dialect that $schema names ({why}). "
+        "Mend it as the standard says."
     ),
     Reason.NUMBER_INEXACT: (
         "The schema holds an integer beyond 2^53-1, which has no exact form in JSON everywhere. "
@@ -113,5 +129,51 @@ SENTENCES: dict[Reason, str] = {
     Reason.UNSATISFIABLE: (
         "No document can satisfy this schema. Look for rules that exclude each other, such as a "
         "required property that is false, or minLength above maxLength."
+    ),
+    Reason.AVRO_INVALID: (
+        "{place} is not valid Avro ({why}). Mend it as the Avro specification says."
+    ),
+    Reason.NOT_XML: "The schema is not strict XML: {why} Mend the text and send it again.",
+    Reason.DOCUMENT_TYPE: (
+        "The schema has a document type declaration, which could define entities or lead out of "
+        "the document. Remove <!DOCTYPE …>."
+    ),
+    Reason.XSD_LEADS_OUT: (
+        "{place} is an xs:{keyword}, which leads out of this document; nothing is ever fetched. "
+        "Copy what it names into this schema."
+    ),
+    Reason.XSD_NOT_OFFERED: (
+        "{place} uses xs:{keyword}, whose cost can't be bounded. Leave it out, and say the rule in "
+        "the documentation."
+    ),
+    Reason.XSD_TOO_BIG: (
+        f"{{place}} is beyond a limit: {limits.XSD_ELEMENTS_MAX} elements in a schema, types and "
+        f"groups opened up included, {limits.XSD_PARTICLES_MAX} in one content model, "
+        f"{limits.XSD_OCCURS_MAX} for minOccurs, maxOccurs and lengths "
+        "within patterns. Use 'unbounded', or split the service."
+    ),
+    Reason.XSD_INVALID: ("{place} is not valid XSD 1.0 ({why}). Mend it as the standard says."),
+    Reason.REFERENCES_NOT_OFFERED: (
+        "Only JSON Schemas may refer to registered schemas; a schema of format '{format}' stands "
+        "by itself. Copy what it needs into the text and leave 'references' out."
+    ),
+    Reason.EXAMPLE_FAILS: (
+        "The example at {place} does not satisfy the schema. {why} Mend the example or the schema."
+    ),
+    Reason.COUNTER_EXAMPLE_PASSES: (
+        "The counter-example at {place} satisfies the schema. Mend it, or tighten the schema."
+    ),
+    Reason.REFERENCE_UNUSED: (
+        "No $ref of the schema begins with '{name}', which 'references' names. "
+        "Leave it out, or write the $ref."
+    ),
+    Reason.REFERENCE_DIALECT: (
+        "What 'references' names '{name}' is of another format or dialect. "
+        "Refer only to schemas with the same $schema."
+    ),
+    Reason.TOO_MANY_REFERENCES: (
+        f"The schema refers to more than {limits.REFERENCES_MAX} others, or to more than "
+        f"{limits.REFERENCES_BYTES_MAX} bytes of them, counted to the end. Copy the few "
+        "definitions that are used into $defs."
     ),
 }

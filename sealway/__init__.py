@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sealway.answers import Answer as Answer
     from sealway.answers import ExchangeState as ExchangeState
     from sealway.answers import Receipt as Receipt
+    from sealway.async_client import AsyncClient as AsyncClient
+    from sealway.async_client import AsyncExchange as AsyncExchange
     from sealway.client import Client as Client
     from sealway.client import Exchange as Exchange
     from sealway.errors import AnswerPending as AnswerPending
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Answer": "sealway.answers",
     "AnswerPending": "sealway.errors",
+    "AsyncClient": "sealway.async_client",
+    "AsyncExchange": "sealway.async_client",
     "BusUnavailable": "sealway.errors",
     "Client": "sealway.client",
     "Exchange": "sealway.client",

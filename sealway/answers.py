@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sealway.exchange_rules import Delivered, decode_json
 from signing.receipts import VerifiedReceipt
-
-if TYPE_CHECKING:
-    from sealway.client import Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +28,23 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """One of the bus's logged refusals of a message of ours. Its place in the log is verified.
+
+    `code` is the bus's word; `receipt` proves that it refused exactly `envelope`, and when.
+    """
+
+    code: str
+    receipt: Receipt
+    envelope: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A provider's answer. Signature, parts, place in the log and pairing have been verified.
 
     `signer` is the system that signed; `custody` is `bus` when the operator holds its key.
+    `exchange` is the `Exchange`, or `AsyncExchange`, that it ended.
     """
 
     body: bytes = field(repr=False)
@@ -43,7 +53,7 @@ class Answer:
     custody: str
     id: str
     receipt: Receipt
-    exchange: Exchange = field(repr=False)
+    exchange: Any = field(repr=False)
     message: Delivered = field(repr=False)
 
     @property
@@ -60,7 +70,7 @@ class Answer:
         return self.message.part(name)
 
     @classmethod
-    def of(cls, delivered: Delivered, exchange: Exchange) -> Answer:
+    def of(cls, delivered: Delivered, exchange: Any) -> Answer:
         """The public form of a verified answer; its first part is the body."""
         manifest = delivered.envelope.manifest
         return cls(

@@ -8,24 +8,23 @@ Not for use by several threads at once; make one client each.
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, TypeVar
 
 import httpx
 
-from sealway.answers import Answer, ExchangeState, Receipt
+from sealway.answers import Answer, ExchangeState, Receipt, Refusal
 from sealway.connection import Connection, SleepingClock, SystemClock
 from sealway.conversation import Conversation, Wish
 from sealway.credentials import SystemCredentials, identity_of
-from sealway.errors import AnswerPending, Rejected
-from sealway.exchange_rules import check_pairing
 from sealway.profile import Profile, load_profile
+from sealway.question import ASK_S, OF_EXCHANGE, SEND_S, Question, expiry_ms, signed
+from sealway.steps import Steps
 from sealway.trust import Trust
-from signing.identifiers import parse_message_id
+from signing.identifiers import MessageId, parse_message_id
 from signing.message import Message
 from signing.receipts import VerifiedReceipt
 
-ASK_S: Final = 20.0  # what a person in front of a screen endures
-SEND_S: Final = 30.0  # long enough for a bus that restarts
+T = TypeVar("T")
 
 
 class Client:
@@ -41,7 +40,6 @@ class Client:
         clock = clock or SystemClock()
         identity = identity_of(profile)
         self.system = identity.system
-        self._clock = clock
         self._talk = Conversation(identity, Trust.of(profile), clock)
         self._connection = Connection(
             profile.url, SystemCredentials(identity, clock), clock=clock, transport=transport
@@ -67,12 +65,14 @@ class Client:
         media_type: str = "application/json",
         test: bool = False,
         transaction: str | None = None,
+        traceparent: str | None = None,
     ) -> Answer:
         """Ask and wait for the answer, at most `timeout_s` (and up to 5 s for it to arrive).
 
         `content` is bytes, sent as they are, or anything JSON. The question expires with the
         waiting: what nobody waits for is not handed over. While the bus is away or asks for
-        patience, the same bytes are sent again.
+        patience, the same bytes are sent again. `traceparent` is the W3C trace context you are in:
+        it is signed with the question, and the provider gets it.
 
         Raises:
             Rejected: the provider's no. Refused: the bus's.
@@ -80,20 +80,22 @@ class Client:
             BusUnavailable: the bus was not reached in time.
             ProofFailed: what came is not proven; it is withheld.
             IdentifierInvalid: `system`, `service` or `purpose` cannot be one.
+            ManifestInvalid: `traceparent` is none.
         """
-        until_s = self._clock.elapsed_s() + timeout_s
-        expires_ms = self._clock.now_ms() + int(timeout_s * 1000)
-        message = self._talk.compose(
-            Wish(system, service, content, purpose, media_type, test, transaction, expires_ms)
+        expires_ms = expiry_ms(self._talk, timeout_s)
+        wish = Wish(
+            system,
+            service,
+            content,
+            purpose,
+            media_type,
+            test,
+            transaction,
+            expires_ms,
+            traceparent,
         )
-        exchange = Exchange(self, message.envelope.manifest.id, message)
-        try:
-            sent = self._connection.run(self._talk.ask(message, until_s))
-        except (AnswerPending, Rejected) as error:
-            error.exchange = exchange
-            raise
-        assert sent.answer is not None
-        return exchange._answered(Answer.of(sent.answer, exchange))
+        exchange = Exchange._of(self, signed(self._talk, wish))
+        return Answer.of(exchange._run(exchange._question.ask(timeout_s)), exchange)
 
     def send(
         self,
@@ -107,6 +109,7 @@ class Client:
         media_type: str = "application/json",
         test: bool = False,
         transaction: str | None = None,
+        traceparent: str | None = None,
     ) -> Exchange:
         """Hand a question over and return with its verified receipt; the answer comes later.
 
@@ -116,24 +119,40 @@ class Client:
         Raises:
             Refused, BusUnavailable, ProofFailed, IdentifierInvalid: as `ask`.
         """
-        until_s = self._clock.elapsed_s() + timeout_s
-        expires_ms = None if expires_s is None else self._clock.now_ms() + int(expires_s * 1000)
-        message = self._talk.compose(
-            Wish(system, service, content, purpose, media_type, test, transaction, expires_ms)
+        expires_ms = expiry_ms(self._talk, expires_s)
+        wish = Wish(
+            system,
+            service,
+            content,
+            purpose,
+            media_type,
+            test,
+            transaction,
+            expires_ms,
+            traceparent,
         )
-        return self._send(message, until_s)
-
-    def _send(self, message: Message, until_s: float) -> Exchange:
-        sent = self._connection.run(self._talk.send(message, until_s))
-        return Exchange(self, message.envelope.manifest.id, message, sent.receipt)
+        exchange = Exchange._of(self, signed(self._talk, wish))
+        exchange.resend(timeout_s)
+        return exchange
 
     def exchange(self, message_id: str) -> Exchange:
         """An exchange begun earlier, by the id of its request; nothing is fetched yet.
 
+        So a program that ended while it waited goes on: `bus.exchange(id).answer(wait_s)`.
+
         Raises:
             MessageIdInvalid: not a message id.
         """
-        return Exchange(self, parse_message_id(message_id))
+        return Exchange._of(self, Question.of(self._talk, message_id))
+
+    def refusals(self, message_id: str) -> tuple[Refusal, ...]:
+        """What the bus refused under an id of ours, each proven to be logged; the last first.
+
+        Raises:
+            Refused: nothing of ours was refused under it (`not-found`).
+            BusUnavailable, ProofFailed: as `ask`.
+        """
+        return self._connection.run(self._talk.refusals(parse_message_id(message_id)))
 
     def close(self) -> None:
         """Close the connection; closing twice is nothing."""
@@ -157,18 +176,26 @@ class Exchange:
     def __init__(
         self,
         client: Client,
-        message_id: str,
+        message_id: MessageId,
         message: Message | None = None,
         receipt: VerifiedReceipt | None = None,
     ) -> None:
-        self.id = message_id
         self._client = client
-        self._message = message
-        self._receipt = receipt
-        self._answer: Answer | None = None
+        self._question = Question(client._talk, message_id, message, receipt)
+
+    @classmethod
+    def _of(cls, client: Client, question: Question) -> Exchange:
+        made = cls.__new__(cls)
+        made._client, made._question = client, question
+        return made
 
     def __repr__(self) -> str:
         return f"Exchange({self.id!r})"
+
+    @property
+    def id(self) -> str:
+        """The id of the request; keep it to ask again after a restart."""
+        return self._question.id
 
     @property
     def receipt(self) -> Receipt:
@@ -177,14 +204,17 @@ class Exchange:
         Raises:
             Refused, BusUnavailable, ProofFailed: as `Client.ask`.
         """
-        if self._receipt is None:
-            message = self._question()
-            if self._receipt is None:
-                run = self._client._connection.run
-                self._receipt = run(self._client._talk.receipt(message))
-        if self._answer is not None:
-            check_pairing(self._answer.message.receipt, self._receipt)
-        return Receipt.of(self._receipt)
+        return Receipt.of(self._run(self._question.receipt()))
+
+    def resend(self, timeout_s: float = SEND_S) -> Receipt:
+        """Send the very bytes of the request again; the bus takes a message once.
+
+        For after `BusUnavailable`, when nobody knows whether it arrived.
+
+        Raises:
+            Refused, BusUnavailable, ProofFailed: as `Client.send`.
+        """
+        return Receipt.of(self._run(self._question.send(timeout_s)))
 
     def state(self) -> ExchangeState:
         """How it stands and what happened so far, in the bus's words.
@@ -192,7 +222,7 @@ class Exchange:
         Raises:
             Refused: not ours to see. BusUnavailable: not reached.
         """
-        return self._client._connection.run(self._client._talk.state(parse_message_id(self.id)))
+        return self._run(self._question.state())
 
     def answer(self, wait_s: float = 0.0) -> Answer:
         """The verified answer, waiting up to `wait_s` for it; as often as wished.
@@ -202,25 +232,23 @@ class Exchange:
             Refused: there will be none (`message-expired`), or it is not ours.
             BusUnavailable, ProofFailed: as `Client.ask`.
         """
-        if self._answer is not None:
-            return self._answer
-        until_s = self._client._clock.elapsed_s() + wait_s
-        message = self._question()
+        return Answer.of(self._run(self._question.answer(wait_s)), self)
+
+    def _run(self, steps: Steps[T]) -> T:
         try:
-            delivered = self._client._connection.run(self._client._talk.collect(message, until_s))
-        except (AnswerPending, Rejected) as error:
+            return self._client._connection.run(steps)
+        except OF_EXCHANGE as error:
             error.exchange = self
             raise
-        return self._answered(Answer.of(delivered, self))
 
-    def _answered(self, answer: Answer) -> Answer:
-        self._answer = answer
-        if self._receipt is not None:
-            check_pairing(answer.message.receipt, self._receipt)
-        return answer
+    def cancel(self, timeout_s: float = SEND_S) -> str:
+        """Say that the answer isn't wanted any more; the state the exchange has ended in.
 
-    def _question(self) -> Message:
-        if self._message is None:
-            talk = self._client._talk
-            self._message, self._receipt = self._client._connection.run(talk.recall(self.id))
-        return self._message
+        `cancelled`, or `expired` where its time was over before. A provider that works on it is
+        told when it answers.
+
+        Raises:
+            Refused: it was answered before (`already-answered`).
+            BusUnavailable, ProofFailed: as `Client.ask`.
+        """
+        return self._run(self._question.cancel(timeout_s))

@@ -1,30 +1,23 @@
 """The synchronous driver: carries out steps over HTTP with httpx.
 
-Owns the socket, the limits on what may come back, and the header that says who calls. Refuses
-redirects, proxies from the environment and replies beyond the limit. Knows no rule of the
-exchange: those are in the steps.
+Owns the socket; what every driver does alike is in `driving`. Knows no rule of the exchange: those
+are in the steps.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import httpx
 
-from sealway.errors import BusUnavailable, ProofFailed
-from sealway.steps import REPLY_BYTES_MAX, Call, Clock, Pause, Reply, Steps
+from sealway.driving import OPTIONS, Bearer, Body, Credentials, Machine, reply_of, unavailable
+from sealway.errors import BusUnavailable
+from sealway.steps import Call, Clock, Pause, Reply, Steps
+
+__all__ = ["Connection", "Credentials", "SleepingClock", "SystemClock"]
 
 T = TypeVar("T")
-
-_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-
-
-class Credentials(Protocol):
-    """Says who calls: a system signs each call, a person shows a token."""
-
-    def authorization(self, method: str, url: str) -> str:
-        """The value of the `Authorization` header for one call."""
 
 
 class SleepingClock(Clock, Protocol):
@@ -34,20 +27,12 @@ class SleepingClock(Clock, Protocol):
         """Wait; a signal handler that raises ends it."""
 
 
-class SystemClock:
+class SystemClock(Machine):
     """The machine's clocks."""
 
     def sleep(self, seconds: float) -> None:
         """Wait so many seconds."""
         time.sleep(seconds)
-
-    def now_ms(self) -> int:
-        """Milliseconds since 1970, UTC."""
-        return time.time_ns() // 1_000_000
-
-    def elapsed_s(self) -> float:
-        """Seconds on the clock that only goes forward."""
-        return time.monotonic()
 
 
 class Connection:
@@ -63,10 +48,8 @@ class Connection:
     ) -> None:
         self.url = url
         self.clock = clock or SystemClock()
-        self._credentials = credentials
-        self._http = httpx.Client(
-            base_url=url, transport=transport, trust_env=False, follow_redirects=False
-        )
+        self._bearer = Bearer(url, credentials)
+        self._http = httpx.Client(base_url=url, transport=transport, **OPTIONS)
 
     def close(self) -> None:
         """Close the sockets; closing twice is nothing."""
@@ -100,41 +83,15 @@ class Connection:
             BusUnavailable: no connection, or it broke, or the time was over.
             ProofFailed: a reply beyond the limit of size.
         """
-        request = self._http.build_request(
-            call.method,
-            call.path,
-            headers=self._headers(call),
-            content=call.body,
-            timeout=call.timeout_s,
-        )
+        request = self._http.build_request(**self._bearer.request(call))
+        began_s, body = time.monotonic(), Body()
         try:
             response = self._http.send(request, stream=True)
             try:
-                body = _read(response)
+                for piece in response.iter_bytes():
+                    body.add(piece)
             finally:
                 response.close()
-        except _UNSENT as error:
-            raise BusUnavailable(f"{self.url} cannot be reached.") from error
         except httpx.RequestError as error:
-            raise BusUnavailable(
-                f"The connection to {self.url} broke or took too long ({type(error).__name__}).",
-                maybe_sent=True,
-            ) from error
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, headers, body)
-
-    def _headers(self, call: Call) -> dict[str, Any]:
-        headers = {"accept": "application/json", "user-agent": "sealway", **call.headers}
-        if call.bearer and self._credentials is not None:
-            path = call.path.partition("?")[0]
-            headers["authorization"] = self._credentials.authorization(call.method, self.url + path)
-        return headers
-
-
-def _read(response: httpx.Response) -> bytes:
-    body = bytearray()
-    for piece in response.iter_bytes():
-        body += piece
-        if len(body) > REPLY_BYTES_MAX:
-            raise ProofFailed("The bus's reply is beyond every limit it has told.")
-    return bytes(body)
+            raise unavailable(self.url, call, error) from error
+        return reply_of(call, response, body, time.monotonic() - began_s)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sealway.answers import ExchangeState
+from sealway.answers import ExchangeState, Receipt, Refusal
 from sealway.credentials import Identity
 from sealway.errors import AnswerPending, BusUnavailable, ProofFailed, Rejected
 from sealway.exchange_rules import (
@@ -19,10 +19,12 @@ from sealway.exchange_rules import (
     check_answer,
     check_delivery,
     check_receipt,
+    check_refusal,
     check_signed,
     encode_json,
     open_delivery,
     receipt_origin,
+    refusal_of,
     rejection_text,
 )
 from sealway.steps import (
@@ -53,7 +55,7 @@ from signing.identifiers import (
     parse_uuid,
 )
 from signing.keys import KnownCertificate, Thumbprint
-from signing.manifest import Manifest
+from signing.manifest import About, Manifest
 from signing.message import DELIVERY_TYPE, FRAME_TYPE, RECEIPT_TYPE, Message, Parts, encode_frame
 from signing.receipts import VerifiedReceipt
 
@@ -73,6 +75,8 @@ class Wish:
     test: bool = False
     transaction: str | None = None
     expires_ms: int | None = None
+    traceparent: str | None = None
+    """The W3C trace context that the application is in; signed with the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ class Conversation:
 
         Raises:
             IdentifierInvalid: a system, service, purpose or transaction outside its grammar.
+            ManifestInvalid: a traceparent that is none.
             TypeError, ValueError: content that is neither bytes nor JSON.
         """
         now_ms = self.clock.now_ms()
@@ -123,6 +128,7 @@ class Conversation:
             purpose=parse_code(wish.purpose) if wish.purpose is not None else None,
             transaction=parse_uuid(wish.transaction) if wish.transaction is not None else None,
             test=wish.test,
+            traceparent=wish.traceparent,
             parts=(),
         )
         composed = compose(draft, [PartIn(data, type=wish.media_type)], self.identity.signer)
@@ -139,9 +145,12 @@ class Conversation:
             ProofFailed: the receipt or the answer is not proven.
         """
         frame = encode_frame(message.envelope.raw, message.parts)
+        trace = message.envelope.manifest.traceparent
 
         def make(left_s: float) -> Call:
             headers = {"content-type": FRAME_TYPE, "accept": DELIVERY_TYPE}
+            if trace is not None:  # so that the bus's own lines and problems name the trace
+                headers["traceparent"] = trace
             timeout_s = min(left_s + GRACE_S, CALL_S_MAX)
             if wait:
                 wait_s = _wait_s(left_s)
@@ -201,6 +210,43 @@ class Conversation:
                 raise AnswerPending(problem.detail or "There is no answer yet.")
             yield from self._wait(path, until_s)
 
+    def cancel(self, question: Message, until_s: float) -> Steps[str]:
+        """Cancel an exchange of ours; the state it has ended in: `cancelled`, or `expired` before.
+
+        Raises:
+            Refused: it was answered before (`already-answered`), or is none of ours.
+            BusUnavailable: not reached by then. ProofFailed: the receipt is not proven.
+        """
+        asked, now_ms = question.envelope.manifest, self.clock.now_ms()
+        draft = Manifest(
+            bus=asked.bus,
+            id=new_message_id(now_ms),
+            kind="cancel",
+            sender=asked.sender,
+            to=asked.to,
+            service=asked.service,
+            created_ms=now_ms,
+            about=About(asked.id, question.envelope.digest),
+            transaction=asked.transaction,
+            test=asked.test,
+            parts=(),
+        )
+        composed = compose(draft, [], self.identity.signer)
+        own = _Own(self.identity.certificate)
+        message = Message(verify_envelope(composed.envelope, own), composed.parts)
+
+        def make(left_s: float) -> Call:
+            headers = {"content-type": FRAME_TYPE}
+            timeout_s = min(left_s + GRACE_S, CALL_S_MAX)
+            return Call("POST", "/v1/messages", headers, composed.frame, timeout_s, bearer=False)
+
+        reply = yield from repeat(make, self.clock, until_s)
+        members = object_of(reply)
+        if reply.status == 200:
+            return str(members.get("state", ""))
+        yield from self._own_receipt(members.get("receipt"), message)
+        return "cancelled"
+
     def state(self, message_id: MessageId) -> Steps[ExchangeState]:
         """How an exchange stands, in the bus's words."""
         reply = yield from fetch(Call("GET", f"/v1/messages/{message_id}"))
@@ -214,6 +260,22 @@ class Conversation:
         """
         text = yield from self.receipt_text(message.envelope.manifest.id)
         return (yield from self._own_receipt(text, message))
+
+    def refusals(self, message_id: MessageId) -> Steps[tuple[Refusal, ...]]:
+        """What the bus refused under an id of ours, each proven to be logged; the last first.
+
+        Raises:
+            Refused: nothing of ours was refused under it. ProofFailed: one does not hold.
+        """
+        reply = yield from fetch(Call("GET", f"/v1/messages/{message_id}/refusals"))
+        listed = object_of(reply).get("refusals")
+        found = []
+        for item in listed if isinstance(listed, list) else ():
+            code, text, raw = refusal_of(item)
+            log_key = yield from self.trust.log_key(receipt_origin(text))
+            verified = check_refusal(text, raw, self.identity.system, message_id, log_key)
+            found.append(Refusal(code, Receipt.of(verified), raw))
+        return tuple(found)
 
     def receipt_text(self, message_id: MessageId) -> Steps[str]:
         """A receipt as the bus gives it, unverified. Raises Refused when it has none for us."""

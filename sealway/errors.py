@@ -6,21 +6,21 @@
         ├── Rejected                the provider said no    code, text
         ├── AnswerPending           no answer in time       exchange, to ask again later
         ├── ProofFailed             what arrived is not proven: never use it
-        ├── BusUnavailable          the bus could not be reached    maybe_sent
+        ├── BusUnavailable          the bus could not be reached    maybe_sent, exchange
         ├── ProfileInvalid          the profile is missing or wrong
-        └── InboxMisused            the inbox can't promise one effect
+        ├── InboxMisused            the inbox can't promise one effect
+        └── WitnessError            sealway/witness/errors.py: what `sealway witness` refuses
 
-Everything an application must tell apart is a class or an attribute, never a text.
+Everything an application must tell apart is a class or an attribute, never a text. `exchange` is
+an `Exchange` of the `Client` that was called, or an `AsyncExchange` of the `AsyncClient`; its `id`
+is all that another process needs to go on.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from signing.errors import SealwayError
-
-if TYPE_CHECKING:
-    from sealway.client import Exchange
 
 
 class SdkError(SealwayError):
@@ -71,7 +71,7 @@ class Rejected(SdkError):
     the registry; `text` is for a person and may be empty. `exchange` leads to the evidence.
     """
 
-    def __init__(self, code: str, text: str = "", *, exchange: Exchange | None = None) -> None:
+    def __init__(self, code: str, text: str = "", *, exchange: Any = None) -> None:
         super().__init__(text or code)
         self.code = code  # type: ignore[misc]  # the provider's code
         self.text = text
@@ -86,7 +86,7 @@ class AnswerPending(SdkError):
 
     code = "answer-pending"
 
-    def __init__(self, detail: str, *, exchange: Exchange | None = None) -> None:
+    def __init__(self, detail: str, *, exchange: Any = None) -> None:
         super().__init__(detail)
         self.exchange = exchange
 
@@ -103,7 +103,8 @@ class ProofFailed(SdkError):
 class BusUnavailable(SdkError):
     """The bus could not be reached, or broke off. `maybe_sent`: the message may have arrived.
 
-    Sending the same message again is always safe: it gives the first receipt.
+    Sending the same message again is always safe: it gives the first receipt. `exchange`, when
+    there is one, does so with `resend()`.
     """
 
     code = "bus-unavailable"
@@ -111,6 +112,7 @@ class BusUnavailable(SdkError):
     def __init__(self, detail: str, *, maybe_sent: bool = False) -> None:
         super().__init__(detail)
         self.maybe_sent = maybe_sent
+        self.exchange: Any = None
 
 
 class ProfileInvalid(SdkError):

@@ -23,9 +23,9 @@ from signing.errors import JsonInvalid, SealwayError
 from signing.keys import Thumbprint
 from signing.log.merkle import leaf_hash
 from signing.log.note import NoteVerifier
-from signing.manifest import ANSWERS
+from signing.manifest import ANSWERS, parse_manifest
 from signing.message import Message, Parts, check_parts, parse_delivery, parse_frame
-from signing.receipts import VerifiedReceipt, parse_receipt, verify_message_receipt
+from signing.receipts import VerifiedReceipt, parse_receipt, verify_message_receipt, verify_receipt
 from signing.strict_json import parse_json
 
 JSON_BYTES_MAX: Final = 10 * 1024 * 1024  # a JSON part's limit on the wire
@@ -165,6 +165,34 @@ def check_receipt(text: str, message: VerifiedEnvelope, log_key: NoteVerifier) -
         return verify_message_receipt(text, message, log_key)
     except SealwayError as error:
         raise ProofFailed(f"The receipt does not hold: {error.detail}") from error
+
+
+def refusal_of(item: Any) -> tuple[str, str, bytes]:
+    """Code, receipt and envelope of one refusal in the bus's reply. Raises ProofFailed."""
+    try:
+        return str(item["code"]), str(item["receipt"]), str(item["envelope"]).encode("ascii")
+    except (KeyError, TypeError, UnicodeEncodeError) as error:
+        raise ProofFailed("A refusal in the bus's reply lacks what it needs.") from error
+
+
+def check_refusal(
+    text: str, envelope: bytes, system: str, message_id: str, log_key: NoteVerifier
+) -> VerifiedReceipt:
+    """The receipt of a refusal of what this system sent under this id.
+
+    Raises:
+        ProofFailed: it is of other bytes, another sender, no refusal, or not proven.
+    """
+    try:
+        verified = verify_receipt(text, envelope, log_key)
+        manifest = parse_manifest(decode_envelope(envelope).payload)
+    except SealwayError as error:
+        raise ProofFailed(f"The refusal does not hold: {error.detail}") from error
+    if (verified.leaf.k, verified.leaf.sender) != ("refusal", system):
+        raise ProofFailed("In the log it is no refusal of ours.")
+    if manifest.id != message_id:
+        raise ProofFailed("The refusal is of another message.")
+    return verified
 
 
 def check_pairing(answer: VerifiedReceipt, question: VerifiedReceipt) -> None:

@@ -3,7 +3,8 @@
 Owns the loop: lease, verify, call, sign, answer. A request that is not proven never reaches a
 handler. The answer's acceptance ends the lease, so a provider may be killed at any moment: what
 it had not answered comes back when its lease runs out, and the handler may see an id again only
-after that. Logs events, never content.
+after that. A lease is extended while its question is worked on, and given up when we stop before
+it was begun. Logs events, never content.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ import httpx
 from sealway.connection import Connection, SleepingClock, SystemClock
 from sealway.conversation import Conversation
 from sealway.credentials import SystemCredentials, identity_of
-from sealway.errors import BusUnavailable, ProofFailed, Refused
+from sealway.errors import BusUnavailable, ProofFailed, Refused, SdkError
 from sealway.exchange_rules import Delivered
+from sealway.keeping import LeaseKeeper
 from sealway.profile import Profile, load_profile
 from sealway.requests import Handler, Reject, Request, part_of
 from sealway.serving import AnswerMemory, Leased, Serving
@@ -31,9 +33,11 @@ from sealway.trust import Trust
 
 log = logging.getLogger(__name__)
 
-LEASE_S: Final = 60  # how long a killed provider's questions stay away; handlers take less
+LEASE_S: Final = 60  # how long a killed provider's questions stay away
+WORK_S: Final = 900  # how long a question may be worked on; one that hangs is held no longer
 WAIT_S: Final = 20  # how long the bus holds an empty lease call open
-BATCH: Final = 8  # what one loop holds at once; the last must still be within its lease
+BATCH: Final = 8  # what one loop holds at once; others have the rest
+STOPPING: Final = "provider-stopping"  # the reason that timelines show
 IDLE_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 __all__ = ["Provider", "Reject", "Request"]
@@ -52,6 +56,7 @@ class Provider:
         *,
         lease_s: int = LEASE_S,
         wait_s: int = WAIT_S,
+        work_s: float = WORK_S,
         clock: SleepingClock | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -64,21 +69,27 @@ class Provider:
         self._handlers: dict[str, Handler] = {}
         self._stopping = threading.Event()
         self._idle = False
-        self._connection = Connection(
-            profile.url, SystemCredentials(identity, self._clock), clock=clock, transport=transport
-        )
+
+        def connect() -> Connection:
+            credentials = SystemCredentials(identity, self._clock)
+            return Connection(profile.url, credentials, clock=clock, transport=transport)
+
+        self._connection = connect()
+        self._keeper = LeaseKeeper(self._serving, connect, lease_s, work_s)
 
     @classmethod
-    def from_profile(cls, name: str | None = None, *, lease_s: int = LEASE_S) -> Provider:
+    def from_profile(
+        cls, name: str | None = None, *, lease_s: int = LEASE_S, work_s: float = WORK_S
+    ) -> Provider:
         """A provider for the profile `name`, or for the one in force.
 
-        `lease_s` bounds how long one question may be worked on; it is also how long a question
-        stays away after the process was killed.
+        `lease_s` is how long a question stays away after the process was killed; while it is
+        worked on, its lease is extended, up to `work_s` after it was taken.
 
         Raises:
             ProfileInvalid: there is none, or it is no system's, or its files can't be used.
         """
-        return cls(load_profile(name), lease_s=lease_s)
+        return cls(load_profile(name), lease_s=lease_s, work_s=work_s)
 
     def service(self, code: str) -> Callable[[Handler], Handler]:
         """Register a handler for a service.
@@ -140,31 +151,48 @@ class Provider:
             batch = self._connection.run(self._serving.lease(sorted(self._handlers)))
         finally:
             self._idle = False
-        for leased in batch:
-            if self._stopping.is_set():
-                break
-            self._serve(leased)
+        self._keeper.keep(batch)
+        try:
+            for at, leased in enumerate(batch):
+                if self._stopping.is_set():
+                    self._release(batch[at:])
+                    break
+                self._serve(leased)
+                self._keeper.drop([leased])
+        finally:
+            self._keeper.drop(batch)
         return len(batch)
+
+    def _release(self, batch: list[Leased]) -> None:
+        """Give up what was not begun, so that another process has it at once."""
+        self._keeper.drop(batch)
+        leases = [leased.lease for leased in batch]
+        try:
+            self._connection.run(self._serving.release(leases, STOPPING))
+        except SdkError as error:
+            log.warning("provider.leases_not_released: %s; they run out", error.code)
 
     def stop(self) -> None:
         """Ask `run` to end after the question in hand; from any thread or a signal handler."""
         self._stopping.set()
 
     def close(self) -> None:
-        """Close the connection; closing twice is nothing."""
+        """Close the connections; closing twice is nothing."""
+        self._keeper.close()
         self._connection.close()
 
     def _serve(self, leased: Leased) -> None:
         try:
-            delivered = self._connection.run(self._serving.open(leased))
+            until_ms = self._keeper.until_ms(leased)
+            delivered = self._connection.run(self._serving.open(leased, until_ms))
             if delivered is None:
-                log.info("provider.delivery_skipped: %s has expired", leased.id)
+                log.info("provider.delivery_skipped: %s or its lease is over", leased.id)
                 return
             frame = self._memory.get(leased.id)
             if frame is None:
                 frame = self._answer(delivered, leased)
                 self._memory.put(leased.id, frame)
-            self._connection.run(self._serving.answer(frame, leased))
+            self._connection.run(self._serving.hand_over(frame))
             log.info("provider.answered: %s %s", leased.service, leased.id)
         except ProofFailed as error:
             log.error("provider.delivery_unproven: %s %s", leased.id, error.detail)
@@ -176,13 +204,25 @@ class Provider:
             log.error("provider.handler_failed: %s %s %s", leased.service, leased.id, error)
 
     def _answer(self, delivered: Delivered, leased: Leased) -> bytes:
-        request = Request.of(delivered, leased.attempt)
+        told: list[Refused] = []
+
+        def tell(status: str) -> None:
+            frame = self._serving.interim(delivered, status)
+            try:
+                self._connection.run(self._serving.hand_over(frame))
+            except Refused as error:
+                told.append(error)
+                raise
+
+        request = Request.of(delivered, leased.attempt, tell)
         try:
             said = self._handlers[request.service](request)
             part = None if isinstance(said, Reject) else part_of(said)
         except ProofFailed:
             raise
         except Exception as error:
+            if any(error is one for one in told):
+                raise  # the bus's word on this very exchange, not the handler's own trouble
             raise _HandlerFailed(_place(error)) from None
         if isinstance(said, Reject):
             return self._serving.rejection(delivered, said)

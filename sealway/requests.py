@@ -46,6 +46,24 @@ class Request:
     receipt: Receipt
     transaction: str | None
     message: Delivered = field(repr=False)
+    traceparent: str | None = None
+    """The W3C trace context that the consumer signed; for your own calls and log."""
+    tell: Callable[[str], None] | None = field(default=None, repr=False, compare=False)
+    """How an interim is sent, where the question came from a mailbox."""
+
+    def interim(self, status: str) -> None:
+        """Tell the consumer how it is going, as a code such as `in-progress`; signed and logged.
+
+        Changes nothing: the answer is still to come. Send one when there is news, not on a timer.
+
+        Raises:
+            IdentifierInvalid: not a code.
+            Refused: the exchange is over (`exchange-cancelled`, `answer-late`): stop working.
+            BusUnavailable: not reached; going on without it is safe.
+        """
+        if self.tell is None:
+            raise ValueError("An interim can be sent only while a question is being answered.")
+        self.tell(parse_code(status))
 
     @property
     def json(self) -> Any:
@@ -61,7 +79,9 @@ class Request:
         return self.message.part(name)
 
     @classmethod
-    def of(cls, delivered: Delivered, attempt: int) -> Request:
+    def of(
+        cls, delivered: Delivered, attempt: int, tell: Callable[[str], None] | None = None
+    ) -> Request:
         """The public form of a verified request; its first part is the body."""
         manifest = delivered.envelope.manifest
         return cls(
@@ -76,6 +96,8 @@ class Request:
             receipt=Receipt.of(delivered.receipt),
             transaction=manifest.transaction,
             message=delivered,
+            traceparent=manifest.traceparent,
+            tell=tell,
         )
 
 

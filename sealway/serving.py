@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sealway.conversation import Conversation
@@ -96,8 +96,23 @@ class Serving:
             raise ProofFailed("The bus's reply to a lease has no deliveries.")
         return [_leased(item) for item in deliveries]
 
-    def open(self, leased: Leased) -> Steps[Delivered | None]:
+    def extend(self, leases: Sequence[str]) -> Steps[dict[str, int | None]]:
+        """Let leases run as long as new ones from now; until when, or None for a lost one.
+
+        Raises:
+            Refused, BusUnavailable: no. ProofFailed: not a reply we understand.
+        """
+        wish = {"leases": list(leases), "lease_s": self._lease_s}
+        return _until((yield from _post("/v1/mailbox/extend", wish)))
+
+    def release(self, leases: Sequence[str], reason: str) -> Steps[None]:
+        """Give leases up, so that what they hold is free at once. Raises as `extend`."""
+        yield from _post("/v1/mailbox/release", {"leases": list(leases), "reason": reason})
+
+    def open(self, leased: Leased, until_ms: int | None = None) -> Steps[Delivered | None]:
         """The verified request; None when its time, or its lease, is over.
+
+        `until_ms`: until when the lease runs, where it was extended since.
 
         Raises:
             ProofFailed: not proven. Refused, BusUnavailable: it could not be fetched.
@@ -115,7 +130,7 @@ class Serving:
         if manifest.id != leased.id or manifest.service != leased.service:
             raise ProofFailed("The lease names another message than the one it holds.")
         now_ms = self._talk.clock.now_ms()
-        if now_ms >= leased.until_ms:
+        if now_ms >= (leased.until_ms if until_ms is None else until_ms):
             return None
         if manifest.expires_ms is not None and now_ms >= manifest.expires_ms:
             return None
@@ -137,8 +152,15 @@ class Serving:
         context = PartIn(encode_json({"text": reject.text}), name=CONTEXT)
         return compose(draft, [context] if reject.text else [], self._talk.identity.signer).frame
 
-    def answer(self, frame: bytes, leased: Leased) -> Steps[None]:
-        """Hand an answer over, with the same bytes until it is taken or the time is over.
+    def interim(self, request: Delivered, status: str) -> bytes:
+        """The frame of a signed interim."""
+        envelope = request.envelope
+        now_ms = self._talk.clock.now_ms()
+        draft = answer_draft(envelope.manifest, envelope.digest, "interim", now_ms)
+        return compose(replace(draft, status=Code(status)), [], self._talk.identity.signer).frame
+
+    def hand_over(self, frame: bytes) -> Steps[None]:
+        """Hand a message over, with the same bytes until it is taken or the time is over.
 
         Raises:
             Refused: too late, answered already, or not what the schema says.
@@ -151,6 +173,25 @@ class Serving:
             return Call("POST", "/v1/messages", headers, frame, left_s + GRACE_S, bearer=False)
 
         object_of((yield from repeat(make, clock, clock.elapsed_s() + ANSWER_S)))
+
+
+def _post(path: str, members: dict[str, Any]) -> Steps[list[Any]]:
+    headers = {"content-type": "application/json"}
+    reply = yield from once(Call("POST", path, headers, json.dumps(members).encode()))
+    results = object_of(reply).get("results")
+    if not isinstance(results, list):
+        raise ProofFailed("The bus's reply about leases has no results.")
+    return results
+
+
+def _until(results: list[Any]) -> dict[str, int | None]:
+    try:
+        return {
+            str(one["lease"]): parse_time(one["lease_until"]) if "lease_until" in one else None
+            for one in results
+        }
+    except (KeyError, TypeError, SealwayError) as error:
+        raise ProofFailed("The bus's reply about leases lacks what it needs.") from error
 
 
 def _leased(item: Any) -> Leased:

@@ -10,6 +10,7 @@ bytes of the first time.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -68,6 +69,8 @@ class Pause:
     seconds: float
 
 
+log = logging.getLogger("sealway")
+
 T = TypeVar("T")
 Steps = Generator[Call | Pause, Reply | None, T]
 
@@ -102,7 +105,8 @@ def fetch(call: Call) -> Steps[Reply]:
     for pause_s in FETCH_PAUSES_S:
         try:
             return (yield from once(call))
-        except BusUnavailable:
+        except BusUnavailable as error:
+            log.warning("%s again in %.1f s: %s", call.method, pause_s, error.code)
             yield Pause(pause_s)
     return (yield from once(call))
 
@@ -134,6 +138,8 @@ def repeat(make: Callable[[float], Call], clock: Clock, until_s: float) -> Steps
                 raise failure
             assert reply is not None
             return reply
+        code = failure.code if failure is not None else f"status {reply.status}" if reply else ""
+        log.warning("the same again in %.1f s: %s", wait_s, code)
         yield Pause(wait_s)
         pause_s = min(pause_s * 2, PAUSE_S_MAX)
 

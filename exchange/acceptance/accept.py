@@ -5,6 +5,7 @@ whether a message was accepted before is asked when something speaks against it,
 itself: the answer is the same and the hot path reads nothing.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +21,7 @@ from exchange.acceptance.requests import AnsweredRequest, Requests
 from exchange.acceptance.sealing import answer_by_ms, message_entry
 from exchange.acceptance.stored import OpenedMessages
 from exchange.ledger.entries import Duplicate, Entry, Lost, Outcome, Placed
-from exchange.ledger.errors import MessageIdReused
+from exchange.ledger.errors import MessageIdReused, NothingToCancel
 from exchange.ledger.group_commit import GroupCommitter, Submission
 from exchange.ledger.log_writer import Clock
 from exchange.storage.port import Reads
@@ -31,7 +32,6 @@ from signing.encoding import b64url_decode
 from signing.envelope import VerifiedEnvelope, verify_envelope
 from signing.errors import SealwayError
 from signing.identifiers import MessageId, message_id_bytes
-from signing.manifest import ANSWERS
 from signing.message import Parts
 from signing.values import value_type
 
@@ -100,6 +100,10 @@ class Acceptance:
     def __init__(self, workshop: Workshop) -> None:
         self._w = workshop
         self._rates = Rates(workshop.terms.rate_per_s_max)
+        self.accepted: Counter[str] = Counter()
+        """Messages that this process committed, by kind."""
+        self.refused: Counter[str] = Counter()
+        """Messages with a valid signature that it refused, by code."""
 
     async def arrive(self, raw: bytes) -> Arrival | Accepted:
         """Check an envelope as far as it goes without its parts.
@@ -134,6 +138,7 @@ class Acceptance:
 
         Raises:
             Refused: with the error of the check that refused it.
+            NothingToCancel: a cancel of what has ended without an answer; nothing is recorded.
             SealwayError: the log can't be written now; send the same bytes again.
         """
         arrival = await self._arrive(envelope)
@@ -231,7 +236,10 @@ class Acceptance:
         if isinstance(outcome, Placed):
             return Accepted(arrival.envelope, outcome)
         if isinstance(outcome, Lost):
+            if isinstance(outcome.error, NothingToCancel):
+                raise outcome.error
             id_ = arrival.envelope.manifest.id
+            self.refused[outcome.error.code] += 1
             raise Refused(id_, outcome.error, outcome.refusal) from outcome.error
         assert isinstance(outcome, Duplicate)
         before = await self._accepted_before(arrival.envelope)
@@ -248,6 +256,8 @@ class Acceptance:
             raise await self._refused(arrival, reused) from reused
         if before is not None:
             return before
+        if isinstance(error, NothingToCancel):
+            raise error
         raise await self._refused(arrival, error) from error
 
     async def _accepted_before(self, envelope: VerifiedEnvelope) -> Accepted | None:
@@ -262,6 +272,7 @@ class Acceptance:
         return Accepted(envelope, await self._w.opened.place(stored), again=True)
 
     async def _refused(self, arrival: Arrival, error: SealwayError) -> Refused:
+        self.refused[error.code] += 1
         place = await self._w.refusals.log(arrival, error)
         return Refused(arrival.envelope.manifest.id, error, place)
 
@@ -275,6 +286,7 @@ class Acceptance:
     def _learn(self, taken: Taken, place: Placed) -> None:
         envelope = taken.arrival.envelope
         manifest = envelope.manifest
+        self.accepted[manifest.kind] += 1
         if manifest.kind == "request":
             self._w.requests.add(
                 AnsweredRequest(
@@ -285,5 +297,5 @@ class Acceptance:
                     ExchangeState.OPEN,
                 )
             )
-        elif manifest.kind in ANSWERS and manifest.about is not None:
+        elif manifest.about is not None and manifest.kind != "interim":
             self._w.requests.drop(manifest.about.id)

@@ -45,7 +45,8 @@ class Arrival:
         if self.right is not None:
             return self.right.service
         manifest = self.envelope.manifest
-        provider = manifest.sender if manifest.about is not None else manifest.to
+        is_consumers = manifest.about is None or manifest.kind == "cancel"
+        provider = manifest.to if is_consumers else manifest.sender
         if provider is None or manifest.service is None:
             return None
         return self.directory.service(provider, manifest.service)

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from exchange.ledger.entries import LeafDraft, RecordEntry
-from exchange.storage.rows import ConfirmDelivery, EndExchange, KillDelivery, ObjectRow, ShardHead
+from exchange.storage.rows import (
+    ConfirmDelivery,
+    EndExchange,
+    KillDelivery,
+    ObjectRow,
+    SettleDead,
+    ShardHead,
+    StepRow,
+)
 from signing.at_rest import EpochKeys, seal_envelope
 from signing.keys import Signer
 from signing.log.leaf import BARE_KINDS, LEAF_SALT_BYTES, NONCE_BYTES, commit_to
@@ -91,6 +99,8 @@ class Recorder:
         end: EndExchange | None = None,
         kill: KillDelivery | None = None,
         confirm: ConfirmDelivery | None = None,
+        settle: SettleDead | None = None,
+        step: StepRow | None = None,
     ) -> RecordEntry:
         """A record of a shard, sealed under a key of its own with its leaf's nonce as context."""
         raw = self._sign(act, at_ms)
@@ -116,4 +126,6 @@ class Recorder:
             end=end,
             kill=kill,
             confirm=confirm,
+            settle=settle,
+            step=step,
         )

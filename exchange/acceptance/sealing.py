@@ -8,18 +8,21 @@ from exchange.storage.rows import (
     ExchangeState,
     MessageRow,
     NewExchange,
+    StepRow,
 )
 from registry.access import Right
 from signing.at_rest import EpochKeys, seal_content, seal_envelope
 from signing.encoding import b64url_decode, b64url_encode
 from signing.identifiers import message_id_bytes
 from signing.log.leaf import LEAF_SALT_BYTES, commit_to
+from signing.manifest import ANSWERS
 from signing.message import Parts
 from signing.randomness import random_bytes
 
 _ENDS = {
     "response": ExchangeState.ANSWERED,
     "rejection": ExchangeState.REJECTED,
+    "cancel": ExchangeState.CANCELLED,
 }
 
 
@@ -54,7 +57,13 @@ def message_entry(
         content.key,
     )
     return MessageEntry(
-        leaf_of(arrival, salt), salt, row, opened(arrival, id_, grace_ms), ended(arrival, id_)
+        leaf_of(arrival, salt),
+        salt,
+        row,
+        opened(arrival, id_, grace_ms),
+        ended(arrival, id_),
+        during(arrival),
+        step_of(arrival, id_),
     )
 
 
@@ -99,12 +108,32 @@ def mailbox_max(arrival: Arrival) -> int:
 
 
 def ended(arrival: Arrival, id_: bytes) -> EndExchange | None:
-    """The exchange that an answer ends."""
-    about = arrival.envelope.manifest.about
-    if about is None:
+    """The exchange that an answer or a cancel ends; a cancel takes its delivery back."""
+    manifest = arrival.envelope.manifest
+    if manifest.about is None or manifest.kind not in _ENDS:
         return None
-    state = _ENDS[arrival.envelope.manifest.kind]
-    return EndExchange(message_id_bytes(about.id), state, DeliveryState.DONE, id_)
+    about, state = message_id_bytes(manifest.about.id), _ENDS[manifest.kind]
+    if state is ExchangeState.CANCELLED:
+        return EndExchange(about, state, DeliveryState.WITHDRAWN)
+    return EndExchange(about, state, DeliveryState.DONE, id_)
+
+
+def during(arrival: Arrival) -> bytes | None:
+    """The request of the open exchange that an interim is about."""
+    about = arrival.envelope.manifest.about
+    if about is None or arrival.envelope.manifest.kind in _ENDS:
+        return None
+    return message_id_bytes(about.id)
+
+
+def step_of(arrival: Arrival, id_: bytes) -> StepRow | None:
+    """The line of its request's timeline that an interim or a cancel is."""
+    manifest = arrival.envelope.manifest
+    if manifest.about is None or manifest.kind in ANSWERS:
+        return None
+    code = "cancelled" if manifest.kind == "cancel" else manifest.kind
+    about = message_id_bytes(manifest.about.id)
+    return StepRow(about, arrival.now_ms, code, detail=manifest.status, message=id_)
 
 
 def refusal_entry(arrival: Arrival, code: str, epochs: EpochKeys) -> RefusalEntry:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from exchange.ledger.entries import Placed
 from exchange.ledger.shards import read_leaves
 from exchange.storage.port import Reads
-from exchange.storage.rows import StoredMessage
+from exchange.storage.rows import StoredMessage, StoredRefusal
 from signing.at_rest import (
     EpochKeys,
     SealedContent,
@@ -21,6 +21,7 @@ from signing.at_rest import (
 from signing.encoding import b64url_encode
 from signing.jws import MESSAGE, decode_jws
 from signing.log.leaf import parse_leaf
+from signing.log.merkle import leaf_hash
 from signing.manifest import Digest, Manifest, parse_manifest
 from signing.message import Parts, encode_frame
 from signing.values import value_type
@@ -52,6 +53,16 @@ class OpenedMessage:
         return encode_frame(self.envelope, self.parts)
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedRefusal:
+    """A refused envelope, opened, with the place of its refusal's leaf."""
+
+    envelope: bytes
+    place: Placed
+    sender: str | None
+    """Whose certificate had signed it, as the leaf says."""
+
+
 class OpenedMessages:
     """Reads messages back and opens them with the epoch keys."""
 
@@ -77,6 +88,18 @@ class OpenedMessages:
         (leaf,) = await read_leaves(self._reads, message.shard, index, index + 1)
         at_ms = parse_leaf(leaf).ts_ms
         return Placed(message.shard, index, leaf, message.leaf_hash, salt, at_ms)
+
+    async def refusal(self, refused: StoredRefusal) -> OpenedRefusal:
+        """A refused envelope with its place. Raises StoredInvalid, EpochUnknown."""
+        if refused.key is None:
+            raise StoredInvalid("The envelope was erased.")
+        sealed = SealedEnvelope(refused.envelope, refused.key, refused.leaf_salt)
+        raw, salt = open_envelope(sealed, refused.id, self._epochs)
+        index = refused.index
+        (data,) = await read_leaves(self._reads, refused.shard, index, index + 1)
+        leaf = parse_leaf(data)
+        place = Placed(refused.shard, index, data, leaf_hash(data), salt, leaf.ts_ms)
+        return OpenedRefusal(raw, place, leaf.sender)
 
     async def message(self, id_: bytes) -> OpenedMessage | None:
         """A whole message by the 16 bytes of its id, or None.

@@ -35,9 +35,10 @@ log = structlog.get_logger()
 
 _PUBLIC: Final = re.compile(
     r"/(\.well-known/sealway|livez|readyz|docs|openapi\.json|problems(/[^/]*)?"
-    r"|v1/logs/[^/]*|log/[^/]*/checkpoint)"
+    r"|v1/logs/[^/]*|log/[^/]*/(checkpoint|tile/.*))"
 )
-"""What needs no token. Everything else does, also what isn't there."""
+"""What needs no token. Everything else does, also what isn't there. Entry bundles ask for theirs
+themselves: without it they aren't there."""
 
 
 class _Sending:

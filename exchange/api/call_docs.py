@@ -1,4 +1,4 @@
-"""``/docs``: every call on one page, each with a line for curl; self-contained.
+"""``/docs``: every call on one page, each with a line for curl and its problems; self-contained.
 
 Owns the words for people. What machines read is ``/openapi.json``; a test fails when a call is
 in one and not in the other.
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from exchange.api.call_problems import problems_of
 from exchange.api.problem_pages import document
+from exchange.api.problems import PROBLEMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,12 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
                 "the parties, the founder",
                 _ID + "/receipt",
             ),
+            _get(
+                "/v1/messages/{id}/refusals",
+                "What was refused under this id, each with its proof.",
+                "who signed it, the founder",
+                _ID + "/refusals",
+            ),
             _get("/v1/messages/{id}/delivery", "Receipt and message.", _PARTIES, _ID + "/delivery"),
             _get(
                 "/v1/messages/{id}/parts/{name}",
@@ -101,8 +109,36 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
                 _SYSTEM,
                 f'{_AUTH}{_JSON}$BUS/v1/mailbox/confirm -d \'{{"leases":["…"]}}\'',
             ),
+            CallDoc(
+                "POST",
+                "/v1/mailbox/extend",
+                "Makes leases longer, for work that takes its time.",
+                _SYSTEM,
+                f'{_AUTH}{_JSON}$BUS/v1/mailbox/extend -d \'{{"leases":["…"],"lease_s":300}}\'',
+            ),
+            CallDoc(
+                "POST",
+                "/v1/mailbox/release",
+                "Gives leases up; what they held is free at once.",
+                _SYSTEM,
+                f'{_AUTH}{_JSON}$BUS/v1/mailbox/release -d \'{{"leases":["…"],"reason":"busy"}}\'',
+            ),
             _get("/v1/dead", "Deliveries that were given up."),
             _get("/v1/dead/{id}", "One of them, with what was tried.", example="/v1/dead/$ID"),
+            CallDoc(
+                "POST",
+                "/v1/dead/{id}/redrive",
+                "Has it tried again; recorded with who decided.",
+                _FOUNDER,
+                f"{_AUTH}{_JSON}$BUS/v1/dead/$ID/redrive -d '{{}}'",
+            ),
+            CallDoc(
+                "POST",
+                "/v1/dead/{id}/drop",
+                "Hands it to nobody any more; the exchange stays open until its time is over.",
+                _FOUNDER,
+                f"{_AUTH}-X POST $BUS/v1/dead/$ID/drop",
+            ),
         ),
     ),
     (
@@ -143,6 +179,18 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
         (
             _get("/v1/logs/{n}", "A shard's key, with its proof.", _ALL, "/v1/logs/1"),
             _get("/log/{n}/checkpoint", "The last signed checkpoint.", _ALL, "/log/0/checkpoint"),
+            _get(
+                "/log/{n}/tile/{level}/{number}",
+                "Hashes of the log's tree (C2SP tlog-tiles).",
+                _ALL,
+                "/log/0/tile/0/000.p/3",
+            ),
+            _get(
+                "/log/{n}/tile/entries/{number}",
+                "The leaves themselves.",
+                _FOUNDER,
+                "/log/0/tile/entries/000.p/3",
+            ),
             _get("/.well-known/sealway", "Which bus this is, and its limits.", _ALL),
             _get("/livez", "Whether the process answers.", _ALL),
             _get("/readyz", "Whether it accepts messages.", _ALL),
@@ -170,5 +218,14 @@ def _call(call: CallDoc) -> str:
     return (
         f"<section><h2><code>{call.method} {escape(call.path)}</code></h2>"
         f"<p>{does} For {escape(call.who)}.</p>"
-        f"<p><code>curl -s {escape(call.curl)}</code></p></section>"
+        f"<p><code>curl -s {escape(call.curl)}</code></p>"
+        f"<p>Problems: {_problems(call)}</p></section>"
+    )
+
+
+def _problems(call: CallDoc) -> str:
+    """The codes a call can answer with, each with its status and a way to its page."""
+    return ", ".join(
+        f'<a href="problems/{escape(code)}">{escape(code)}</a> {PROBLEMS[code].status}'
+        for code in problems_of(call.method, call.path)
     )

@@ -1,5 +1,6 @@
 """What the API works with: one object that wiring makes and every route takes."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -8,6 +9,7 @@ from exchange.acceptance.accept import Acceptance
 from exchange.acceptance.changes import DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.stored import OpenedMessages
+from exchange.delivery.dead_letters import DeadLetters
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.waiting import Waiting
 from exchange.ledger.errors import LogUnavailable
@@ -70,6 +72,7 @@ class Api:
     """Every log of the bus, as strangers are told."""
     waiting: Waiting
     mailbox: Mailbox
+    dead_letters: DeadLetters
     founder: FounderToken | None
     clock: Clock
     why_not_ready: Callable[[], str | None]
@@ -77,6 +80,8 @@ class Api:
     standing: Callable[[], dict[str, str]]
     """What a process that is ready adds: how its parts stand that it can do without for a while."""
     long_polls: dict[SystemId, int] = field(default_factory=dict)
+    problems: Counter[str] = field(default_factory=Counter)
+    """Replies that were a problem document, by code; for metrics."""
 
     def check_writable(self) -> None:
         """Raises LogUnavailable while nothing may be changed: the bus is frozen, or can't write."""

@@ -29,7 +29,9 @@ from exchange.api.context import Api
 from exchange.api.errors import BodyTooLarge, ClientTooSlow, HeaderTooLarge
 from exchange.api.preferences import accepts_delivery, long_poll, wait_s
 from exchange.api.replies import Reply, json_reply
+from exchange.api.states import last_interim
 from exchange.delivery.waiting import Answer
+from exchange.ledger.errors import NothingToCancel
 from signing.encoding import b64url_decode
 from signing.errors import EncodingInvalid, EnvelopeMalformed, FrameMalformed, SealwayError
 from signing.identifiers import MessageId, message_id_bytes
@@ -62,6 +64,9 @@ class MessagesRoute:
         try:
             reply = await self._reply(Headers(lines), receive, lines)
         except ClientGone:
+            return
+        except NothingToCancel as over:
+            await send(send_, *json_reply({"state": over.state}))
             return
         except (Refused, SealwayError) as error:
             instance = f"{PATH}/{error.message_id}" if isinstance(error, Refused) else None
@@ -227,7 +232,10 @@ class MessagesRoute:
             "state": "open",
             "receipt": await self._api.receipts.receipt(accepted.place),
         }
-        attempt = last_attempt(await self._api.reads.steps(message_id_bytes(id_)))
+        steps = await self._api.reads.steps(message_id_bytes(id_))
+        if (told := last_interim(steps)) is not None:
+            document["interim"] = told
+        attempt = last_attempt(steps)
         if attempt is not None:
             document["last_attempt"] = attempt
         applied = (b"preference-applied", b"wait=%d" % granted_s)

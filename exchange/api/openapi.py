@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from exchange.api.bodies import Body
+from exchange.api.call_problems import problems_of
 from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmBody, LeaseBody
 from exchange.api.messages import PATH as MESSAGES_PATH
 from exchange.api.problems import MEDIA_TYPE, PROBLEMS
@@ -30,13 +31,15 @@ PROBLEM: Final[dict[str, Any]] = {
         "remedy": _TEXT,
         "instance": _TEXT,
         "trace_id": _TEXT,
+        "depth": {"type": "integer", "description": "What waits in the mailbox that is full."},
         "refusal": {
             "type": "object",
             "properties": {"log": _TEXT, "index": {"type": "integer"}},
         },
     },
 }
-_REFUSED: Final = {
+_BINARY: Final = {"type": "string", "format": "binary"}
+_REFUSED: Final[dict[str, Any]] = {
     "description": "Refused",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
@@ -51,12 +54,27 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             "ChangeBody": ChangeBody.model_json_schema(),
             "Problem": PROBLEM,
         }
-        for calls in document["paths"].values():
-            for call in calls.values():
+        for path, calls in document["paths"].items():
+            for method, call in calls.items():
                 call["responses"].pop("422", None)
-                call["responses"]["default"] = _REFUSED
+                call["responses"] |= _refusals(method.upper(), path)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _refusals(method: str, path: str) -> dict[str, Any]:
+    """What a call can refuse with, by status; `default` is for what stands in front of the bus."""
+    codes: dict[int, list[str]] = {}
+    for code in problems_of(method, path):
+        codes.setdefault(PROBLEMS[code].status, []).append(code)
+    refusals: dict[str, Any] = {
+        str(status): {**_REFUSED, "description": f"Refused: {', '.join(codes[status])}"}
+        for status in sorted(codes)
+    }
+    if "rejected" in codes.get(422, ()):  # the provider's own signed no, when asked for in whole
+        content = {**_REFUSED["content"], DELIVERY_TYPE: {"schema": _BINARY}}
+        refusals["422"] = {**refusals["422"], "content": content}
+    return {**refusals, "default": _REFUSED}
 
 
 def _hot_paths() -> dict[str, Any]:
@@ -69,7 +87,7 @@ def _hot_paths() -> dict[str, Any]:
         )
         for path, model in bodies.items()
     }
-    binary = {"schema": {"type": "string", "format": "binary"}}
+    binary = {"schema": _BINARY}
     send = _post("Send a message", "messages", {FRAME_TYPE: binary, "application/json": {}})
     send["post"]["parameters"] = [
         {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}

@@ -16,6 +16,7 @@ from exchange.api.context import Api
 from exchange.api.errors import MethodNotAllowed, RequestInvalid
 from exchange.api.problems import MEDIA_TYPE, PROBLEMS, problem_bytes
 from exchange.ledger.entries import Placed
+from exchange.ledger.errors import QuotaExceeded
 from exchange.ledger.names import origin_of
 from registry.errors import RegistryError
 from schemas.errors import PayloadInvalid
@@ -70,6 +71,7 @@ def problem_reply(
     if isinstance(error, Refused):
         refusal, error = _refusal(api, error.place), error.error
     code, detail = error if isinstance(error, tuple) else _told(error, trace_id)
+    api.problems[code] += 1
     members = {} if isinstance(error, tuple) else _members(error)
     lines = [_PROBLEM_TYPE, *headers]
     if (retry_after := RETRY_AFTER_S.get(code)) is not None:
@@ -114,6 +116,8 @@ def _members(error: Exception) -> dict[str, Any]:
         return {"errors": [dataclasses.asdict(one) for one in error.errors]}
     if isinstance(error, RequestInvalid) and error.pointers:
         return {"errors": [{"pointer": at, "message": text} for at, text in error.pointers]}
+    if isinstance(error, QuotaExceeded):
+        return {"depth": error.depth}
     if isinstance(error, RegistryError) and error.index is not None:
         return {"index": error.index}
     return {}

@@ -27,15 +27,18 @@ from exchange.api.resources import (
     members,
     messages,
     pages,
+    refusals,
     schemas,
     services,
     systems,
+    tiles,
 )
 from exchange.api.resources.asked import TOLD, TRACE_ID, respond
 from signing.errors import SealwayError
 
 _ROUTERS = (
     messages.router,
+    refusals.router,
     mailboxes.router,
     dead.router,
     changes.router,
@@ -46,6 +49,7 @@ _ROUTERS = (
     services.router,
     grants.router,
     logs.router,
+    tiles.router,
     health.router,
     pages.router,
 )

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
+from exchange.api.attempts import last_attempt, last_attempt_step
 from exchange.api.context import Api
 from exchange.storage.rows import (
     DeliveryState,
@@ -26,6 +27,9 @@ _ANSWER_KINDS: Final = {
     ExchangeState.REJECTED: "rejection",
 }
 
+_DETAILS: Final = {"interim": "status"}
+"""What a line calls its detail, where it isn't the reason."""
+
 Line = dict[str, Any]
 
 
@@ -34,19 +38,16 @@ def message_id_of(id_: bytes) -> MessageId:
     return MessageId(str(uuid.UUID(bytes=id_)))
 
 
-def last_attempt(steps: Sequence[StepRow]) -> Line | None:
-    """``{code, at, next_at?}`` of the last try to reach the provider; None before the first."""
-    if not steps:
-        return None
-    return {name: value for name, value in _line(steps[-1]).items() if name != "attempt"}
-
-
 def _line(step: StepRow) -> Line:
     line: Line = {"at": format_time(step.at_ms), "code": step.code}
     if step.attempt is not None:
         line["attempt"] = step.attempt
     if step.next_at_ms is not None:
         line["next_at"] = format_time(step.next_at_ms)
+    if step.detail is not None:
+        line[_DETAILS.get(step.code, "reason")] = step.detail
+    if step.message is not None:
+        line["id"] = message_id_of(step.message)
     return line
 
 
@@ -82,8 +83,18 @@ async def state_document(api: Api, message: StoredMessage) -> Line:
     document["stuck"] = is_stuck(exchange, deliveries)
     if (attempt := last_attempt(steps)) is not None:
         document["last_attempt"] = attempt
+    if (told := last_interim(steps)) is not None:
+        document["interim"] = told
     lines = [*timeline, *map(_line, steps), *_delivery_lines(exchange, deliveries, steps)]
     return {**document, "timeline": [*lines, *ends.lines]}
+
+
+def last_interim(steps: Sequence[StepRow]) -> Line | None:
+    """``{at, status, id}`` of the provider's last word before its answer, or None."""
+    for step in reversed(steps):
+        if step.code == "interim":
+            return {name: value for name, value in _line(step).items() if name != "code"}
+    return None
 
 
 def is_stuck(exchange: StoredExchange, deliveries: Sequence[StoredDelivery]) -> bool:
@@ -98,7 +109,8 @@ def _delivery_lines(
     lines: list[Line] = []
     for one in deliveries:
         if one.state is DeliveryState.DEAD:
-            at = {"at": format_time(steps[-1].at_ms)} if steps else {}
+            attempt = last_attempt_step(steps)
+            at = {} if attempt is None else {"at": format_time(attempt.at_ms)}
             lines.append({**at, "code": "dead", "cause": one.cause, "attempt": one.attempt})
         elif one.state is DeliveryState.DONE and exchange.answer is None:
             lines.append({"code": "delivered", "attempt": one.attempt})
@@ -118,6 +130,8 @@ class _Ends:
 async def _ends(api: Api, exchange: StoredExchange) -> _Ends:
     if exchange.state is ExchangeState.OPEN:
         return _Ends(None, [])
+    if exchange.state is ExchangeState.CANCELLED:
+        return _Ends(None, [])  # its line is a step: it names the message that cancelled it
     code = exchange.state.value
     if exchange.answer is None:
         # An exchange expires when no answer counts any more; it is written off a little later.

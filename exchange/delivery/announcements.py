@@ -13,7 +13,7 @@ from exchange.bus.port import BusRecord, DeadLetter, Dispatch, Signal, SignalKin
 from exchange.delivery.jobs import Job
 from exchange.ledger.entries import Placed, RecordEntry
 from exchange.ledger.group_commit import Submission
-from exchange.storage.rows import StoredMessage
+from exchange.storage.rows import DeliveryState, StoredMessage
 from signing.identifiers import MessageId, ServiceCode, SystemId
 from signing.manifest import ANSWERS
 
@@ -50,6 +50,8 @@ def records_of(taken: Taken, place: Placed) -> list[BusRecord]:
             traceparent=manifest.traceparent,
         )
         return [BusRecord.signal(signal)]
+    if manifest.kind == "cancel" and manifest.about is not None:
+        return [BusRecord.signal(Signal(SignalKind.ANSWERED, manifest.about.id, manifest.sender))]
     right = taken.arrival.right
     if right is None or manifest.to is None:
         return []
@@ -90,13 +92,17 @@ def _stated(entry: RecordEntry, place: Placed) -> list[BusRecord]:
             place.at_ms,
         )
         return [BusRecord.dead(letter)]
+    if entry.settle is not None and entry.settle.state is DeliveryState.READY:
+        service = None if entry.leaf.svc is None else ServiceCode(entry.leaf.svc)
+        signal = Signal(SignalKind.MAILBOX, None, entry.settle.recipient, service)
+        return [BusRecord.signal(signal)]
     return []
 
 
 def dispatch_of(stored: StoredMessage, opened: OpenedEnvelope) -> BusRecord | None:
     """The dispatch of a stored request, without payload; None for what nobody is handed."""
     manifest = opened.manifest
-    if manifest.to is None or manifest.kind in ANSWERS:
+    if manifest.to is None or manifest.kind != "request":
         return None
     return BusRecord.dispatch(
         Dispatch(

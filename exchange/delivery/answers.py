@@ -26,6 +26,11 @@ class HostedKeys:
     def __init__(self, signers: Mapping[SystemId, Signer]) -> None:
         self._signers = signers
 
+    @property
+    def certificates(self) -> dict[str, str]:
+        """By system, the thumbprint of the certificate that its answers name."""
+        return {system: signer.x5t for system, signer in self._signers.items()}
+
     def signer(self, system: SystemId) -> Signer:
         """The system's signer. Raises KeyNotHosted."""
         signer = self._signers.get(system)

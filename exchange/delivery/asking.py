@@ -12,13 +12,14 @@ import structlog
 from adapters.base import Adapter, AdapterRequest, Answer, Reject
 from adapters.errors import ProviderMisbehaved, ProviderTimeout, ProviderUnreachable
 from exchange.acceptance.accept import Acceptance, Refused
+from exchange.acceptance.checks.payload import validator_for
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.delivery.answers import HostedKeys, KeyNotHosted, compose_answer
 from exchange.delivery.jobs import Job
 from exchange.ledger.log_writer import Clock
 from registry.directory import Directory
 from registry.services import Service
-from schemas.catalogue import Validators
+from schemas.catalogue import Validators, media_types_of
 from schemas.errors import PayloadInvalid
 from signing.compose import verify_composed
 from signing.keys import Signer
@@ -92,10 +93,10 @@ class Asking:
         if isinstance(result, Reject):
             return
         schema = directory.schema(service.response_schema)
-        if result.type != "application/json" or schema is None:
+        if schema is None or result.type not in media_types_of(schema.format):
             raise ProviderMisbehaved("The answer isn't of the type that its schema describes.")
         try:
-            self._validators.get(schema.fingerprint, schema.text).check(result.body)
+            validator_for(directory, schema, self._validators).check(result.body, result.type)
         except PayloadInvalid as error:
             raise ProviderMisbehaved(f"The answer breaks its schema: {error.detail}") from error
 

@@ -6,7 +6,8 @@ not be repeated is durable as begun before the call, and dead when nobody knows 
 
 import asyncio
 import random
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -16,6 +17,7 @@ from adapters.errors import AttemptFailed, ProviderMisbehaved
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.record import Recorder
 from exchange.acceptance.requests import AnsweredRequest, Requests
+from exchange.counts import LAG_S, Spread
 from exchange.delivery.asking import Asking
 from exchange.delivery.hands import Hand
 from exchange.delivery.jobs import Job
@@ -75,12 +77,28 @@ class Desk:
     times: DeliveryTimes
 
 
+ANSWERED: Final = "answered"
+"""An attempt that ended its exchange, or found it ended; every other has a failure's code."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFigures:
+    """How attempts went so far; for metrics."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    dead: Counter[str] = field(default_factory=Counter)
+    """Deliveries given up, by cause."""
+    lag_s: Spread = field(default_factory=lambda: Spread(LAG_S))
+    """From acceptance to the beginning of the first attempt."""
+
+
 class Attempts:
     """Makes attempts; each ends in its row."""
 
     def __init__(self, desk: Desk) -> None:
         self._d = desk
         self._slots = Slots(desk.times.concurrency)
+        self.figures = DeliveryFigures()
 
     async def make(self, job: Job, hand: Hand) -> None:
         """One attempt; never raises but for its own cancellation."""
@@ -163,12 +181,15 @@ class Attempts:
         if must_claim and not await self._d.store.claim(self._lease(job, service)):
             return  # a repeated record: somebody has begun this attempt
         hand.under_lease = partial(self._park_leased, job, service, hand)
+        if job.attempt == 1:
+            self.figures.lag_s.add(max(0, self._d.clock() - job.message.place.at_ms) / 1000)
         try:
             await self._d.asking.exchange(job, service)
         except AttemptFailed as failed:
             hand.under_lease = None
             await self._failed(job, service, failed)
         else:
+            self.figures.outcomes[ANSWERED] += 1
             self._d.requests.drop(job.manifest.id)
         finally:
             hand.under_lease = None
@@ -191,6 +212,7 @@ class Attempts:
         )
 
     async def _failed(self, job: Job, service: Service, failed: AttemptFailed) -> None:
+        self.figures.outcomes[failed.code] += 1
         misbehaved = job.misbehaved + isinstance(failed, ProviderMisbehaved)
         log.info(
             "delivery.attempt_failed",
@@ -198,6 +220,7 @@ class Attempts:
             attempt=job.attempt,
             system=service.system,
             service=service.code,
+            **_trace(job),
         )
         if service.repeat == "never" and failed.maybe_sent:
             step = StepRow(job.id, self._d.clock(), "outcome-unknown", job.attempt)
@@ -230,7 +253,14 @@ class Attempts:
         now_ms = self._d.clock()
         entry = dead_entry(self._d.recorder, job.manifest, job.leaf_hash, cause, now_ms)
         await self._d.committer.submit(entry, self._d.directory.version)
+        self.figures.dead[cause] += 1
         self._d.requests.drop(job.manifest.id)
+
+
+def _trace(job: Job) -> dict[str, str]:
+    """The trace that the consumer is in, as lines of log name it; nothing when it told none."""
+    context = job.manifest.traceparent
+    return {} if context is None else {"trace_id": context[3:35]}
 
 
 def _recipient(job: Job) -> SystemId:

@@ -15,7 +15,7 @@ import structlog
 
 from exchange.acceptance.stored import OpenedMessage, OpenedMessages
 from exchange.bus.port import Carried, Dispatch, MessageBus, Subscription, Topic
-from exchange.delivery.attempts import Attempts, DeliveryTimes, Desk
+from exchange.delivery.attempts import Attempts, DeliveryFigures, DeliveryTimes, Desk
 from exchange.delivery.hands import Hand
 from exchange.delivery.jobs import Job, job_of_row
 from exchange.storage.rows import StoredDelivery
@@ -54,6 +54,11 @@ class Deliverer:
     def running(self) -> int:
         """Deliveries in hand."""
         return len(self._running)
+
+    @property
+    def figures(self) -> DeliveryFigures:
+        """How attempts went so far."""
+        return self._attempts.figures
 
     @property
     def free(self) -> int:

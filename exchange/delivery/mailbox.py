@@ -1,4 +1,4 @@
-"""Mailboxes: lease, confirm, what waits.
+"""Mailboxes: lease, extend, release, confirm.
 
 A lease token names a delivery and an attempt and is sealed with a MAC, so that only the holder of
 the last lease can end it. A confirmation with the current token counts even after the lease ran
@@ -19,10 +19,10 @@ from exchange.ledger.entries import Placed
 from exchange.ledger.group_commit import GroupCommitter
 from exchange.ledger.log_writer import Clock
 from exchange.storage.port import Store
-from exchange.storage.rows import DeliveryState, StoredDelivery
+from exchange.storage.rows import DeliveryState, HeldLease, StoredDelivery
 from signing.encoding import b64url_decode, b64url_encode
 from signing.errors import EncodingInvalid, SealwayError
-from signing.identifiers import ServiceCode, SystemId
+from signing.identifiers import Code, ServiceCode, SystemId
 
 _MAC_BYTES: Final = 16
 _TOKEN_BYTES: Final = 16 + 4 + _MAC_BYTES
@@ -105,7 +105,7 @@ class Mailbox:
             assert message is not None, "a delivery without its message"
             if self._is_over(message):
                 continue
-            if row.attempt > self._leases_max:
+            if row.attempt % (self._leases_max + 1) == 0:  # re-driven, it has as many again
                 await self._give_up(message)
                 continue
             found.append(Leased(self._token(row), row, message))
@@ -125,6 +125,49 @@ class Mailbox:
         )
         await self._committer.submit(entry, self._directory.version)
 
+    async def extend(
+        self, system: SystemId, tokens: Sequence[str], lease_s: float
+    ) -> list[int | None]:
+        """Let leases run ``lease_s`` from now, never shorter than they do; until when, each.
+
+        None: not the delivery's last lease, or the delivery is over. Harmless to repeat.
+        """
+        held = self._held(system, tokens)
+        until_ms = self._clock() + int(lease_s * 1000)
+        current = [one for one in held if one is not None]
+        found = await self._store.extend_leases(system, current, until_ms) if current else {}
+        return [None if one is None else found.get(one.id) for one in held]
+
+    async def release(
+        self, system: SystemId, tokens: Sequence[str], reason: Code | None = None
+    ) -> list[bool]:
+        """Give leased deliveries back, free at once; ``reason`` is shown in their timelines.
+
+        False: not the delivery's last lease, or the delivery is over. Releasing again is harmless.
+        """
+        held = self._held(system, tokens)
+        current = [one for one in held if one is not None]
+        if not current:
+            return [False] * len(held)
+        found = set(await self._store.release_leases(system, current, self._clock(), reason))
+        if found:
+            self._waiting.wake_mailbox(system)
+        return [
+            one is not None
+            and (one.id in found or await self._is(DeliveryState.READY, system, one))
+            for one in held
+        ]
+
+    def _held(self, system: SystemId, tokens: Sequence[str]) -> list[HeldLease | None]:
+        """What each token names; None where it is none of this system's."""
+        held: list[HeldLease | None] = []
+        for token in tokens:
+            try:
+                held.append(HeldLease(*self._parse_token(system, token)))
+            except LeaseLost:
+                held.append(None)
+        return held
+
     async def confirm(self, system: SystemId, token: str) -> None:
         """End a leased delivery; confirming again is harmless. Its leaf is ``delivered``.
 
@@ -139,13 +182,16 @@ class Mailbox:
             self._recorder, message.manifest, message.place.leaf_hash, attempt, self._clock()
         )
         outcome = await self._committer.submit(entry, self._directory.version)
-        if not isinstance(outcome, Placed) and not await self._is_done(system, id_, attempt):
+        if isinstance(outcome, Placed):
+            return
+        if not await self._is(DeliveryState.DONE, system, HeldLease(id_, attempt)):
             raise LeaseLost("Another lease has begun, or the delivery is over.")
 
-    async def _is_done(self, system: SystemId, id_: bytes, attempt: int) -> bool:
+    async def _is(self, state: DeliveryState, system: SystemId, held: HeldLease) -> bool:
+        """Whether the delivery is in this state since that lease: then a call is a repeat."""
         return any(
-            row.recipient == system and row.state is DeliveryState.DONE and row.attempt == attempt
-            for row in await self._store.reads.deliveries(id_)
+            (row.recipient, row.state, row.attempt) == (system, state, held.attempt)
+            for row in await self._store.reads.deliveries(held.id)
         )
 
     def _token(self, row: StoredDelivery) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from exchange.acceptance.changes import Actor
 from exchange.acceptance.record import Act, Parties, Recorder
 from exchange.ledger.entries import RecordEntry
 from exchange.storage.rows import (
@@ -10,6 +11,9 @@ from exchange.storage.rows import (
     EndExchange,
     ExchangeState,
     KillDelivery,
+    SettleDead,
+    StepRow,
+    StoredDelivery,
 )
 from signing.encoding import b64url_encode
 from signing.identifiers import SystemId, message_id_bytes
@@ -43,6 +47,35 @@ def dead_entry(
     kill = KillDelivery(message_id_bytes(request.id), SystemId(request.to), cause)
     act = _act("dead", request, {"cause": cause})
     return recorder.traffic_entry(act, now_ms, _parties(request, leaf_hash), kill=kill)
+
+
+def settled_entry(
+    recorder: Recorder,
+    request: Manifest,
+    leaf_hash: bytes,
+    dead: StoredDelivery,
+    settle: SettleDead,
+    actor: Actor,
+    now_ms: int,
+) -> RecordEntry:
+    """What a person decided of a dead letter; skipped when it isn't one any more.
+
+    Its leaf is of kind ``dead``, which moves no exchange; the record says which of the two it was.
+    """
+    code = "dropped" if settle.state is DeliveryState.WITHDRAWN else "redriven"
+    after = {"cause": dead.cause, "attempt": dead.attempt}
+    act = Act(
+        "dead",
+        f"dead-letter-{code}",
+        "exchange",
+        request.id,
+        after,
+        actor=actor.name,
+        role=actor.role,
+    )
+    step = StepRow(dead.id, now_ms, code, dead.attempt, detail=dead.cause)
+    parties = _parties(request, leaf_hash)
+    return recorder.traffic_entry(act, now_ms, parties, settle=settle, step=step)
 
 
 def delivered_entry(

@@ -71,6 +71,8 @@ class Sweeper:
         self._owner = owner
         self._times = times
         self._over: dict[bytes, int] = {}
+        self.claimed = self.expired = 0
+        """Deliveries taken from their rows, exchanges written off; for metrics."""
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -117,6 +119,7 @@ class Sweeper:
         rows = await self._store.claim_due(
             self._owner, now_ms, now_ms + self._times.claim_ms, count_max
         )
+        self.claimed += len(rows)
         for row in rows:
             self._deliverer.sweep(row)
         return len(rows) == count_max
@@ -152,6 +155,7 @@ class Sweeper:
             return
         entry = expired_entry(self._recorder, message.manifest, message.place.leaf_hash, now_ms)
         await self._committer.submit(entry, self._directory.version)
+        self.expired += 1
         self._requests.drop(message.manifest.id)
 
     async def _open(self, id_: bytes) -> OpenedMessage | None:

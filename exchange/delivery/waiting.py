@@ -86,7 +86,7 @@ class Waiting:
         for id_ in list(self._exchanges):
             self.wake_exchange(id_, None)
         for system in list(self._mailboxes):
-            self._wake_mailbox(system)
+            self.wake_mailbox(system)
 
     def _wake(self, signal: Signal) -> None:
         if signal.kind is SignalKind.ANSWERED and signal.message_id is not None:
@@ -94,7 +94,7 @@ class Waiting:
             answer = payload if isinstance(payload, OpenedMessage) else None
             self.wake_exchange(signal.message_id, answer)
         elif signal.kind is SignalKind.MAILBOX and signal.recipient is not None:
-            self._wake_mailbox(signal.recipient)
+            self.wake_mailbox(signal.recipient)
         elif signal.kind is SignalKind.DIRECTORY and signal.version is not None:
             self._on_directory(signal.version)
 
@@ -104,7 +104,8 @@ class Waiting:
             if not waiter.done():
                 waiter.set_result(answer)
 
-    def _wake_mailbox(self, system: SystemId) -> None:
+    def wake_mailbox(self, system: SystemId) -> None:
+        """Let everybody who waits for this mailbox look again."""
         for waiter in self._mailboxes.pop(system, ()):
             if not waiter.done():
                 waiter.set_result(None)

@@ -25,6 +25,7 @@ from exchange.ledger.errors import (
     ExchangeCancelled,
     LedgerError,
     MessageIdReused,
+    NothingToCancel,
     QuotaExceeded,
 )
 from exchange.ledger.tree import Growth, Tree, grow
@@ -55,6 +56,8 @@ def ask(entries: Sequence[Entry]) -> GroupQuestions:
             questions.messages.append(entry.row.id)
             if entry.ends is not None:
                 questions.exchanges.append(entry.ends.id)
+            if entry.during is not None:
+                questions.exchanges.append(entry.during)
             if entry.opens is not None and entry.opens.boxed_max is not None:
                 questions.boxes.add((entry.opens.provider, entry.opens.service))
         elif isinstance(entry, RecordEntry):
@@ -64,6 +67,9 @@ def ask(entries: Sequence[Entry]) -> GroupQuestions:
                 questions.exchanges.append(entry.kill.id)
             if entry.confirm is not None:
                 questions.deliveries.append(entry.confirm.id)
+            if entry.settle is not None:
+                questions.exchanges.append(entry.settle.id)
+                questions.deliveries.append(entry.settle.id)
     return questions
 
 
@@ -149,6 +155,8 @@ def _message(builder: _Builder, entry: MessageEntry) -> Outcome:
     if known is not None and known.digest == row.digest:
         return Duplicate(known.shard, known.index)
     error = _objection(builder, entry, known is not None)
+    if isinstance(error, NothingToCancel):
+        return Lost(error, None)
     if error is not None:
         return Lost(error, _refusal(builder, _as_refusal(entry, error)))
     placed = builder.place(entry.leaf, entry.leaf_salt)
@@ -157,6 +165,8 @@ def _message(builder: _Builder, entry: MessageEntry) -> Outcome:
         builder.write.exchanges.append((entry.opens, placed.at_ms))
     if entry.ends is not None:
         builder.write.ends.append(entry.ends)
+    if entry.step is not None:
+        builder.write.steps.append(replace(entry.step, at_ms=placed.at_ms))
     return placed
 
 
@@ -164,7 +174,12 @@ def _objection(builder: _Builder, entry: MessageEntry, known: bool) -> LedgerErr
     if known:
         return MessageIdReused("This id was accepted before for another message; use a fresh id.")
     if entry.ends is not None:
-        return end_objection(builder.facts.exchanges.get(entry.ends.id))
+        state = builder.facts.exchanges.get(entry.ends.id)
+        if entry.ends.state is ExchangeState.CANCELLED:
+            return cancel_objection(state)
+        return end_objection(state)
+    if entry.during is not None:
+        return end_objection(builder.facts.exchanges.get(entry.during))
     if entry.opens is not None and entry.opens.boxed_max is not None:
         return _box_objection(builder, entry.opens, entry.opens.boxed_max)
     return None
@@ -198,6 +213,13 @@ def end_objection(state: ExchangeState | None) -> LedgerError | None:
     if state is ExchangeState.CANCELLED:
         return ExchangeCancelled("The consumer cancelled the exchange.")
     return AnswerNotExpected("No open request matches this answer.")
+
+
+def cancel_objection(state: ExchangeState | None) -> LedgerError | None:
+    """Why an exchange in this state can't be cancelled; None when it can."""
+    if state in (ExchangeState.EXPIRED, ExchangeState.CANCELLED):
+        return NothingToCancel(state.value)
+    return end_objection(state)
 
 
 def _as_refusal(entry: MessageEntry, error: LedgerError) -> RefusalEntry:
@@ -241,6 +263,10 @@ def _record(builder: _Builder, entry: RecordEntry) -> Outcome:
         write.kills.append(entry.kill)
     if entry.confirm is not None:
         write.confirms.append(entry.confirm)
+    if entry.settle is not None:
+        write.settles.append(entry.settle)
+    if entry.step is not None:
+        write.steps.append(replace(entry.step, at_ms=placed.at_ms))
     return placed
 
 
@@ -251,6 +277,14 @@ def _applies(facts: GroupFacts, entry: RecordEntry) -> bool:
         return False
     if entry.kill is not None and facts.exchanges.get(entry.kill.id) is not ExchangeState.OPEN:
         return False
+    if entry.settle is not None and not _is_dead(facts, entry.settle.id):
+        return False
     if confirm is None:
         return True
     return facts.deliveries.get(confirm.id) == (DeliveryState.LEASED, confirm.attempt)
+
+
+def _is_dead(facts: GroupFacts, id_: bytes) -> bool:
+    """Whether a person may decide of this delivery: it is dead, and its exchange open."""
+    state, _ = facts.deliveries.get(id_, (None, 0))
+    return state is DeliveryState.DEAD and facts.exchanges.get(id_) is ExchangeState.OPEN

@@ -13,7 +13,9 @@ from exchange.storage.rows import (
     MessageRow,
     NewExchange,
     ObjectRow,
+    SettleDead,
     ShardHead,
+    StepRow,
 )
 from signing.errors import SealwayError
 from signing.log.leaf import encode_leaf
@@ -61,6 +63,10 @@ class MessageEntry:
     row: MessageRow
     opens: NewExchange | None = None
     ends: EndExchange | None = None
+    during: bytes | None = None
+    """The request whose exchange must be open and stays so."""
+    step: StepRow | None = None
+    """A line of a timeline; its time is the leaf's."""
 
     @property
     def size_bytes(self) -> int:
@@ -91,7 +97,7 @@ class RecordEntry:
     """A signed record of an act without an envelope, and the rows it changes.
 
     ``stored_salt`` and ``key`` are as the row keeps them: plain and absent for directory records.
-    With ``end``, ``kill`` or ``confirm`` it is skipped when that no longer applies.
+    With ``end``, ``kill``, ``confirm`` or ``settle`` it is skipped when that no longer applies.
     """
 
     leaf: LeafDraft
@@ -105,6 +111,9 @@ class RecordEntry:
     end: EndExchange | None = None
     kill: KillDelivery | None = None
     confirm: ConfirmDelivery | None = None
+    settle: SettleDead | None = None
+    step: StepRow | None = None
+    """A line of a timeline; its time is the leaf's."""
 
     @property
     def size_bytes(self) -> int:

@@ -11,6 +11,7 @@ SealwayError
     ├── MarksDamaged     the signer's mark file can't be read
     ├── MarkMoved        another process of this machine signed meanwhile
     ├── MessageIdReused, AlreadyAnswered, AnswerLate, AnswerNotExpected, ExchangeCancelled
+    ├── NothingToCancel  the exchange is over as a cancel wants it; answered 200
     └── QuotaExceeded    the recipient's mailbox is full
 """
 
@@ -71,7 +72,22 @@ class ExchangeCancelled(LedgerError):
     code = "exchange-cancelled"
 
 
+class NothingToCancel(LedgerError):
+    """The exchange has ended without an answer; the caller is told how, and nothing is recorded."""
+
+    code = "exchange-cancelled"
+
+    def __init__(self, state: str) -> None:
+        super().__init__("The exchange has ended without an answer.")
+        self.state = state
+
+
 class QuotaExceeded(LedgerError):
     """The recipient's mailbox holds as many messages as it may."""
 
     code = "quota-exceeded"
+
+    def __init__(self, detail: str, *, depth: int) -> None:
+        super().__init__(detail, depth=depth)
+        self.depth = depth
+        """How many messages wait there, as the sender is told."""

@@ -5,11 +5,13 @@ are shielded: a client that hangs up cancels nothing. Outcomes are released when
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from exchange.counts import SECONDS, SIZES, Spread
 from exchange.ledger.decide import Decision
 from exchange.ledger.entries import Entry, MessageEntry, Outcome, RecordEntry
 from exchange.ledger.errors import BusBacklogged, LogUnavailable
@@ -53,6 +55,18 @@ class Submission:
     """What the relay gets along with the outcome."""
 
 
+@dataclass(frozen=True, slots=True)
+class CommitFigures:
+    """How committing went so far; for metrics."""
+
+    entries: Spread
+    """Entries of a group."""
+    commit_s: Spread
+    """From handing a group to the database to its commit."""
+    seal_s: Spread
+    """From its commit to the signature that covers it; those that got one."""
+
+
 OnCommitted = Callable[[Sequence[tuple[Submission, Outcome]]], None]
 Refresh = Callable[[], Awaitable[bool]]
 
@@ -93,6 +107,7 @@ class GroupCommitter:
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
+        self.figures = CommitFigures(Spread(SIZES), Spread(SECONDS), Spread(SECONDS))
 
     def start(self) -> None:
         """Start the committer's task."""
@@ -114,6 +129,11 @@ class GroupCommitter:
     def waiting(self) -> int:
         """Entries waiting for a group."""
         return len(self._queue)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Their bytes."""
+        return self._queued_bytes
 
     def submit(
         self,
@@ -195,7 +215,7 @@ class GroupCommitter:
             group = [one for one in group if _is_current(one, version)]
             if not group:
                 return
-            writer = self._held.writer
+            writer, began_s = self._held.writer, time.perf_counter()
             try:
                 decision = await writer.commit([one.entry for one in group], version)
             except DirectoryChanged:
@@ -208,23 +228,33 @@ class GroupCommitter:
                 await self._held.again(writer)
                 return
             else:
+                self.figures.commit_s.add(time.perf_counter() - began_s)
                 self._committed(writer, group, decision)
                 return
         raise LogUnavailable("Too much is changing at once; send the same bytes again.")
 
     def _committed(self, writer: LogWriter, group: list[Submission], decision: Decision) -> None:
         pairs = list(zip(group, decision.outcomes, strict=True))
+        self.figures.entries.add(len(group))
         self._on_committed(pairs)
+        committed_s = time.perf_counter()
         sealed = asyncio.ensure_future(writer.seal(writer.head.size))
-        sealed.add_done_callback(lambda done: _release(pairs, done))
+
+        def release(done: "asyncio.Future[None]") -> None:
+            if done.exception() is None:
+                self.figures.seal_s.add(time.perf_counter() - committed_s)
+            _release(pairs, done)
+
+        sealed.add_done_callback(release)
 
 
 def _keys(entry: Entry) -> tuple[bytes, ...]:
     if isinstance(entry, MessageEntry):
-        return (entry.row.id, entry.ends.id) if entry.ends else (entry.row.id,)
+        about = entry.ends.id if entry.ends else entry.during
+        return (entry.row.id, about) if about else (entry.row.id,)
     if isinstance(entry, RecordEntry):
-        about = entry.end or entry.kill or entry.confirm
-        return (about.id,) if about else ()
+        change = entry.end or entry.kill or entry.confirm or entry.settle
+        return (change.id,) if change else ()
     return ()
 
 

@@ -208,6 +208,14 @@ class LogWriter:
             return
         await check_consistent(size, root, head, tree, self.nodes)
 
+    async def tile(self, level: int, number: int) -> bytes:
+        """A tile as far as it is filled; the committed tree has at least one hash of it.
+
+        Raises:
+            StorageUnavailable: it can't be read.
+        """
+        return await self.nodes.tile(level, number, self.tree)
+
     async def meet(self, mark: Mark) -> None:
         """Go on signing from this mark. Raises LogBehind: the log does not extend it."""
         await self._sealing.meet(mark)

@@ -58,6 +58,20 @@ class Logs:
             await writer.follow()
         return writer.signed.note if writer.signed is not None else None
 
+    async def signed_to(self, shard: int, size: int) -> LogWriter:
+        """A log whose last signed checkpoint covers ``size`` leaves. Nothing is signed for it.
+
+        Raises:
+            LogUnavailable: there is no such log, or it isn't signed that far.
+            LogBehind, StorageUnavailable: it can't be read.
+        """
+        writer = self._own(shard) or await self._view(shard)
+        if not _covers(writer, size - 1) and shard != self._held_number():
+            await writer.follow()  # others write there too; nobody but us writes what is held
+        if not _covers(writer, size - 1):
+            raise LogUnavailable("The log isn't signed that far; ask again in a moment.")
+        return writer
+
     def relayed(self, shard: int, end: int) -> None:
         """Entries of a log before ``end`` are with the bus."""
         self.held.relayed(shard, end)
@@ -65,11 +79,13 @@ class Logs:
     def _own(self, shard: int) -> LogWriter | None:
         if shard == self.directory.head.shard:
             return self.directory
+        return self.held.writer if shard == self._held_number() else None
+
+    def _held_number(self) -> int | None:
         try:
-            writer = self.held.writer
+            return self.held.writer.head.shard
         except LogUnavailable:
             return None
-        return writer if writer.head.shard == shard else None
 
     async def _view(self, shard: int) -> LogWriter:
         async with self._turn:

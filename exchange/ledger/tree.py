@@ -148,11 +148,12 @@ class NodeCache:
                 continue
             tile_level, number, first, count = tile_of(level, n)
             if (tile_level, number) not in tiles:
-                tiles[tile_level, number] = await self._tile(tile_level, number, tree)
+                tiles[tile_level, number] = await self.tile(tile_level, number, tree)
             read[level, n] = node_in_tile(tiles[tile_level, number], first, count)
         return read
 
-    async def _tile(self, level: int, number: int, tree: Tree) -> bytes:
+    async def tile(self, level: int, number: int, tree: Tree) -> bytes:
+        """A tile of ``tree``, as far as it is filled; the tree has at least one hash of it."""
         full = (tree.size >> TILE_HEIGHT * level) // TILE_WIDTH
         if number >= full:
             return b"".join(tree.edges[level])

@@ -14,6 +14,9 @@ from exchange.operation.settings import FILE_NAME, load_settings
 
 __all__ = ["deliver", "gateway", "init", "serve"]
 
+_metrics_port = click.option(
+    "--metrics-port", type=int, help="Port of /metrics, for Prometheus; none without it."
+)
 _folder = click.argument(
     "folder", metavar="[DIR]", default=".sealway", type=click.Path(path_type=Path)
 )
@@ -24,15 +27,23 @@ _folder = click.argument(
 @click.option("--port", type=int, help="Port to listen on, instead of the settings'.")
 @click.option("--host", help="Address to listen on, instead of the settings'.")
 @click.option("--public-url", help="Address others use, instead of the settings'.")
-def serve(folder: Path, port: int | None, host: str | None, public_url: str | None) -> None:
+@_metrics_port
+def serve(
+    folder: Path,
+    port: int | None,
+    host: str | None,
+    public_url: str | None,
+    metrics_port: int | None,
+) -> None:
     """Run the whole bus of DIR (.sealway) in this process, until SIGTERM or Ctrl-C.
 
     \b
     Examples:
       sealway serve
-      sealway serve /srv/sealway --port 8490
+      sealway serve /srv/sealway --port 8490 --metrics-port 9480
     """
-    _start("serve", folder, BOTH, port=port, host=host, public_url=public_url)
+    options = {"port": port, "host": host, "public_url": public_url, "metrics_port": metrics_port}
+    _start("serve", folder, BOTH, **options)
 
 
 @click.command()
@@ -42,7 +53,14 @@ def serve(folder: Path, port: int | None, host: str | None, public_url: str | No
 @click.option(
     "--public-url", help="Address others use, instead of the settings'; tokens are bound to it."
 )
-def gateway(folder: Path, port: int | None, host: str | None, public_url: str | None) -> None:
+@_metrics_port
+def gateway(
+    folder: Path,
+    port: int | None,
+    host: str | None,
+    public_url: str | None,
+    metrics_port: int | None,
+) -> None:
     """Take messages for the bus of DIR (.sealway) over HTTP; as many of these as you like.
 
     Needs [database] in the settings, and `sealway deliver` beside it for services with adapters.
@@ -53,14 +71,18 @@ def gateway(folder: Path, port: int | None, host: str | None, public_url: str | 
       sealway gateway /srv/sealway --port 8491 --public-url http://127.0.0.1:8491
     """
     roles = frozenset({Role.GATEWAY})
-    _start("gateway", folder, roles, port=port, host=host, public_url=public_url)
+    options = {"port": port, "host": host, "public_url": public_url, "metrics_port": metrics_port}
+    _start("gateway", folder, roles, **options)
 
 
 @click.command()
 @_folder
 @click.option("--health-port", type=int, help="Port of /livez and /readyz.")
 @click.option("--health-host", help="Address of /livez and /readyz.")
-def deliver(folder: Path, health_port: int | None, health_host: str | None) -> None:
+@_metrics_port
+def deliver(
+    folder: Path, health_port: int | None, health_host: str | None, metrics_port: int | None
+) -> None:
     """Deliver what the bus of DIR (.sealway) has accepted; as many of these as you like.
 
     Needs [database] in the settings. Calls adapters, retries, expires, keeps the tables tidy.
@@ -68,10 +90,11 @@ def deliver(folder: Path, health_port: int | None, health_host: str | None) -> N
     \b
     Examples:
       sealway deliver /srv/sealway
-      sealway deliver /srv/sealway --health-port 8482
+      sealway deliver /srv/sealway --health-port 8482 --metrics-port 9482
     """
     roles = frozenset({Role.DELIVER})
-    _start("deliver", folder, roles, health_port=health_port, health_host=health_host)
+    options = {"health_port": health_port, "health_host": health_host, "metrics_port": metrics_port}
+    _start("deliver", folder, roles, **options)
 
 
 def _start(verb: str, folder: Path, roles: frozenset[Role], **options: object) -> None:

@@ -1,25 +1,19 @@
 """The listener of a process without an API: `/livez` and `/readyz`, as a gateway answers them.
 
-Owns a port and two answers. Refuses to know what ready means: it asks. Invariant: it takes no
-signal; whoever opened it closes it.
+Owns two answers. Refuses to know what ready means: it asks.
 """
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
 import orjson
-import uvicorn
 
 from exchange.api.asgi import AsgiApp, Receive, Scope, Send, send
 from exchange.api.problems import MEDIA_TYPE, PROBLEMS, problem_bytes
 from exchange.api.replies import JSON_TYPE, RETRY_AFTER_S, Reply
-from exchange.operation.ports import take_port
+from exchange.operation.listening import listening
 
-CONNECTIONS_MAX: Final = 64  # an orchestrator asks once in a few seconds
-KEEPALIVE_S: Final = 5
 WhyNotReady = Callable[[], str | None]
 Standing = Callable[[], dict[str, str]]
 
@@ -44,48 +38,9 @@ async def listen(
     Raises:
         PortTaken: the address can't be listened on.
     """
-    taken = take_port(host, port, "health_port")
-    server = _Server(_config(health_app(why_not_ready, base_url, standing)))
-    task = asyncio.create_task(server.serve(sockets=[taken]), name="health")
-    try:
-        await server.is_up.wait()
-        yield taken.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await asyncio.gather(task, return_exceptions=True)
-        taken.close()
-
-
-def _config(app: AsgiApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        loop="none",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        proxy_headers=False,
-        log_config=None,
-        server_header=False,
-        limit_concurrency=CONNECTIONS_MAX,
-        timeout_keep_alive=KEEPALIVE_S,
-        timeout_graceful_shutdown=1,
-    )
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say when connections are taken."""
-        await super().startup(sockets)
-        self.is_up.set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the process."""
-        yield
+    app = health_app(why_not_ready, base_url, standing)
+    async with listening(app, host, port, "health_port") as taken:
+        yield taken
 
 
 def health_app(

@@ -6,6 +6,7 @@ comes again; none ends the process.
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
@@ -79,6 +80,11 @@ class DirectoryWatch:
     def __init__(self, directory: DirectoryInForce) -> None:
         self._directory = directory
         self._noticed: asyncio.Task[None] | None = None
+        self.looked_s: float | None = None
+        """When the database last said that this directory is the newest; None before it was asked.
+
+        On the clock that only goes forward.
+        """
         self.trouble: str | None = None
         """Why the database can't be used; None when it could be asked a moment ago."""
 
@@ -97,12 +103,13 @@ class DirectoryWatch:
 
     async def look(self) -> None:
         """One look. Raises StorageUnavailable."""
+        began_s = time.monotonic()
         try:
             await self._directory.refresh()
         except StorageError as error:
             self.trouble = error.detail
             raise
-        self.trouble = None
+        self.trouble, self.looked_s = None, began_s
 
 
 class Checkpoints:

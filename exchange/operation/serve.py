@@ -6,8 +6,8 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
@@ -16,6 +16,9 @@ from exchange.api.app import create_app
 from exchange.api.protocol import limited_protocol
 from exchange.delivery.waiting import Waiting
 from exchange.operation.health import listen
+from exchange.operation.listening import listening
+from exchange.operation.metrics import registry_of
+from exchange.operation.metrics_app import metrics_app
 from exchange.operation.roles import BOTH, Role
 from exchange.operation.settings import Settings
 from exchange.operation.wiring import Bus, open_bus
@@ -122,13 +125,25 @@ async def serve(settings: Settings, roles: frozenset[Role] = BOTH) -> None:
             else:
                 log.error("bus.frozen", reason=reason, **about)
 
-        if Role.GATEWAY in roles:
-            await DrainingServer(_http(settings, bus), bus.api.waiting, announce).serve()
-        else:
-            await _until_told(settings, bus, announce)
+        async with _watchable(settings, bus):
+            if Role.GATEWAY in roles:
+                await DrainingServer(_http(settings, bus), bus.api.waiting, announce).serve()
+            else:
+                await _until_told(settings, bus, announce)
     finally:
         await bus.close()
         log.info("bus.stopped")
+
+
+@asynccontextmanager
+async def _watchable(settings: Settings, bus: Bus) -> AsyncIterator[None]:
+    """Answer /metrics for as long as the block runs, where the settings say so."""
+    if settings.metrics_port is None:
+        yield
+        return
+    app = metrics_app(registry_of(bus.watched), settings.public_url)
+    async with listening(app, settings.metrics_host, settings.metrics_port, "metrics_port"):
+        yield
 
 
 def _http(settings: Settings, bus: Bus) -> uvicorn.Config:

@@ -53,6 +53,8 @@ def check_ports(settings: Settings, roles: frozenset[Role]) -> None:
         check_port(settings.host, settings.port, "port")
     else:
         check_port(settings.health_host, settings.health_port, "health_port")
+    if settings.metrics_port is not None:
+        check_port(settings.metrics_host, settings.metrics_port, "metrics_port")
 
 
 async def until_reached(settings: Settings, pause_s: float = PAUSE_S) -> None:

@@ -30,6 +30,7 @@ from exchange.bus.port import BusError, MessageBus
 from exchange.delivery.announcements import directory_signal
 from exchange.delivery.asking import Asking
 from exchange.delivery.attempts import Desk
+from exchange.delivery.dead_letters import DeadLetters
 from exchange.delivery.deliverer import Deliverer, Tools
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.parking import Parking
@@ -69,6 +70,7 @@ from exchange.operation.rounds import (
     Rounds,
 )
 from exchange.operation.settings import Settings
+from exchange.operation.watching import Watched
 from exchange.storage.port import LeasedStore
 from exchange.storage.postgres.store import PostgresStore
 from exchange.storage.rows import ShardHead
@@ -94,6 +96,7 @@ class Bus:
     deliverer: Deliverer | None
     writers: Callable[[], list[LogWriter]]
     """The logs that this process writes."""
+    watched: Watched
     stack: AsyncExitStack
 
     async def close(self) -> None:
@@ -120,14 +123,17 @@ async def open_bus(settings: Settings, roles: frozenset[Role] = BOTH) -> Bus:
         parts = _make_parts(ground, roles)
         await _start(ground, parts)
         deliverer = _make_deliverer(ground, parts, adapters) if delivers else None
+        sweeper = None
         if deliverer is not None and not parts.is_frozen:
-            await _start_delivering(ground, parts, deliverer)
+            sweeper = await _start_delivering(ground, parts, deliverer)
+        api = _make_api(ground, parts)
         return Bus(
-            _make_api(ground, parts),
+            api,
             ground.store,
             parts.committer,
             deliverer,
             parts.held.and_directory,
+            _watched(ground, parts, api, deliverer, sweeper),
             stack,
         )
     except BaseException:
@@ -386,7 +392,7 @@ def _make_deliverer(ground: Ground, parts: _Parts, adapters: dict[str, Adapter])
     return Deliverer(Tools(desk, ground.opened))
 
 
-async def _start_delivering(ground: Ground, parts: _Parts, deliverer: Deliverer) -> None:
+async def _start_delivering(ground: Ground, parts: _Parts, deliverer: Deliverer) -> Sweeper:
     settings = ground.settings
     await deliverer.start(parts.bus)
     ground.stack.push_async_callback(deliverer.stop, settings.delivery.drain_s)
@@ -406,6 +412,27 @@ async def _start_delivering(ground: Ground, parts: _Parts, deliverer: Deliverer)
     )
     sweeper.start()
     ground.stack.push_async_callback(sweeper.stop)
+    return sweeper
+
+
+def _watched(
+    ground: Ground, parts: _Parts, api: Api, deliverer: Deliverer | None, sweeper: Sweeper | None
+) -> Watched:
+    return Watched(
+        api=api,
+        acceptance=parts.acceptance,
+        committer=parts.committer,
+        relay=parts.relay,
+        deliverer=deliverer,
+        sweeper=sweeper,
+        writers=parts.held.and_directory,
+        directory_watch=parts.readiness.watch,
+        store=ground.store,
+        is_shared=ground.place.is_shared,
+        bus_until_ms=ground.place.certificate.not_after_ms,
+        hosted=ground.hosted.certificates if deliverer is not None else {},
+        clock=ground.clock,
+    )
 
 
 def _make_api(ground: Ground, parts: _Parts) -> Api:
@@ -436,6 +463,9 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         tell_logs=ground.place.tell_logs,
         waiting=parts.waiting,
         mailbox=mailbox,
+        dead_letters=DeadLetters(
+            ground.opened, parts.committer, ground.recorder, ground.directory, ground.clock
+        ),
         founder=load_founder(settings.keys) if settings.policy.founder else None,
         clock=ground.clock,
         why_not_ready=parts.readiness.why_not,

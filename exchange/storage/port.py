@@ -14,6 +14,7 @@ from exchange.storage.rows import (
     CommitResult,
     GroupPlan,
     GroupWrite,
+    HeldLease,
     MailboxDepth,
     ObjectPlace,
     Park,
@@ -24,6 +25,7 @@ from exchange.storage.rows import (
     StoredDelivery,
     StoredExchange,
     StoredMessage,
+    StoredRefusal,
 )
 from signing.identifiers import ServiceCode, SystemId
 
@@ -51,6 +53,9 @@ class Reads(Protocol):
 
     async def dead(self, count_max: int) -> list[StoredDelivery]:
         """Dead letters, the oldest first."""
+
+    async def refusals(self, id_: bytes, count_max: int) -> list[StoredRefusal]:
+        """What was refused under a message id, the last to be kept first, still sealed."""
 
     async def record(self, shard: int, index: int) -> tuple[bytes, bytes, bytes | None] | None:
         """A record's bytes, leaf salt and wrapped key."""
@@ -159,6 +164,23 @@ class Store(Protocol):
         count_max: int,
     ) -> list[StoredDelivery]:
         """Lease the oldest free deliveries of a mailbox; each lease is one more attempt."""
+
+    async def extend_leases(
+        self, recipient: SystemId, leases: Sequence[HeldLease], lease_until_ms: int
+    ) -> dict[bytes, int]:
+        """Make leases of a mailbox run at least so long; until when, by id, for the current ones.
+
+        A lease that ran out is current until another begins or the delivery ends.
+        """
+
+    async def release_leases(
+        self,
+        recipient: SystemId,
+        leases: Sequence[HeldLease],
+        now_ms: int,
+        reason: str | None = None,
+    ) -> list[bytes]:
+        """Free current leases of a mailbox at once, each with a line ``released``; their ids."""
 
     async def due_to_expire(self, before_ms: int, count_max: int) -> list[bytes]:
         """Open exchanges whose ``answer_by`` is before a moment, the oldest first."""

@@ -99,6 +99,16 @@ class KillDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class SettleDead:
+    """What a person decided of a dead letter: ready or queued again, or withdrawn."""
+
+    id: bytes
+    recipient: SystemId
+    state: DeliveryState
+    due_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmDelivery:
     """A mailbox delivery to end, if ``attempt`` is still its lease."""
 
@@ -125,6 +135,18 @@ class StepRow:
     code: str
     attempt: int | None = None
     next_at_ms: int | None = None
+    detail: str | None = None
+    """The reason or status that was given, a code."""
+    message: bytes | None = None
+    """The id of the message that says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """A mailbox delivery as the holder of a lease names it: the attempt is the lease."""
+
+    id: bytes
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +197,9 @@ class GroupWrite:
     ends: list[EndExchange] = field(default_factory=list)
     kills: list[KillDelivery] = field(default_factory=list)
     confirms: list[ConfirmDelivery] = field(default_factory=list)
+    settles: list[SettleDead] = field(default_factory=list)
+    steps: list[StepRow] = field(default_factory=list)
+    """Lines of timelines that the group's entries come with."""
     records: list[tuple[int, bytes, bytes, bytes | None]] = field(default_factory=list)
     """Index, bytes, leaf salt, wrapped key."""
     refusals: list[tuple[int, bytes, str, bytes, bytes, bytes | None, int]] = field(
@@ -230,6 +255,20 @@ class StoredMessage:
     content: bytes | None
     content_key: bytes | None
     accepted_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRefusal:
+    """A refusal row as read back."""
+
+    shard: int
+    index: int
+    id: bytes
+    code: str
+    envelope: bytes
+    leaf_salt: bytes
+    key: bytes | None
+    until_ms: int
 
 
 @dataclass(frozen=True, slots=True)

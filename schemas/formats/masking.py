@@ -54,7 +54,7 @@ def declared_names(found: Outline) -> frozenset[str]:
     """Every property name that the schema itself writes down."""
     names: set[str] = set()
     for subschema in found.subschemas.values():
-        for keyword in ("properties", "dependentSchemas", "dependentRequired"):
+        for keyword in ("properties", "dependentSchemas", "dependentRequired", "dependencies"):
             value = subschema.body.get(keyword)
             names.update(value if isinstance(value, dict) else ())
         names.update(n for n in subschema.body.get("required", ()) if isinstance(n, str))

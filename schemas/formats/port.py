@@ -1,23 +1,42 @@
 """What a schema format must offer; one implementation a module beside this one.
 
-Owns the Protocol only. A format is immutable and holds no state of its own.
+Owns the Protocols and what passes through them. A format is immutable and holds no state of its
+own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
-from schemas.errors import PayloadError
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A registered schema as another one refers to it: its text and what it refers to in turn."""
+
+    fingerprint: str
+    format: str
+    text: str
+    references: "References" = field(default_factory=lambda: NO_REFERENCES)
+
+
+References = Mapping[str, Source]
+"""The schemas that a text refers to, by the name that it uses for each."""
+
+NO_REFERENCES: References = MappingProxyType({})
 
 
 class Check(Protocol):
     """A compiled schema. Immutable; safe to share between threads."""
 
-    def is_valid(self, instance: Any) -> bool:
-        """Whether a strictly parsed payload satisfies the schema; the hot path."""
-        ...
+    def check(self, data: bytes, media_type: str) -> Any:
+        """The payload as values, if it can be read and satisfies the schema.
 
-    def iter_errors(self, instance: Any, *, first_only: bool) -> Iterator[PayloadError]:
-        """Every error, or only the first, with no value of the payload in it."""
+        ``media_type`` must be one of the format's.
+
+        Raises:
+            PayloadInvalid: the errors, at most 100, with no value of the payload in them.
+        """
         ...
 
 
@@ -26,18 +45,23 @@ class Format(Protocol):
 
     name: ClassVar[str]
 
-    def admit(self, text: str) -> str:
+    media_types: ClassVar[tuple[str, ...]]
+    """Of payloads that its schemas describe: the first is the usual one, the last is text."""
+
+    def admit(self, text: str, references: References = NO_REFERENCES) -> str:
         """Refuse a text that breaks a rule of this format; otherwise its fingerprint.
 
         Raises:
             SchemaInvalid: with the rule's reason and the place.
+            ExtraMissing: this install lacks the library that judges the format.
         """
         ...
 
-    def compile(self, text: str) -> Check:
+    def compile(self, text: str, references: References = NO_REFERENCES) -> Check:
         """The validator of an admitted text.
 
         Raises:
             SchemaInvalid: the text was never admitted.
+            ExtraMissing: this install lacks the library that checks payloads of the format.
         """
         ...

@@ -33,7 +33,9 @@ def may_be_asked_for_satisfiability(found: Outline) -> bool:
     if len(found.subschemas) > limits.SATISFIABILITY_SUBSCHEMAS_MAX:
         return False
     bodies = [subschema.body for subschema in found.subschemas.values()]
-    if not any(body.keys() & {"allOf", "not", "if", "dependentSchemas"} for body in bodies):
+    if not any(
+        body.keys() & {"allOf", "not", "if", "dependentSchemas", "dependencies"} for body in bodies
+    ):
         return True
     cases = 1
     for body in bodies:

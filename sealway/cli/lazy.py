@@ -22,8 +22,11 @@ GROUP: Final = "sealway.commands"
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "ask": ("sealway.cli.ask:ask", "Ask a service and wait for its answer."),
     "send": ("sealway.cli.ask:send", "Send a request; collect its answer later."),
-    "message": ("sealway.cli.message:message", "State, answer and receipt of a message."),
-    "mailbox": ("sealway.cli.mailbox:mailbox", "Look into, lease from and confirm a mailbox."),
+    "message": ("sealway.cli.message:message", "State, answer, proofs of a message; cancel it."),
+    "mailbox": (
+        "sealway.cli.mailbox:mailbox",
+        "Look into a mailbox; lease, confirm, extend, release.",
+    ),
     "dead": ("sealway.cli.dead:dead", "Dead letters: what was given up and waits for a person."),
     "envelope": ("sealway.cli.envelope:envelope", "Sign, verify and show envelopes, for curl."),
     "profile": ("sealway.cli.profile:profile", "Which bus, whose key: add, list and choose."),
@@ -37,6 +40,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "schema": ("sealway.cli.schemas:schema", "Payload contracts."),
     "grant": ("sealway.cli.grants:grant", "Who may use which service, and why."),
     "audit": ("sealway.cli.audit:audit", "Prove offline what a log holds."),
+    "witness": ("sealway.cli.witness:witness", "Cosign logs that you have seen grow."),
 }
 
 SERVER_VERBS: Final[dict[str, tuple[str, str]]] = {

@@ -1,4 +1,4 @@
-"""`sealway mailbox`: show, lease, confirm."""
+"""`sealway mailbox`: show, lease, confirm, extend, release."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from sealway.cli.session import (
     examples,
     fetch,
     post,
-    profile_option,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ _COLUMNS = ("service", "waiting", "leased", "oldest_age_s", "dead")
 
 @click.group
 def mailbox() -> None:
-    """Look into, lease from and confirm a mailbox."""
+    """Look into a mailbox, lease from it, and end, extend or give up leases."""
 
 
 @mailbox.command
@@ -112,23 +111,58 @@ def _described(leased: Leased, delivered: Any) -> dict[str, Any]:
     return described
 
 
+_LEASES = click.argument("leases", nargs=-1, required=True, metavar="LEASE...")
+
+
 @mailbox.command
-@click.argument("leases", nargs=-1, required=True, metavar="LEASE...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document, for machines.")
-@profile_option
+@_LEASES
+@bus_options
 @examples("sealway mailbox confirm $lease")
 def confirm(leases: tuple[str, ...], profile_name: str | None, as_json: bool) -> int:
     """End deliveries by their leases. Answering a request does so by itself.
 
     Exit 1: one of them was lost to a later lease.
     """
+    return _called("confirm", {"leases": list(leases)}, profile_name, as_json)
+
+
+@mailbox.command
+@_LEASES
+@click.option("--lease", "lease_s", type=click.IntRange(1), default=900, metavar="S")
+@bus_options
+@examples("sealway mailbox extend $lease --lease 3600")
+def extend(leases: tuple[str, ...], lease_s: int, profile_name: str | None, as_json: bool) -> int:
+    """Let leases run --lease seconds from now, as far as the bus allows; never shorter.
+
+    Exit 1: one of them was lost to a later lease.
+    """
+    return _called("extend", {"leases": list(leases), "lease_s": lease_s}, profile_name, as_json)
+
+
+@mailbox.command
+@_LEASES
+@click.option("--reason", metavar="CODE", help="A code that the timeline shows, like 'busy'.")
+@bus_options
+@examples("sealway mailbox release $lease --reason busy")
+def release(
+    leases: tuple[str, ...], reason: str | None, profile_name: str | None, as_json: bool
+) -> int:
+    """Give leases up: what they hold is handed out again at once.
+
+    Exit 1: one of them was lost to a later lease.
+    """
+    members = {"leases": list(leases), **({} if reason is None else {"reason": reason})}
+    return _called("release", members, profile_name, as_json)
+
+
+def _called(verb: str, members: dict[str, Any], profile_name: str | None, as_json: bool) -> int:
     from sealway.cli.output import print_json, print_table
 
     with connected(profile_name) as bus:
-        found = post(bus, "/v1/mailbox/confirm", {"leases": list(leases)})
+        found = post(bus, f"/v1/mailbox/{verb}", members)
     results = found.get("results", [])
     if as_json:
         print_json(found)
     else:
-        print_table(("lease", "state", "code"), results)
+        print_table(("lease", "state", "lease_until", "code"), results)
     return 1 if any("code" in result for result in results) else 0

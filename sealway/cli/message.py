@@ -1,4 +1,4 @@
-"""`sealway message`: show, answer, receipt."""
+"""`sealway message`: show, answer, receipt, refusals, cancel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sealway.cli.session import bus_options, client, connected, examples, fetch
 
 @click.group
 def message() -> None:
-    """State, answer and receipt of a message."""
+    """State, answer, receipt and refusals of a message; cancel it."""
 
 
 @message.command
@@ -75,6 +75,60 @@ def receipt(id: str, profile_name: str | None, as_json: bool) -> int:
     else:
         print(found.text, end="")
         note(f"verified: {found.log} #{found.index}")
+    return 0
+
+
+@message.command
+@click.argument("id")
+@bus_options
+@examples(
+    "sealway message refusals $id", "sealway message refusals $id --json | jq -r .[0].receipt"
+)
+def refusals(id: str, profile_name: str | None, as_json: bool) -> int:
+    """What the bus refused under an id of yours, each proven to be in its log.
+
+    Exit 1: nothing of yours was refused under it.
+    """
+    from sealway.cli.ask import receipt_json
+    from sealway.cli.output import print_json, print_table
+    from signing.encoding import format_time
+
+    with client(profile_name) as bus:
+        found = bus.refusals(_checked(id))
+    if as_json:
+        print_json([{"code": one.code, **receipt_json(one.receipt)} for one in found])
+        return 0
+    lines = [
+        {
+            "at": format_time(one.receipt.accepted_ms),
+            "code": one.code,
+            "log": one.receipt.log,
+            "index": one.receipt.index,
+        }
+        for one in found
+    ]
+    print_table(("at", "code", "log", "index"), lines)
+    return 0
+
+
+@message.command
+@click.argument("id")
+@bus_options
+@examples("sealway message cancel $id")
+def cancel(id: str, profile_name: str | None, as_json: bool) -> int:
+    """Say that the answer to a request of yours isn't wanted any more.
+
+    Exit 1: it was answered before.
+    """
+    from sealway.cli.output import print_json, print_object
+
+    with client(profile_name) as bus:
+        state = bus.exchange(_checked(id)).cancel()
+    found = {"id": id, "state": state}
+    if as_json:
+        print_json(found)
+    else:
+        print_object(found)
     return 0
 
 

@@ -6,7 +6,7 @@ here and not a default there. Nothing is looked up: what is there already is for
     [[member]]       id, name                                         state?
     [[system]]       id, name                                         answers? mailbox_max? state?
     [[certificate]]  system, file (PEM, relative to this file)        custody? state?
-    [[schema]]       subject, file
+    [[schema]]       subject, file            format? references? examples? counter_examples? state?
     [[service]]      system, code, title, request, response (a schema's file or subject)
                      deadline_s? timeout_s? repeat? delivery? concurrency? listed? state?
     [[grant]]        consumer, service ("<system>/<code>"), purposes, legal_basis, valid_from
@@ -68,7 +68,7 @@ _SHAPES: Final = {
     "member": _shape("id name", "state"),
     "system": _shape("id name", "v_max answers mailbox_max state"),
     "certificate": _shape("system file", "custody state"),
-    "schema": _shape("subject file", "format state"),
+    "schema": _shape("subject file", "format references examples counter_examples state"),
     "service": _shape(
         "system code title request response",
         "deadline_s timeout_s repeat delivery concurrency listed state",
@@ -161,12 +161,24 @@ class _Reader:
         }
 
     def _schema(self, members: dict[str, Any]) -> dict[str, Any]:
-        data = self._file(members.pop("file"))
+        name = members.pop("file")
+        text = self._text(name)
+        for list_ in ("examples", "counter_examples"):
+            if list_ in members:
+                members[list_] = self._texts(list_, members[list_])
+        format_name = _FORMATS.get(Path(name).suffix, "json-schema")
+        return {"format": format_name, **members, "text": text}
+
+    def _texts(self, list_: str, names: Any) -> list[str]:
+        if not isinstance(names, list):
+            raise NetworkInvalid(f"'{list_}' must be a list of files.")
+        return [self._text(name) for name in names]
+
+    def _text(self, name: Any) -> str:
         try:
-            text = data.decode("utf-8")
+            return self._file(name).decode("utf-8")
         except UnicodeDecodeError as error:
-            raise NetworkInvalid("the schema's file is not UTF-8.") from error
-        return {"format": "json-schema", **members, "text": text}
+            raise NetworkInvalid(f"the file {name!r} is not UTF-8.") from error
 
     def _service(self, members: dict[str, Any]) -> dict[str, Any]:
         for role in ("request", "response"):
@@ -184,6 +196,10 @@ class _Reader:
         if not isinstance(name, str):
             raise NetworkInvalid("'file' must be a text.")
         return _read(self._path.parent / name)
+
+
+_FORMATS: Final = {".avsc": "avro", ".xsd": "xsd"}
+"""By the ending of a schema's file, when its table names no format."""
 
 
 def _grant(members: dict[str, Any]) -> dict[str, Any]:

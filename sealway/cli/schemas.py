@@ -1,8 +1,11 @@
-"""`sealway schema`: list, show."""
+"""`sealway schema`: list, show, lint, check, diff."""
 
 from __future__ import annotations
 
 from sealway.cli.directory import noun_group
+from sealway.cli.schema_check import check, diff
+from sealway.cli.schema_example import show
+from sealway.cli.schema_lint import lint
 
 schema = noun_group(
     "schema",
@@ -10,3 +13,7 @@ schema = noun_group(
     ("subject", "version", "id", "format", "state", "fingerprint"),
     "sha256:0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0",
 )
+schema.add_command(lint)
+schema.add_command(show)  # in place of the usual one
+schema.add_command(check)
+schema.add_command(diff)

@@ -18,7 +18,7 @@ NOTE_BYTES_MAX = 16_384  # a checkpoint and a hundred cosignatures
 SIGNATURES_MAX = 100
 _ED25519 = b"\x01"
 _SPLIT = "\n\n"
-_NAME = re.compile(r"[^\s+]+")  # signed-note: no Unicode spaces, no plus
+KEY_NAME = re.compile(r"[^\s+]+")  # signed-note: no Unicode spaces, no plus
 _FORBIDDEN = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 
 
@@ -55,7 +55,7 @@ def parse_verifier_key(text: str) -> NoteVerifier:
         data = b64_decode(key64)
     except EncodingInvalid as error:
         raise ProofInvalid("Expected a verifier key like name+hash+base64.") from error
-    if not _NAME.fullmatch(name) or data[:1] != _ED25519 or len(data) != 33:
+    if not KEY_NAME.fullmatch(name) or data[:1] != _ED25519 or len(data) != 33:
         raise ProofInvalid("Expected an Ed25519 verifier key like name+hash+base64.")
     verifier = NoteVerifier(name, data[1:])
     if verifier.key_hash.hex() != hash_hex:
@@ -101,16 +101,26 @@ def _split(note: str) -> tuple[str, list[str]]:
     return head + "\n", tail.split("\n")[:-1]
 
 
+def note_signatures(note: str) -> list[tuple[str, bytes]]:
+    """Each signature's key name and bytes (key hash first), in order; none of them verified.
+
+    Raises:
+        ProofInvalid: not a signed note.
+    """
+    _, lines = _split(note)
+    if not lines or len(lines) > SIGNATURES_MAX:
+        raise ProofInvalid("The note has no signature, or too many.")
+    return [_parse_signature(line) for line in lines]
+
+
 def verify_note(note: str, verifier: NoteVerifier) -> str:
     """The text of a note that ``verifier`` signed; signatures of others are ignored.
 
     Raises:
         ProofInvalid: not a signed note, or not signed by this key.
     """
-    text, lines = _split(note)
-    if not lines or len(lines) > SIGNATURES_MAX:
-        raise ProofInvalid("The note has no signature, or too many.")
-    for name, signature in [_parse_signature(line) for line in lines]:
+    text = note_text(note)
+    for name, signature in note_signatures(note):
         if name == verifier.name and signature[:4] == verifier.key_hash:
             _verify_one(verifier, signature[4:], text)
             return text
@@ -131,6 +141,6 @@ def _parse_signature(line: str) -> tuple[str, bytes]:
         data = b64_decode(encoded)
     except EncodingInvalid as error:
         raise ProofInvalid("A signature line of the note is malformed.") from error
-    if dash != "—" or not _NAME.fullmatch(name) or len(data) < 5:
+    if dash != "—" or not KEY_NAME.fullmatch(name) or len(data) < 5:
         raise ProofInvalid("A signature line of the note is malformed.")
     return name, data

@@ -23,6 +23,7 @@ BREAKS = {
     ],
     "The SDK needs neither": [
         ("sealway/client.py", "import schemas"),
+        ("sealway/async_client.py", "import registry"),
         ("sealway/provider.py", "import sealway.deeper"),
     ],
     "An adapter decides nothing": [("adapters/sql.py", "import registry.rules")],
@@ -44,6 +45,7 @@ def tree(tmp_path: Path) -> Path:
         (tmp_path / folder / "__init__.py").touch()
     (tmp_path / "registry/rules.py").touch()
     (tmp_path / "sealway/client.py").write_text("import signing, httpx\n")
+    (tmp_path / "sealway/async_client.py").touch()
     (tmp_path / "sealway/provider.py").touch()
     (tmp_path / "sealway/deeper.py").write_text("import registry\n")
     return tmp_path

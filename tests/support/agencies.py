@@ -152,12 +152,14 @@ def answer(
     content: Any = None,
     *,
     signer: LocalSigner | None = None,
+    parts: list[PartIn] | None = None,
     **members: Any,
 ) -> Composed:
     """A response to ``request``; ``members`` replace what the manifest would say."""
     draft = replace(answer_draft(request.manifest, request.digest, "response", now_ms), **members)
     body = json.dumps(content if content is not None else {"status": "alive"}).encode()
-    return compose(draft, [PartIn(body)], signer or keys[SystemId(draft.sender)].signer)
+    signer = signer or keys[SystemId(draft.sender)].signer
+    return compose(draft, parts or [PartIn(body)], signer)
 
 
 def rejection(
@@ -165,4 +167,23 @@ def rejection(
 ) -> Composed:
     """A rejection of ``request``, without a text."""
     draft = answer_draft(request.manifest, request.digest, "rejection", now_ms, reason=Code(code))
+    return compose(draft, [], keys[SystemId(draft.sender)].signer)
+
+
+def interim(
+    keys: dict[SystemId, Credentials], now_ms: int, request: Composed, status: str, **members: Any
+) -> Composed:
+    """The provider's word on how ``request`` is going."""
+    draft = answer_draft(request.manifest, request.digest, "interim", now_ms)
+    draft = replace(draft, status=Code(status), **members)
+    return compose(draft, [], keys[SystemId(draft.sender)].signer)
+
+
+def cancel(
+    keys: dict[SystemId, Credentials], now_ms: int, request: Composed, **members: Any
+) -> Composed:
+    """The consumer's word that it wants no answer to ``request`` any more."""
+    draft = answer_draft(request.manifest, request.digest, "cancel", now_ms)
+    parties = {"sender": request.manifest.sender, "to": request.manifest.to, **members}
+    draft = replace(draft, **parties)
     return compose(draft, [], keys[SystemId(draft.sender)].signer)

@@ -199,6 +199,14 @@ class RunningBus:
         """A rejection of a request."""
         return agencies.rejection(self.keys, self.clock(), request, code)
 
+    def tell(self, request: Composed, status: str = "in-progress", **more: Any) -> Composed:
+        """An interim about a request."""
+        return agencies.interim(self.keys, self.clock(), request, status, **more)
+
+    def cancel(self, request: Composed, **more: Any) -> Composed:
+        """A cancel of a request."""
+        return agencies.cancel(self.keys, self.clock(), request, **more)
+
     async def send(self, composed: Composed) -> Accepted:
         """Send as the HTTP edge does: the envelope first, then the parts. Raises as it does."""
         acceptance = self.bus.api.acceptance

@@ -11,22 +11,18 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
-from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from signing.certificates import der_to_pem, issue_self_signed, parse_certificate
+from signing.certificates import issue_self_signed, parse_certificate
 from signing.encoding import b64url_encode, format_time
 from signing.envelope import VerifiedEnvelope, verify_envelope
 from signing.errors import CertificateUnknown, SealwayError
 from signing.identifiers import SystemId
-from signing.keys import KnownCertificate, LocalSigner, Thumbprint, generate_key, private_key_pem
-from signing.log.checkpoint import Checkpoint, sign_checkpoint
+from signing.keys import KnownCertificate, LocalSigner, Thumbprint, generate_key
 from signing.log.leaf import commit_to, encode_leaf, new_leaf_salt
-from signing.log.merkle import inclusion_proof, leaf_hash, merkle_root
-from signing.log.note import NoteSigner
+from signing.log.merkle import leaf_hash
 from signing.message import (
     DELIVERY_TYPE,
     RECEIPT_TYPE,
@@ -36,90 +32,16 @@ from signing.message import (
     encode_frame,
     parse_frame,
 )
-from signing.receipts import encode_receipt
 from signing.records import Record, sign_record
 from signing.tokens import Call as TokenCall
 from signing.tokens import verify_token
+from tests.support.fake_clock import FakeClock
+from tests.support.fake_log import FakeLog
+from tests.support.fake_system import BUS, URL, FakeSystem
 
-BUS = "sx.example"
-URL = "http://bus.test"
+ENDS = {"response": "answered", "rejection": "rejected", "cancel": "cancelled"}
 YEAR_MS = 365 * 86_400_000
 Tamper = Callable[[str, Any], Any]
-
-
-class FakeClock:
-    """Time that passes only when somebody waits."""
-
-    def __init__(self, now_ms: int = 1_795_000_000_000) -> None:
-        self.ms = now_ms
-
-    def now_ms(self) -> int:
-        return self.ms
-
-    def elapsed_s(self) -> float:
-        return self.ms / 1000
-
-    def sleep(self, seconds: float) -> None:
-        self.pass_s(seconds)
-
-    def pass_s(self, seconds: float) -> None:
-        self.ms += int(seconds * 1000)
-
-
-class FakeLog:
-    """One Merkle log, whole in memory."""
-
-    def __init__(self, origin: str) -> None:
-        key = ed25519.Ed25519PrivateKey.generate()
-        self.origin = origin
-        self.signer = NoteSigner(origin, key)
-        self.leaves: list[bytes] = []
-
-    @property
-    def verifier_key(self) -> str:
-        return str(self.signer.verifier)
-
-    def append(self, leaf: bytes) -> int:
-        self.leaves.append(leaf)
-        return len(self.leaves) - 1
-
-    def receipt(self, index: int, salt: bytes) -> str:
-        hashes = [leaf_hash(leaf) for leaf in self.leaves]
-        size = len(hashes)
-        path = tuple(
-            inclusion_proof(index, size, lambda level, number: _node(hashes, level, number))
-        )
-        note = sign_checkpoint(Checkpoint(self.origin, size, merkle_root(hashes)), self.signer)
-        return encode_receipt(self.leaves[index], salt, index, path, note)
-
-
-def _node(hashes: list[bytes], level: int, number: int) -> bytes:
-    return merkle_root(hashes[number << level : (number + 1) << level])
-
-
-@dataclass
-class FakeSystem:
-    """A system with its key, as an agency would hold it."""
-
-    id: SystemId
-    key: Any
-    der: bytes
-    known: KnownCertificate
-    signer: LocalSigner
-
-
-def write_profile(system: FakeSystem, bus: FakeBus, home: Path, name: str) -> None:
-    """Make the files an agency holds: a profile, its key, its certificate."""
-    folder = home / "profiles"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.key.pem").write_bytes(private_key_pem(system.key))
-    (folder / f"{name}.cert.pem").write_bytes(der_to_pem(system.der))
-    (folder / f"{name}.toml").write_text(
-        f'url = "{URL}"\nbus = "{BUS}"\ninstance = "sx"\n'
-        f'log_key = "{bus.log_0.verifier_key}"\nsystem = "{system.id}"\n'
-        f'key = "{name}.key.pem"\ncertificate = "{name}.cert.pem"\n',
-        "utf-8",
-    )
 
 
 @dataclass
@@ -155,6 +77,8 @@ class FakeBus:
     down: list[httpx.TransportError | int] = field(default_factory=list)
     answer_later: Callable[[], None] | None = None
     calls: list[httpx.Request] = field(default_factory=list)
+    refusals: list[tuple[VerifiedEnvelope, str, int, bytes]] = field(default_factory=list)
+    released: list[tuple[str, str | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.log_0 = FakeLog(f"{BUS}/log/0")
@@ -253,10 +177,14 @@ class FakeBus:
             ("GET", one + "/answer", self.get_answer),
             ("GET", one + "/receipt", self.get_receipt),
             ("GET", one + "/delivery", self.get_delivery),
+            ("GET", one + "/refusals", self.get_refusals),
             ("GET", r"/v1/certificates/([\w-]{43})", self.get_certificate),
             ("GET", r"/v1/logs/1", self.get_log),
             ("POST", r"/v1/mailbox/lease", self.post_lease),
             ("POST", r"/v1/mailbox/confirm", self.post_confirm),
+            ("POST", r"/v1/mailbox/extend", self.post_extend),
+            ("POST", r"/v1/mailbox/release", self.post_release),
+            ("POST", r"/v1/dead/([0-9a-f-]{36})/(redrive|drop)", self.post_dead),
             ("GET", r"/v1/mailbox", self.get_mailbox),
             ("POST", r"/v1/changes", self.post_changes),
             ("GET", r"/v1/members", self.get_members),
@@ -295,7 +223,7 @@ class FakeBus:
             return self.problem(400, error.code)
         manifest = envelope.manifest
         if manifest.service in self.refuse:
-            return self.problem(**self.refuse[manifest.service])
+            return self.refused(envelope, self.refuse[manifest.service])
         kept = self.kept.get(manifest.id)
         if kept is not None and kept.message.envelope.digest != envelope.digest:
             return self.problem(409, "message-id-reused")
@@ -305,14 +233,42 @@ class FakeBus:
                 return refusal
         return self.said(manifest.id, request)
 
+    def refused(self, envelope: VerifiedEnvelope, why: dict[str, Any]) -> httpx.Response:
+        salt = new_leaf_salt()
+        sender = envelope.certificate.system
+        commitment = commit_to(salt, envelope.raw)
+        leaf = encode_leaf("refusal", self.clock.ms, self.version, commitment, sender=sender)
+        self.refusals.append((envelope, why["code"], self.shard.append(leaf), salt))
+        return self.problem(**why)
+
+    def get_refusals(self, request: httpx.Request, message_id: str) -> httpx.Response:
+        found = [
+            {
+                "code": code,
+                "receipt": self.tamper("receipt", self.shard.receipt(index, salt)),
+                "envelope": self.tamper("envelope", envelope.raw.decode()),
+            }
+            for envelope, code, index, salt in reversed(self.refusals)
+            if envelope.manifest.id == message_id
+        ]
+        return (
+            httpx.Response(200, json={"refusals": found})
+            if found
+            else self.problem(404, "not-found")
+        )
+
     def keep(self, message: Message) -> httpx.Response | None:
         manifest = message.envelope.manifest
         asked = self.kept.get(manifest.about.id) if manifest.about else None
         if manifest.about is not None:
             if asked is None or asked.state != "open":
+                if asked is not None and manifest.kind == "cancel" and asked.answer is None:
+                    return httpx.Response(200, json={"state": asked.state})
                 return self.problem(409, "already-answered" if asked else "answer-not-expected")
-            asked.answer = manifest.id
-            asked.state = "answered" if manifest.kind == "response" else "rejected"
+            if manifest.kind != "interim":
+                is_answer = manifest.kind in ("response", "rejection")
+                asked.answer = manifest.id if is_answer else None
+                asked.state = ENDS[manifest.kind]
         salt = new_leaf_salt()
         index = self.shard.append(self.leaf_of(message.envelope, salt, asked))
         self.kept[manifest.id] = Kept(message, index, salt)
@@ -458,6 +414,40 @@ class FakeBus:
         return httpx.Response(
             200, json={"results": [{"lease": lease, "state": "done"} for lease in leases]}
         )
+
+    def post_extend(self, request: httpx.Request) -> httpx.Response:
+        wish, results = json.loads(request.content), []
+        for lease in wish["leases"]:
+            kept = self.leased(lease)
+            if kept is None:
+                results.append({"lease": lease, "code": "lease-lost"})
+                continue
+            kept.leased_until_ms = self.clock.ms + 1000 * wish["lease_s"]
+            results.append({"lease": lease, "lease_until": format_time(kept.leased_until_ms)})
+        return httpx.Response(200, json={"results": results})
+
+    def post_release(self, request: httpx.Request) -> httpx.Response:
+        wish, results = json.loads(request.content), []
+        for lease in wish["leases"]:
+            kept = self.leased(lease)
+            if kept is not None:
+                kept.leased_until_ms = 0
+                self.released.append((lease, wish.get("reason")))
+            lost = {"code": "lease-lost"}
+            results.append({"lease": lease, **({"state": "ready"} if kept else lost)})
+        return httpx.Response(200, json={"results": results})
+
+    def post_dead(self, request: httpx.Request, message_id: str, verb: str) -> httpx.Response:
+        if verb == "redrive" and not json.loads(request.content)["may_repeat"]:
+            return self.problem(409, "repeat-not-confirmed")
+        states = {"redrive": "queued", "drop": "withdrawn"}
+        return httpx.Response(200, json={"id": message_id, "delivery": states[verb]})
+
+    def leased(self, lease: str) -> Kept | None:
+        message_id, _, attempt = lease.partition(".")
+        kept = self.kept.get(message_id)
+        is_last = kept is not None and str(kept.attempts) == attempt and kept.state == "open"
+        return kept if is_last else None
 
     def get_mailbox(self, request: httpx.Request) -> httpx.Response:
         system = self.caller(request)

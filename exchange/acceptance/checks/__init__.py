@@ -10,6 +10,7 @@ from collections.abc import Callable
 from exchange.acceptance.arrival import Arrival
 from exchange.acceptance.checks.binding import check_binding
 from exchange.acceptance.checks.kind import check_kind
+from exchange.acceptance.checks.payload import check_body_type
 from exchange.acceptance.checks.right import check_recipient
 from exchange.acceptance.checks.sender import check_certificate, check_names
 from exchange.acceptance.checks.standing import check_sender_standing
@@ -18,6 +19,8 @@ from exchange.acceptance.checks.times import check_times
 Check = Callable[[Arrival], None]
 
 ON_SENDER: tuple[Check, ...] = (check_certificate, check_names, check_sender_standing)
-ON_MESSAGE: tuple[Check, ...] = (check_times, check_kind, check_binding, check_recipient)
+ON_MESSAGE: tuple[Check, ...] = (
+    check_times, check_kind, check_binding, check_recipient, check_body_type,
+)  # fmt: skip
 
 __all__ = ["ON_MESSAGE", "ON_SENDER", "Check"]

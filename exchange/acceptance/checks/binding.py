@@ -1,7 +1,7 @@
-"""Does an answer belong to an open request, and come from whom it was asked of?"""
+"""Does what is about a request belong to an open one, and come from the party that may say it?"""
 
 from exchange.acceptance.arrival import Arrival
-from exchange.ledger.decide import end_objection
+from exchange.ledger.decide import cancel_objection, end_objection
 from exchange.ledger.errors import AnswerLate, AnswerNotExpected
 from signing.manifest import Manifest
 
@@ -12,6 +12,7 @@ def check_binding(arrival: Arrival) -> None:
     Raises:
         AnswerNotExpected: no such request, or other parties, service, flag or digest.
         AlreadyAnswered, AnswerLate, ExchangeCancelled: the exchange has ended.
+        NothingToCancel: it has ended without an answer, which is what a cancel wants.
     """
     manifest = arrival.envelope.manifest
     if manifest.about is None:
@@ -21,15 +22,18 @@ def check_binding(arrival: Arrival) -> None:
         raise AnswerNotExpected("No open request matches this answer.")
     if manifest.about.digest != request.digest:
         raise AnswerNotExpected("No open request matches this answer.")
-    objection = end_objection(request.state)
+    is_cancel = manifest.kind == "cancel"
+    objection = (cancel_objection if is_cancel else end_objection)(request.state)
     if objection is not None:
         raise objection
-    if arrival.now_ms > request.answer_by_ms:
+    if not is_cancel and arrival.now_ms > request.answer_by_ms:
         raise AnswerLate("The time to answer this request is over.")
 
 
 def _mirrors(answer: Manifest, request: Manifest) -> bool:
-    return (answer.sender, answer.to, answer.service, answer.test) == (
+    is_cancel = answer.kind == "cancel"  # the consumer's own word, to whom it asked
+    provider, consumer = (answer.to, answer.sender) if is_cancel else (answer.sender, answer.to)
+    return (provider, consumer, answer.service, answer.test) == (
         request.to,
         request.sender,
         request.service,

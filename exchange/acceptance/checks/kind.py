@@ -4,7 +4,7 @@ from exchange.acceptance.arrival import Arrival
 from exchange.acceptance.errors import BodyTypeUnsupported, NotOffered, PartTooLarge
 from signing.manifest import PartSpec
 
-OFFERED_KINDS = ("request", "response", "rejection")
+OFFERED_KINDS = ("request", "response", "rejection", "interim", "cancel")
 OFFERED_PARTS_MAX = 1
 _JSON = "application/json"
 
@@ -23,8 +23,8 @@ def check_kind(arrival: Arrival) -> None:
 def _check_part(kind: str, spec: PartSpec, size_max: int) -> None:
     if spec.size > size_max:
         raise PartTooLarge(f"Part '{spec.name}' is over {size_max} bytes.")
-    expected = "context" if kind == "rejection" else "body"
+    expected = "body" if kind in ("request", "response") else "context"
     if spec.name != expected:
         raise NotOffered(f"The one part of a {kind} is named '{expected}'.")
-    if spec.type != _JSON:
-        raise BodyTypeUnsupported(f"Part '{spec.name}' must be {_JSON}: its schema is JSON Schema.")
+    if expected == "context" and spec.type != _JSON:
+        raise BodyTypeUnsupported(f"Part '{spec.name}' must be {_JSON}.")

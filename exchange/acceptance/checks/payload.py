@@ -1,18 +1,42 @@
 """Are the parts the ones promised, and do they satisfy the service's schemas?"""
 
 from exchange.acceptance.arrival import Arrival
+from exchange.acceptance.errors import BodyTypeUnsupported
 from registry.directory import Directory
 from registry.nouns import State
 from registry.schema_versions import SchemaVersion
-from schemas.catalogue import Validator, Validators
+from schemas.catalogue import Validator, Validators, media_types_of
 from schemas.errors import PayloadError, PayloadInvalid, SchemaUnknown
 from signing.errors import JsonInvalid
 from signing.manifest import Manifest
 from signing.message import Parts, check_parts
 from signing.strict_json import parse_json
 
+WITH_BODY = frozenset({"request", "response"})
+"""The kinds whose one part a service's schema describes; other kinds have a context, or nothing."""
+
 TEXT_CHARS_MAX = 4_000  # wire.md: explanations
 _CONTEXT_BYTES_MAX = 65_536
+
+
+def check_body_type(arrival: Arrival) -> None:
+    """The body is of a media type that the service's schema describes.
+
+    Raises BodyTypeUnsupported. That the schema is there is for `check_payload` to say.
+    """
+    manifest = arrival.envelope.manifest
+    if manifest.kind not in WITH_BODY:
+        return
+    try:
+        schema = _schema_of(arrival)
+    except SchemaUnknown:
+        return
+    spec, offered = manifest.parts[0], media_types_of(schema.format)
+    if spec.type not in offered:
+        raise BodyTypeUnsupported(
+            f"Part '{spec.name}' must be {' or '.join(offered)}: "
+            f"its schema is of format '{schema.format}'."
+        )
 
 
 def check_commitments(arrival: Arrival, parts: Parts) -> None:
@@ -23,15 +47,25 @@ def check_commitments(arrival: Arrival, parts: Parts) -> None:
 def check_payload(arrival: Arrival, parts: Parts, validators: Validators) -> None:
     """Raises PayloadInvalid with every error, SchemaUnknown."""
     manifest = arrival.envelope.manifest
-    if manifest.kind == "rejection":
+    if manifest.kind not in WITH_BODY:
         for data in parts.data:
-            _check_context(data)
+            _check_context(manifest.kind, data)
         return
-    validator_of(arrival, validators).check(parts.data[0])
+    validator_of(arrival, validators).check(parts.data[0], manifest.parts[0].type)
 
 
 def validator_of(arrival: Arrival, validators: Validators) -> Validator:
     """The validator for the body of a request or response. Raises SchemaUnknown."""
+    return validator_for(arrival.directory, _schema_of(arrival), validators)
+
+
+def validator_for(directory: Directory, schema: SchemaVersion, validators: Validators) -> Validator:
+    """The validator of a registered schema. Raises SchemaUnknown."""
+    references = directory.references(schema)
+    return validators.get(schema.fingerprint, schema.text, schema.format, references)
+
+
+def _schema_of(arrival: Arrival) -> SchemaVersion:
     service = arrival.service
     if service is None:
         raise SchemaUnknown("The service is no longer registered.")
@@ -39,8 +73,7 @@ def validator_of(arrival: Arrival, validators: Validators) -> Validator:
     answering = manifest.kind == "response"
     fingerprint = service.response_schema if answering else service.request_schema
     active = _schema(arrival.directory, fingerprint)
-    schema = _named(arrival.directory, manifest, active)
-    return validators.get(schema.fingerprint, schema.text)
+    return _named(arrival.directory, manifest, active)
 
 
 def _schema(directory: Directory, fingerprint: str) -> SchemaVersion:
@@ -63,12 +96,13 @@ def _named(directory: Directory, manifest: Manifest, active: SchemaVersion) -> S
     return schema
 
 
-def _check_context(data: bytes) -> None:
+def _check_context(kind: str, data: bytes) -> None:
     try:
         value = parse_json(data, depth_max=2, bytes_max=_CONTEXT_BYTES_MAX)
     except JsonInvalid as error:
         raise PayloadInvalid((PayloadError("", "json", error.detail),)) from error
     text = value.get("text") if isinstance(value, dict) else None
     if not isinstance(text, str) or len(text) > TEXT_CHARS_MAX:
-        message = f'A rejection\'s context is {{"text": …}} of at most {TEXT_CHARS_MAX} characters.'
+        most = f"of at most {TEXT_CHARS_MAX} characters."
+        message = f'The context of a {kind} is {{"text": …}} {most}'
         raise PayloadInvalid((PayloadError("/text", "type", message),))

@@ -4,12 +4,13 @@ The outer application has authenticated the call and put its findings into the s
 that asks for a caller where nobody was authenticated is a programming error.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request, Response
 
 from exchange.api.asgi import Headers
 from exchange.api.auth import Caller
+from exchange.api.bodies import Body
 from exchange.api.context import Api
 from exchange.api.replies import Reply
 
@@ -42,6 +43,12 @@ HeadersOf = Annotated[Headers, Depends(_headers)]
 TraceOf = Annotated[str, Depends(_trace_id)]
 
 SAFE: Final = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
+
+
+def described(body: type[Body]) -> dict[str, Any]:
+    """What a route that reads its own body adds to the OpenAPI document."""
+    schema = {"schema": body.model_json_schema()}
+    return {"requestBody": {"required": True, "content": {"application/json": schema}}}
 
 
 def respond(reply: Reply) -> Response:

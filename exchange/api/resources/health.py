@@ -52,15 +52,21 @@ async def about(api: BusOf) -> Response:
 
 
 def about_document(api: Api, logs: Sequence[LogTold]) -> dict[str, Any]:
-    """What the bus says of itself."""
+    """What the bus says of itself. A log's ``url`` is its prefix (C2SP tlog-tiles)."""
     limits = api.limits
+    url = api.public_url.rstrip("/")
     return {
         "bus": api.bus,
         "instance": api.instance,
         "version": VERSION,
         "time": format_time(api.clock()),
         "logs": [
-            {"n": log.n, "origin": log.origin, **({"key": log.key} if log.key else {})}
+            {
+                "n": log.n,
+                "origin": log.origin,
+                "url": f"{url}{log.origin.removeprefix(api.bus)}",
+                **({"key": log.key} if log.key else {}),
+            }
             for log in logs
         ],
         "directory_version": api.directory.version,
@@ -78,5 +84,5 @@ def about_document(api: Api, logs: Sequence[LogTold]) -> dict[str, Any]:
             "long_polls_per_system": limits.long_polls_per_system,
             "changes_max": limits.changes_max,
         },
-        "docs": f"{api.public_url.rstrip('/')}/docs",
+        "docs": f"{url}/docs",
     }

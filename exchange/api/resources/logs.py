@@ -1,6 +1,6 @@
 """Logs, in public: each shard's record with its proof, and the last signed checkpoint."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
 
@@ -12,6 +12,8 @@ from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.names import number_of, origin_of
 
 router = APIRouter(tags=["logs"])
+
+CHECKPOINT_CACHE: Final = b"public, max-age=1"  # a new one comes at most every second
 
 
 @router.get("/v1/logs/{n}", summary="A shard's record and its receipt in log 0")
@@ -37,4 +39,5 @@ async def checkpoint(n: Annotated[str, Path(max_length=20)], api: BusOf) -> Resp
         note = None
     if note is None:
         raise NotFound("This bus holds no signed checkpoint of such a log.")
-    return respond((200, [(b"content-type", b"text/plain; charset=utf-8")], note.encode()))
+    lines = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", CHECKPOINT_CACHE)]
+    return respond((200, lines, note.encode()))

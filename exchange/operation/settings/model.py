@@ -130,6 +130,17 @@ class Settings(Table):
         le=65_535,
         description="port of /livez and /readyz of `sealway deliver`",
     )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="address of /metrics; figures are nobody's business but the operator's",
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="port of /metrics, in every role, on a listener of its own; no listener "
+        "without it",
+    )
     shards: int = Field(
         default=16,
         ge=1,

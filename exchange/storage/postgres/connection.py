@@ -89,6 +89,11 @@ class Connections:
             except TimeoutError:
                 pool.terminate()
 
+    @property
+    def in_use(self) -> int:
+        """Connections that somebody works on now."""
+        return 0 if self._pool is None else self._pool.get_size() - self._pool.get_idle_size()
+
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
         """A connection; its errors come through as asyncpg's. Raises StorageUnavailable."""

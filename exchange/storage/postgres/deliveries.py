@@ -10,7 +10,7 @@ from typing import Any
 
 from exchange.storage.postgres.connection import Connection
 from exchange.storage.postgres.numbers import SystemNumbers
-from exchange.storage.rows import DeliveryState, Park, StepRow, StoredDelivery
+from exchange.storage.rows import DeliveryState, HeldLease, Park, StepRow, StoredDelivery
 from signing.identifiers import ServiceCode, SystemId
 
 COLUMNS = (
@@ -36,20 +36,48 @@ WITH parked AS (
 SELECT pg_current_xact_id()::text
 """
 _STATUS = "SELECT pg_xact_status($1::text::xid8)"
-_STEPS = (
-    "INSERT INTO step(id, at, code, attempt, next_at)"
-    " SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::int[], $5::bigint[])"
+_STEP_ROWS = (
+    "unnest($1::bytea[], $2::bigint[], $3::text[], $4::int[], $5::bigint[], $6::text[],"
+    " $7::bytea[])"
 )
-_MISSING_STEPS = """
-INSERT INTO step(id, at, code, attempt, next_at)
-SELECT id, at, code, attempt, next_at
-FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::int[], $5::bigint[])
-  WITH ORDINALITY AS n(id, at, code, attempt, next_at, place)
+_STEPS = (
+    f"INSERT INTO step(id, at, code, attempt, next_at, detail, message) SELECT * FROM {_STEP_ROWS}"
+)
+_MISSING_STEPS = f"""
+INSERT INTO step(id, at, code, attempt, next_at, detail, message)
+SELECT id, at, code, attempt, next_at, detail, message
+FROM {_STEP_ROWS}
+  WITH ORDINALITY AS n(id, at, code, attempt, next_at, detail, message, place)
 WHERE NOT EXISTS (
   SELECT FROM step s WHERE s.id = n.id AND s.at = n.at AND s.code = n.code
-    AND s.attempt IS NOT DISTINCT FROM n.attempt AND s.id >= $6 AND s.id <= $7
+    AND s.attempt IS NOT DISTINCT FROM n.attempt AND s.id >= $8 AND s.id <= $9
 )
 ORDER BY place
+"""
+_HELD = """
+WITH held AS (
+  SELECT d.id, d.recipient FROM delivery d
+  JOIN unnest($2::bytea[], $3::int[]) AS n(id, attempt) ON d.id = n.id AND d.attempt = n.attempt
+  WHERE d.recipient = $1 AND d.state = 'leased' AND d.id >= $4 AND d.id <= $5
+  ORDER BY d.id FOR UPDATE OF d
+)"""
+_OF_HELD = "FROM held WHERE d.id = held.id AND d.recipient = held.recipient"
+_EXTEND = f"""{_HELD}, extended AS (
+  UPDATE delivery d SET lease_until = greatest(d.lease_until, $6) {_OF_HELD}
+    AND d.id >= $4 AND d.id <= $5
+  RETURNING d.id, d.lease_until
+)
+SELECT id, lease_until FROM extended
+"""
+_RELEASE = f"""{_HELD}, released AS (
+  UPDATE delivery d SET state = 'ready', lease_until = NULL {_OF_HELD}
+    AND d.id >= $4 AND d.id <= $5
+  RETURNING d.id, d.attempt
+), told AS (
+  INSERT INTO step(id, at, code, attempt, detail)
+  SELECT id, $6, 'released', attempt, $7 FROM released ORDER BY id
+)
+SELECT id FROM released
 """
 _CLAIM_DUE = f"""
 WITH due AS (
@@ -179,7 +207,10 @@ async def add_missing_steps(connection: Connection, steps: Sequence[StepRow]) ->
 
 
 def _columns(steps: Sequence[StepRow]) -> list[list[object]]:
-    rows = [(one.id, one.at_ms, one.code, one.attempt, one.next_at_ms) for one in steps]
+    rows = [
+        (*(one.id, one.at_ms, one.code, one.attempt, one.next_at_ms), one.detail, one.message)
+        for one in steps
+    ]
     return [list(column) for column in zip(*rows, strict=True)]
 
 
@@ -245,6 +276,47 @@ async def lease_mailbox(
         _LEASE_MAILBOX, number, list(services), now_ms, lease_until_ms, count_max
     )
     return [await parse_delivery(connection, row, numbers) for row in rows]
+
+
+async def extend_leases(
+    connection: Connection,
+    recipient: SystemId,
+    leases: Sequence[HeldLease],
+    lease_until_ms: int,
+    numbers: SystemNumbers,
+) -> dict[bytes, int]:
+    """Make current leases run at least so long; until when, by id. Harmless to repeat."""
+    named = await _named(connection, recipient, leases, numbers)
+    rows = await connection.fetch(_EXTEND, *named, lease_until_ms) if named else []
+    return {row["id"]: row["lease_until"] for row in rows}
+
+
+async def release_leases(
+    connection: Connection,
+    recipient: SystemId,
+    leases: Sequence[HeldLease],
+    now_ms: int,
+    reason: str | None,
+    numbers: SystemNumbers,
+) -> list[bytes]:
+    """Free current leases, each with its line; their ids. Repeating it frees nothing more."""
+    named = await _named(connection, recipient, leases, numbers)
+    rows = await connection.fetch(_RELEASE, *named, now_ms, reason) if named else []
+    return [row["id"] for row in rows]
+
+
+async def _named(
+    connection: Connection,
+    recipient: SystemId,
+    leases: Sequence[HeldLease],
+    numbers: SystemNumbers,
+) -> tuple[object, ...]:
+    """The arguments of `_HELD`; empty when there is nothing to look for."""
+    number = await numbers.find(connection, recipient)
+    if number is None or not leases:
+        return ()
+    ids = [one.id for one in leases]
+    return number, ids, [one.attempt for one in leases], min(ids), max(ids)
 
 
 async def due_to_expire(connection: Connection, before_ms: int, count_max: int) -> list[bytes]:

@@ -17,6 +17,7 @@ from exchange.storage.rows import (
     StoredDelivery,
     StoredExchange,
     StoredMessage,
+    StoredRefusal,
 )
 from signing.identifiers import ServiceCode, SystemId
 from signing.log.merkle import HASH_BYTES
@@ -40,7 +41,7 @@ _MESSAGE = _with_kept(
 )
 _EXCHANGE = _with_kept("id, state, provider, service, answer_by, answer", "exchange", "id = $1")
 _DELIVERIES = _with_kept(COLUMNS, "delivery", "id = $1")
-_STEPS = _with_kept("id, at, code, attempt, next_at, n", "step", "id = $1")
+_STEPS = _with_kept("id, at, code, attempt, next_at, detail, message, n", "step", "id = $1")
 _DEAD = _with_kept(COLUMNS, "delivery", "state = 'dead'")
 _DEPTHS_OF = _with_kept(
     "service, state, accepted_at",
@@ -73,6 +74,10 @@ _UNRELAYED = (
     "SELECT d.id FROM delivery d JOIN message m ON m.id = d.id"
     " WHERE d.state = 'queued' AND d.attempt = 0"
     " AND d.due_at > $3 AND m.shard = $1 AND m.idx >= $2 ORDER BY m.idx LIMIT $4"
+)
+_REFUSALS = (
+    "SELECT shard, idx, id, code, envelope, leaf_salt, key, until FROM refusal"
+    " WHERE id = $1 ORDER BY until DESC, shard, idx DESC LIMIT $2"
 )
 _LEASES = (
     f"SELECT shard, state, owner, {IS_HELD}, size, coalesce(note_size, 0), relayed_to"
@@ -140,7 +145,7 @@ class Readers:
     async def steps(self, id_: bytes) -> list[StepRow]:
         """The timeline of a message, the oldest first."""
         rows = await self._fetch(f"{_STEPS} ORDER BY n", id_)
-        return [StepRow(*row[:5]) for row in rows]
+        return [StepRow(*row[:7]) for row in rows]
 
     async def mailbox_depths(self, system: SystemId) -> list[MailboxDepth]:
         """A system's mailbox, by service."""
@@ -154,6 +159,10 @@ class Readers:
     async def dead(self, count_max: int) -> list[StoredDelivery]:
         """Dead letters, the oldest first."""
         return await self._deliveries(f"{_DEAD} ORDER BY accepted_at LIMIT $1", count_max)
+
+    async def refusals(self, id_: bytes, count_max: int) -> list[StoredRefusal]:
+        """What was refused under a message id, still sealed."""
+        return [StoredRefusal(*row) for row in await self._fetch(_REFUSALS, id_, count_max)]
 
     async def record(self, shard: int, index: int) -> tuple[bytes, bytes, bytes | None] | None:
         """A record's bytes, leaf salt and wrapped key."""

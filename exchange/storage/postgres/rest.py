@@ -4,6 +4,7 @@ Runs inside the slow path's transaction, after the statement.
 """
 
 from exchange.storage.postgres.connection import Connection
+from exchange.storage.postgres.deliveries import add_steps
 from exchange.storage.postgres.numbers import SystemNumbers
 from exchange.storage.rows import GroupWrite, ShardHead
 
@@ -22,6 +23,10 @@ _KILL = (
     "UPDATE delivery SET state = 'dead', cause = $3, owner = NULL, lease_until = NULL"
     " WHERE id = $1 AND recipient = $2 AND state IN ('ready', 'queued', 'leased', 'in-flight')"
 )
+_SETTLE = (
+    "UPDATE delivery SET state = $3, due_at = $4, misbehaved = 0, cause = NULL"
+    " WHERE id = $1 AND recipient = $2 AND state = 'dead'"
+)
 _HEAD = (
     "INSERT INTO log_shard(shard, origin, epoch, state, size, root, frontier, last_ts, relayed_to,"
     " note, note_size) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
@@ -35,6 +40,8 @@ def has_rest(write: GroupWrite) -> bool:
         or write.refusals
         or write.confirms
         or write.kills
+        or write.settles
+        or write.steps
         or write.objects
         or write.opened
         or write.directory_version is not None
@@ -46,6 +53,7 @@ def systems_of(write: GroupWrite) -> list[str]:
     return [
         *(done.recipient for done in write.confirms),
         *(kill.recipient for kill in write.kills),
+        *(one.recipient for one in write.settles),
         *(row.key for row, _, _ in write.objects if row.noun == "system"),
     ]
 
@@ -63,6 +71,13 @@ async def write_rest(connection: Connection, write: GroupWrite, numbers: SystemN
     if write.kills:
         dead = sorted((one.id, numbers[one.recipient], one.cause) for one in write.kills)
         await connection.executemany(_KILL, dead)
+    if write.settles:
+        settled = sorted(
+            (one.id, numbers[one.recipient], one.state.value, one.due_at_ms)
+            for one in write.settles
+        )
+        await connection.executemany(_SETTLE, settled)
+    await add_steps(connection, write.steps)
     if write.objects:
         rows = [(row.noun, row.key, v, index, row.object, shard) for row, v, index in write.objects]
         await connection.executemany(_OBJECT, rows)

@@ -59,8 +59,8 @@ WITH kept AS MATERIALIZED (
   SELECT id, sender, digest, shard, idx, leaf_hash, leaf_salt, envelope, envelope_key, content,
     content_key, accepted_at FROM messages
 ), kept_steps AS (
-  INSERT INTO kept_step(n, id, at, code, attempt, next_at)
-  SELECT n, id, at, code, attempt, next_at FROM steps
+  INSERT INTO kept_step(n, id, at, code, attempt, next_at, detail, message)
+  SELECT n, id, at, code, attempt, next_at, detail, message FROM steps
 )
 SELECT count(*) FROM kept
 """

@@ -6,7 +6,7 @@ Runs on the writer thread; each function is one transaction's work.
 import sqlite3
 from collections.abc import Sequence
 
-from exchange.storage.rows import DeliveryState, Park, StepRow, StoredDelivery
+from exchange.storage.rows import DeliveryState, HeldLease, Park, StepRow, StoredDelivery
 from exchange.storage.sqlite.group import SystemNumbers
 from signing.identifiers import ServiceCode, SystemId
 
@@ -51,8 +51,12 @@ def park(connection: sqlite3.Connection, parks: Sequence[Park], numbers: SystemN
 def add_step(connection: sqlite3.Connection, step: StepRow) -> None:
     """One line of a timeline."""
     connection.execute(
-        "INSERT INTO step(id, at, code, attempt, next_at) VALUES (?, ?, ?, ?, ?)",
-        (step.id, step.at_ms, step.code, step.attempt, step.next_at_ms),
+        "INSERT INTO step(id, at, code, attempt, next_at, detail, message)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(step.id, step.at_ms, step.code, step.attempt, step.next_at_ms),
+            *(step.detail, step.message),
+        ),
     )
 
 
@@ -142,6 +146,48 @@ def lease_mailbox(
     ).fetchall()
     found = [parse_delivery(connection, row, numbers) for row in rows]
     return sorted(found, key=lambda one: (one.accepted_at_ms, one.id))
+
+
+def extend_leases(
+    connection: sqlite3.Connection,
+    recipient: SystemId,
+    leases: Sequence[HeldLease],
+    lease_until_ms: int,
+    numbers: SystemNumbers,
+) -> dict[bytes, int]:
+    """Make current leases run at least so long; until when, by id."""
+    number, extended = numbers.find(connection, recipient), {}
+    for lease in leases:
+        rows = connection.execute(
+            "UPDATE delivery SET lease_until = max(coalesce(lease_until, 0), ?) WHERE id = ?"
+            " AND recipient = ? AND state = 'leased' AND attempt = ? RETURNING id, lease_until",
+            (lease_until_ms, lease.id, number, lease.attempt),
+        ).fetchall()
+        extended.update(dict(rows))
+    return extended
+
+
+def release_leases(
+    connection: sqlite3.Connection,
+    recipient: SystemId,
+    leases: Sequence[HeldLease],
+    now_ms: int,
+    reason: str | None,
+    numbers: SystemNumbers,
+) -> list[bytes]:
+    """Free current leases, each with its line of the timeline; their ids."""
+    number, released = numbers.find(connection, recipient), []
+    for lease in leases:
+        changed = connection.execute(
+            "UPDATE delivery SET state = 'ready', lease_until = NULL WHERE id = ?"
+            " AND recipient = ? AND state = 'leased' AND attempt = ?",
+            (lease.id, number, lease.attempt),
+        ).rowcount
+        if changed:
+            step = StepRow(lease.id, now_ms, "released", lease.attempt, detail=reason)
+            add_step(connection, step)
+            released.append(lease.id)
+    return released
 
 
 def due_to_expire(connection: sqlite3.Connection, before_ms: int, count_max: int) -> list[bytes]:

@@ -23,6 +23,7 @@ from exchange.storage.rows import (
 from signing.identifiers import ServiceCode, SystemId
 from signing.log.merkle import HASH_BYTES
 
+_STEP = "step(id, at, code, attempt, next_at, detail, message)"
 ROWS_A_STATEMENT = 64  # bounds the number of distinct prepared statements
 
 
@@ -262,6 +263,18 @@ def _write_ends(connection: sqlite3.Connection, write: GroupWrite, numbers: Syst
             " AND state IN ('ready', 'queued', 'leased', 'in-flight')",
             (kill.cause, kill.id, numbers.number(connection, kill.recipient)),
         )
+    for one in write.settles:
+        connection.execute(
+            "UPDATE delivery SET state = ?, due_at = ?, misbehaved = 0, cause = NULL"
+            " WHERE id = ? AND recipient = ? AND state = 'dead'",
+            (one.state, one.due_at_ms, one.id, numbers.number(connection, one.recipient)),
+        )
+    if write.steps:
+        rows = [
+            (*(row.id, row.at_ms, row.code, row.attempt, row.next_at_ms), row.detail, row.message)
+            for row in write.steps
+        ]
+        _insert(connection, _STEP, rows)
 
 
 def _end_exchanges(connection: sqlite3.Connection, ends: Sequence[EndExchange]) -> None:

@@ -22,6 +22,7 @@ from exchange.storage.rows import (
     StoredDelivery,
     StoredExchange,
     StoredMessage,
+    StoredRefusal,
 )
 from exchange.storage.sqlite.connection import connect
 from exchange.storage.sqlite.deliveries import COLUMNS, parse_delivery
@@ -118,7 +119,9 @@ class Readers:
 
         def read(connection: sqlite3.Connection) -> list[StepRow]:
             rows = connection.execute(
-                "SELECT id, at, code, attempt, next_at FROM step WHERE id = ? ORDER BY n", (id_,)
+                "SELECT id, at, code, attempt, next_at, detail, message FROM step"
+                " WHERE id = ? ORDER BY n",
+                (id_,),
             )
             return [StepRow(*row) for row in rows]
 
@@ -162,6 +165,19 @@ class Readers:
                 (count_max,),
             )
             return [parse_delivery(connection, row, self._numbers) for row in rows.fetchall()]
+
+        return await self._run(read)
+
+    async def refusals(self, id_: bytes, count_max: int) -> list[StoredRefusal]:
+        """What was refused under a message id, still sealed."""
+
+        def read(connection: sqlite3.Connection) -> list[StoredRefusal]:
+            rows = connection.execute(
+                "SELECT shard, idx, id, code, envelope, leaf_salt, key, until FROM refusal"
+                " WHERE id = ? ORDER BY until DESC, shard, idx DESC LIMIT ?",
+                (id_, count_max),
+            )
+            return [StoredRefusal(*row) for row in rows]
 
         return await self._run(read)
 

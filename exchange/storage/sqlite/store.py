@@ -12,6 +12,7 @@ from exchange.storage.rows import (
     CommitResult,
     GroupPlan,
     GroupWrite,
+    HeldLease,
     Park,
     Retired,
     ShardHead,
@@ -228,6 +229,26 @@ class SqliteStore:
             lambda c: deliveries.lease_mailbox(
                 c, recipient, services, now_ms, lease_until_ms, count_max, self._numbers
             )
+        )
+
+    async def extend_leases(
+        self, recipient: SystemId, leases: Sequence[HeldLease], lease_until_ms: int
+    ) -> dict[bytes, int]:
+        """Make current leases of a mailbox run at least so long; until when, by id."""
+        return await self._writer.run(
+            lambda c: deliveries.extend_leases(c, recipient, leases, lease_until_ms, self._numbers)
+        )
+
+    async def release_leases(
+        self,
+        recipient: SystemId,
+        leases: Sequence[HeldLease],
+        now_ms: int,
+        reason: str | None = None,
+    ) -> list[bytes]:
+        """Free current leases of a mailbox at once; their ids."""
+        return await self._writer.run(
+            lambda c: deliveries.release_leases(c, recipient, leases, now_ms, reason, self._numbers)
         )
 
     async def due_to_expire(self, before_ms: int, count_max: int) -> list[bytes]:

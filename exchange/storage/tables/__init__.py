@@ -145,6 +145,8 @@ step = Table(
     Column("code", Text, nullable=False),
     Column("attempt", Integer),
     Column("next_at", BigInteger),
+    Column("detail", Text, comment="the reason or status that was given, a code"),
+    Column("message", LargeBinary, comment="the id of the message that says so"),
 )
 
 exchange = Table(
@@ -192,6 +194,7 @@ Index(
     postgresql_where=_BOXED,
 )
 Index("delivery_dead", delivery.c.accepted_at, sqlite_where=_DEAD, postgresql_where=_DEAD)
+Index("refusal_id", refusal.c.id)
 Index("exchange_open", exchange.c.answer_by, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 

@@ -8,8 +8,10 @@ from exchange.storage.rows import (
     DeliveryState,
     GroupFacts,
     GroupWrite,
+    HeldLease,
     KillDelivery,
     Park,
+    SettleDead,
     ShardHead,
     StepRow,
 )
@@ -262,3 +264,79 @@ async def test_what_the_bus_was_to_deliver_can_be_made_due_now(store: Store) -> 
     assert await store.reads.unrelayed(1, 0, NOW, 10) == [id_of(5)]
     taken = await store.claim_due("sweeper", NOW, NOW + 90_000, 10)
     assert {row.id for row in taken} == {id_of(2), id_of(4)}
+
+
+# ---------------------------------------------------------------- leases made longer, given up
+
+
+async def leased(store: Store, *numbers: int) -> None:
+    await accept(store, HEAD, *(exchange(n) for n in numbers))
+    await store.lease_mailbox(OFFICE, [], NOW, NOW + LEASE, 10)
+
+
+async def test_a_lease_is_extended_and_never_shortened(store: Store) -> None:
+    await leased(store, 1, 2)
+    held = [HeldLease(id_of(1), 1), HeldLease(id_of(2), 2), HeldLease(id_of(9), 1)]
+    until = NOW + 2 * LEASE
+    assert await store.extend_leases(OFFICE, held, until) == {id_of(1): until}
+    assert await store.extend_leases(OFFICE, held[:1], NOW) == {id_of(1): until}
+    assert await store.extend_leases(CONSUMER, held, until) == {}
+    assert await store.extend_leases(OFFICE, [], until) == {}
+    rows = await store.lease_mailbox(OFFICE, [], NOW + LEASE, until, 10)
+    assert [row.id for row in rows] == [id_of(2)]
+
+
+async def test_a_lease_that_ran_out_is_extended_until_another_begins(store: Store) -> None:
+    await leased(store, 1)
+    first, until = [HeldLease(id_of(1), 1)], NOW + 3 * LEASE
+    assert await store.extend_leases(OFFICE, first, until) == {id_of(1): until}
+    await store.lease_mailbox(OFFICE, [], until, until + LEASE, 1)
+    assert await store.extend_leases(OFFICE, first, until + 2 * LEASE) == {}
+
+
+async def test_what_is_released_is_free_at_once_and_says_why(store: Store) -> None:
+    await leased(store, 1, 2)
+    held = [HeldLease(id_of(1), 1), HeldLease(id_of(2), 7)]
+    assert await store.release_leases(OFFICE, held, NOW + 5, "busy") == [id_of(1)]
+    assert await store.release_leases(OFFICE, held, NOW + 6, "busy") == []
+    line = StepRow(id_of(1), NOW + 5, "released", 1, detail="busy")
+    assert await store.reads.steps(id_of(1)) == [line]
+    assert await store.reads.steps(id_of(2)) == []
+    (again,) = await store.lease_mailbox(OFFICE, [], NOW + 6, NOW + LEASE, 10)
+    assert (again.id, again.attempt) == (id_of(1), 2)
+
+
+async def test_a_line_names_a_message_too(store: Store) -> None:
+    await queued(store, 1)
+    line = StepRow(id_of(1), NOW, "interim", detail="in-progress", message=id_of(7))
+    await store.add_steps([line])
+    assert await store.reads.steps(id_of(1)) == [line]
+
+
+# ---------------------------------------------------------------- dead letters, decided of
+
+
+async def test_a_dead_letter_is_settled_with_its_line_and_nothing_else_is(store: Store) -> None:
+    head = await accept(store, HEAD, exchange(1), exchange(2), exchange(3))
+
+    def kill(write: GroupWrite, _: GroupFacts) -> None:
+        write.kills += [KillDelivery(id_of(n), OFFICE, "leases-exhausted") for n in (1, 2)]
+
+    _, killed = await store.commit(plan(head, kill))
+    assert killed is not None
+    line = StepRow(id_of(1), NOW, "redriven", 17, detail="leases-exhausted")
+
+    def settle(write: GroupWrite, _: GroupFacts) -> None:
+        write.settles += [
+            SettleDead(id_of(2), OFFICE, DeliveryState.WITHDRAWN, NOW),
+            SettleDead(id_of(1), OFFICE, DeliveryState.READY, NOW + 5),
+            SettleDead(id_of(3), OFFICE, DeliveryState.WITHDRAWN, NOW),
+        ]
+        write.steps.append(line)
+
+    await store.commit(plan(killed.head, settle))
+    assert [(await state_of(store, n))[0] for n in (1, 2, 3)] == ["ready", "withdrawn", "ready"]
+    assert await store.reads.steps(id_of(1)) == [line]
+    assert await store.reads.dead(10) == []
+    (row,) = await store.reads.deliveries(id_of(1))
+    assert (row.due_at_ms, row.misbehaved, row.cause) == (NOW + 5, 0, None)

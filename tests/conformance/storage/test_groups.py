@@ -15,6 +15,7 @@ from exchange.storage.rows import (
     GroupWrite,
     ObjectPlace,
     ObjectRow,
+    StoredRefusal,
 )
 from signing.errors import SealwayError
 from tests.conformance.storage.conftest import Engine
@@ -263,3 +264,19 @@ async def test_the_last_note_is_kept(store: Store) -> None:
     await store.save_note(1, "a note", 0)
     (head,) = await store.reads.heads()
     assert (head.note, head.note_size) == ("a note", 0)
+
+
+async def test_refusals_are_found_by_their_id_the_last_first(store: Store) -> None:
+    def fill(write: GroupWrite, _: GroupFacts) -> None:
+        write.refusals += [
+            (0, id_of(1), "not-allowed", b"env", b"salt", b"key", NOW),
+            (1, id_of(2), "not-allowed", b"env", b"salt", b"key", NOW),
+            (2, id_of(1), "message-stale", b"env2", b"salt", None, NOW + 5),
+        ]
+
+    await store.commit(plan(HEAD, fill, count=3))
+    last = StoredRefusal(1, 2, id_of(1), "message-stale", b"env2", b"salt", None, NOW + 5)
+    first = StoredRefusal(1, 0, id_of(1), "not-allowed", b"env", b"salt", b"key", NOW)
+    assert await store.reads.refusals(id_of(1), 10) == [last, first]
+    assert await store.reads.refusals(id_of(1), 1) == [last]
+    assert await store.reads.refusals(id_of(3), 10) == []

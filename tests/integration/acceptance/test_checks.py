@@ -213,8 +213,6 @@ async def test_a_message_is_wanted_until_it_expires(running: RunningBus) -> None
     "members",
     [
         {"kind": "event", "to": None, "service": None, "purpose": None, "topic": "births"},
-        {"kind": "cancel", "purpose": None, "about": "itself"},
-        {"kind": "interim", "purpose": None, "about": "itself", "status": "started"},
         {"kind": "acknowledgement", "purpose": None, "about": "itself", "accepted": True},
     ],
     ids=lambda members: members["kind"],

@@ -5,13 +5,16 @@ import asyncio
 import pytest
 
 from registry.changes import Change
-from signing.encoding import b64url_decode
+from signing.encoding import b64url_decode, parse_time
+from signing.identifiers import MessageId, message_id_bytes
 from signing.message import parse_delivery, parse_frame
 from tests.support.agencies import BENEFITS, POPULATION, STATISTICS
 from tests.support.http import FOUNDER, Edge, code_of
 
 LEASE = "/v1/mailbox/lease"
 CONFIRM = "/v1/mailbox/confirm"
+EXTEND = "/v1/mailbox/extend"
+RELEASE = "/v1/mailbox/release"
 
 
 async def test_a_lease_hands_out_the_message_with_its_receipt(edge: Edge) -> None:
@@ -160,3 +163,96 @@ async def test_a_delivery_leased_too_often_is_shown_as_dead_to_its_recipient(edg
     assert code_of(await edge.get(f"/v1/dead/{request.manifest.id}", BENEFITS)) == "not-found"
     state = await edge.get(f"/v1/messages/{request.manifest.id}", BENEFITS)
     assert (state.json()["state"], state.json()["stuck"]) == ("open", True)
+
+
+async def _leased(edge: Edge, lease_s: int = 60) -> tuple[str, str]:
+    """The id of a request and its lease."""
+    request = edge.running.ask(POPULATION)
+    await edge.send(request)
+    (one,) = (await edge.post(LEASE, {"lease_s": lease_s}, STATISTICS)).json()["deliveries"]
+    return request.manifest.id, one["lease"]
+
+
+async def test_a_lease_is_made_longer_and_may_be_again(edge: Edge) -> None:
+    _, lease = await _leased(edge, 1)
+    edge.running.clock.ahead_ms += 2_000  # it ran out, and nobody else has begun
+    body = {"leases": [lease, "nonsense"], "lease_s": 60}
+    for _ in range(2):
+        response = await edge.post(EXTEND, body, STATISTICS)
+        longer, lost = response.json()["results"]
+        assert lost == {"lease": "nonsense", "code": "lease-lost"}
+        assert longer["lease"] == lease
+        assert parse_time(longer["lease_until"]) > edge.running.clock() + 50_000
+    edge.running.clock.ahead_ms += 30_000
+    assert (await edge.post(LEASE, {}, STATISTICS)).json() == {"deliveries": []}
+    stranger = await edge.post(EXTEND, {"leases": [lease]}, BENEFITS)
+    assert stranger.json()["results"] == [{"lease": lease, "code": "lease-lost"}]
+
+
+async def test_no_lease_runs_longer_than_the_limit(edge: Edge) -> None:
+    _, lease = await _leased(edge)
+    body = {"leases": [lease], "lease_s": 10**9}
+    (one,) = (await edge.post(EXTEND, body, STATISTICS)).json()["results"]
+    most_ms = edge.running.bus.api.limits.lease_s_max * 1000
+    assert parse_time(one["lease_until"]) <= edge.running.clock() + most_ms
+
+
+async def test_what_is_released_is_free_at_once_and_its_timeline_says_why(edge: Edge) -> None:
+    id_, lease = await _leased(edge)
+    poll = asyncio.create_task(edge.post(LEASE, {"wait_s": 20}, STATISTICS))
+    await asyncio.sleep(0.05)
+    body = {"leases": [lease, "nonsense"], "reason": "busy"}
+    response = await edge.post(RELEASE, body, STATISTICS)
+    assert response.json()["results"] == [
+        {"lease": lease, "state": "ready"},
+        {"lease": "nonsense", "code": "lease-lost"},
+    ]
+    (again,) = (await asyncio.wait_for(poll, 5)).json()["deliveries"]
+    assert (again["id"], again["attempt"]) == (id_, 2)
+    state = (await edge.get(f"/v1/messages/{id_}", BENEFITS)).json()
+    assert "last_attempt" not in state
+    line = state["timeline"][-1]
+    assert (line["code"], line["reason"], line["attempt"]) == ("released", "busy", 1)
+
+
+async def test_releasing_again_is_harmless_until_another_lease(edge: Edge) -> None:
+    id_, lease = await _leased(edge)
+    for _ in range(2):
+        response = await edge.post(RELEASE, {"leases": [lease]}, STATISTICS)
+        assert response.json()["results"] == [{"lease": lease, "state": "ready"}]
+    lost = [{"lease": lease, "code": "lease-lost"}]
+    for path in (EXTEND, CONFIRM):
+        assert (await edge.post(path, {"leases": [lease]}, STATISTICS)).json()["results"] == lost
+    await edge.post(LEASE, {}, STATISTICS)
+    again = await edge.post(RELEASE, {"leases": [lease]}, STATISTICS)
+    assert again.json()["results"] == lost
+    steps = await edge.running.bus.api.reads.steps(message_id_bytes(MessageId(id_)))
+    assert [step.code for step in steps] == ["released"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        (EXTEND, {"leases": []}, "/leases"),
+        (EXTEND, {"leases": ["x"], "lease_s": 0}, "/lease_s"),
+        (EXTEND, {"leases": ["x"], "reason": "busy"}, "/reason"),
+        (RELEASE, {"leases": ["x"] * 101}, "/leases"),
+        (RELEASE, {"leases": ["x"], "reason": "Too busy"}, "/reason"),
+        (RELEASE, {"leases": ["x" * 101]}, "/leases/0"),
+    ],
+)
+async def test_a_wrong_body_about_leases_is_pointed_at(
+    edge: Edge, path: str, body: dict[str, object], pointer: str
+) -> None:
+    response = await edge.post(path, body, STATISTICS)
+    assert code_of(response) == "request-invalid"
+    assert [one["pointer"] for one in response.json()["errors"]] == [pointer]
+    assert code_of(await edge.post(path, {"leases": ["x"]}, FOUNDER)) == "role-missing"
+
+
+async def test_a_suspended_system_keeps_no_lease_and_may_give_it_up(edge: Edge) -> None:
+    _, lease = await _leased(edge)
+    await edge.running.change(Change("system", {"state": "suspended"}, STATISTICS))
+    assert code_of(await edge.post(EXTEND, {"leases": [lease]}, STATISTICS)) == "sender-suspended"
+    response = await edge.post(RELEASE, {"leases": [lease]}, STATISTICS)
+    assert response.json()["results"] == [{"lease": lease, "state": "ready"}]

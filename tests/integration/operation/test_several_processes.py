@@ -2,13 +2,19 @@
 
 import asyncio
 
+import pytest
+
+from exchange.api.resources.objects import FOUNDER as OPERATOR
+from exchange.delivery.dead_letters import DeadLetterGone
+from exchange.ledger.errors import NothingToCancel
 from exchange.ledger.stored_log import read_leaves
 from exchange.operation.roles import Role
 from exchange.storage.rows import ShardHead
 from registry.changes import Change
 from registry.nouns import Noun
+from signing.identifiers import Code, message_id_bytes
 from signing.log.leaf import parse_leaf
-from tests.support.agencies import PERSON_STATUS, POPULATION, grant
+from tests.support.agencies import PERSON_STATUS, POPULATION, STATISTICS, grant
 from tests.support.bus import RunningBus
 from tests.support.shared_bus import Start, database, start
 
@@ -119,3 +125,52 @@ async def test_a_stopped_process_leaves_its_log_to_the_next_at_once(start: Start
     await one.close()
     next_one = await start(Role.GATEWAY)
     assert shard in next_one.writers
+
+
+async def test_a_cancel_taken_elsewhere_ends_the_exchange_for_all(start: Start) -> None:
+    one, other = await start(Role.GATEWAY), await start(Role.GATEWAY)
+    question = one.ask(POPULATION)
+    await one.send(question)
+    waiter = one.bus.api.waiting.register(question.manifest.id)
+    assert await other.outcome(other.tell(question, "started")) == "accepted"
+    cancel = other.cancel(question)
+    assert await other.outcome(cancel) == "accepted"
+    async with asyncio.timeout(5):
+        await waiter
+    assert await one.outcome(cancel) == "again"
+    assert await one.outcome(one.reply(question)) == "exchange-cancelled"
+    assert await one.outcome(one.tell(question)) == "exchange-cancelled"
+    with pytest.raises(NothingToCancel):
+        await one.send(one.cancel(question))
+    assert (await one.delivery(question)).state == "withdrawn"
+    steps = await one.bus.api.reads.steps(message_id_bytes(question.manifest.id))
+    assert [(step.code, step.detail) for step in steps] == [
+        ("interim", "started"),
+        ("cancelled", None),
+    ]
+
+
+async def test_a_lease_is_kept_given_up_and_worn_out_through_any_process(start: Start) -> None:
+    one, other = await start(Role.GATEWAY), await start(Role.GATEWAY)
+    question = one.ask(POPULATION)
+    await one.send(question)
+    (held,) = await one.bus.api.mailbox.lease(STATISTICS, [], 1, 60, 0)
+    (until_ms,) = await other.bus.api.mailbox.extend(STATISTICS, [held.token], 120)
+    assert until_ms is not None
+    assert until_ms > other.clock() + 100_000
+    for _ in range(2):
+        released = await other.bus.api.mailbox.release(STATISTICS, [held.token], Code("busy"))
+        assert released == [True]
+    for attempt in range(2, 18):
+        (held,) = await one.bus.api.mailbox.lease(STATISTICS, [], 1, 60, 0) or (None,)
+        if held is None:
+            break
+        assert held.row.attempt == attempt
+        await one.bus.api.mailbox.release(STATISTICS, [held.token])
+    (dead,) = await one.bus.api.reads.deliveries(message_id_bytes(question.manifest.id))
+    assert (dead.state, dead.cause) == ("dead", "leases-exhausted")
+    await other.bus.api.dead_letters.redrive(dead, OPERATOR)
+    (again,) = await one.bus.api.mailbox.lease(STATISTICS, [], 1, 60, 0)
+    assert again.row.attempt == 18
+    with pytest.raises(DeadLetterGone):
+        await one.bus.api.dead_letters.drop(dead, OPERATOR)

@@ -194,3 +194,28 @@ def test_a_bus_key_is_a_fact_of_the_bus_and_no_systems_certificate() -> None:
 def test_planning_a_thousand_changes_is_quick_enough_to_answer_a_request() -> None:
     systems = [system(f"sx/GOV/1001/s{i}") for i in range(CHANGES_MAX)]
     assert len(planned(a_country(), *systems).facts) == CHANGES_MAX
+
+
+def test_a_schema_without_references_and_examples_has_the_members_it_always_had() -> None:
+    (fact,) = planned(a_country(), schema("bare")).facts
+    assert set(fact.after) == {
+        "fingerprint", "id", "subject", "version", "format", "state", "text",
+    }  # fmt: skip
+
+
+def test_a_reference_stays_with_the_version_that_it_was_made_for() -> None:
+    dialect = '"$schema": "https://json-schema.org/draft/2020-12/schema"'
+    text = f'{{{dialect}, "items": {{"$ref": "x"}}}}'
+    user = schema("user", text, references=[{"name": "x", "subject": "status.request"}])
+    before = applied(a_country(), user)
+    named = before.schema_latest("status.request")
+    newer = applied(before, schema("status.request", schema_text(title="another")))
+    kept = newer.schema_latest("user")
+    assert named is not None
+    assert kept is not None
+    assert [one.fingerprint for one in kept.references] == [named.fingerprint]
+    assert newer.references(kept)["x"].text == named.text
+    for wrong in ([{"name": "x"}], [{"name": "x", "subject": "none"}], "x", [5],
+                  [{"name": "x", "subject": "status.request", "version": 9}]):  # fmt: skip
+        with pytest.raises(ChangeInvalid):
+            planned(newer, schema("user", text, references=wrong))

@@ -11,6 +11,7 @@ from schemas import limits
 from schemas.catalogue import admit
 from schemas.errors import SchemaInvalid, SchemaUnknown
 from schemas.reasons import DIALECT_2020_12, SENTENCES, Reason
+from tests.support.refused_schemas import OTHER_FORMATS
 
 
 def text(**members: Any) -> str:
@@ -85,7 +86,7 @@ REFUSED: dict[str, tuple[Reason, str]] = {
     "no $schema": (Reason.DIALECT_MISSING, "{}"),
     "an older dialect": (
         Reason.DIALECT_UNKNOWN,
-        '{"$schema": "http://json-schema.org/draft-07/schema#"}',
+        '{"$schema": "http://json-schema.org/draft-06/schema#"}',
     ),
     "a dialect of one's own": (Reason.DIALECT_UNKNOWN, '{"$schema": "https://a.example/d"}'),
     "a dialect that is no text": (Reason.DIALECT_UNKNOWN, '{"$schema": 7}'),
@@ -171,8 +172,19 @@ def test_refuses(reason: Reason, given_text: str) -> None:
     assert caught.value.detail.endswith(".")
 
 
+REFUSED_WITH_REFERENCES = (
+    Reason.REFERENCE_UNUSED,
+    Reason.REFERENCE_DIALECT,
+    Reason.TOO_MANY_REFERENCES,
+    Reason.EXAMPLE_FAILS,
+    Reason.COUNTER_EXAMPLE_PASSES,
+)
+"""Met in test_references.py and test_examples.py."""
+
+
 def test_each_reason_has_a_sentence_and_is_met_by_a_test() -> None:
     met = {reason for reason, _ in REFUSED.values()}
+    met |= {reason for reason, _, _ in OTHER_FORMATS.values()} | set(REFUSED_WITH_REFERENCES)
     assert set(SENTENCES) == set(Reason)
     # The last one guards against a library that refuses more than our rules know of.
     assert set(Reason) - met == {Reason.NOT_COMPILED}
@@ -186,7 +198,7 @@ def test_names_the_place_of_what_it_refuses() -> None:
 
 def test_refuses_a_format_that_is_not_offered() -> None:
     with pytest.raises(SchemaUnknown, match="json-schema"):
-        admit("avro", text())
+        admit("relax-ng", text())
 
 
 def test_one_fingerprint_for_two_spellings_of_one_schema() -> None:

@@ -11,7 +11,8 @@ import pytest
 from sealway.client import Client
 from sealway.profile import load_profile
 from sealway.provider import Provider
-from tests.support.fake_bus import FakeBus, FakeSystem, write_profile
+from tests.support.fake_bus import FakeBus
+from tests.support.fake_system import FakeSystem, write_profile
 
 BENEFITS = "sx/GOV/1001/benefits"
 REGISTRY = "sx/GOV/2002/civil-registry"

@@ -139,7 +139,7 @@ def test_a_message_id_is_checked_before_it_is_sent(run: Run, benefits: FakeSyste
 
 
 def test_a_mailbox_is_looked_into_leased_and_confirmed(
-    run: Run, benefits: FakeSystem, registry: FakeSystem
+    run: Run, bus: FakeBus, benefits: FakeSystem, registry: FakeSystem
 ) -> None:
     run("send", *QUESTION, "--profile", "benefits", "--purpose", "child-benefit")
     as_registry = ("--profile", "civil-registry")
@@ -149,7 +149,15 @@ def test_a_mailbox_is_looked_into_leased_and_confirmed(
     (held,) = json.loads(out)["deliveries"]
     assert (code, held["json"], held["purpose"]) == (0, {"person_code": "1"}, "child-benefit")
     assert run(*words)[0] == 1
+    code, out, _ = run("mailbox", "extend", held["lease"], "--lease", "60", *as_registry)
+    assert (code, out.startswith(held["lease"])) == (0, True)
+    assert run("mailbox", "extend", "nonsense", *as_registry)[0] == 1
     assert run("mailbox", "confirm", held["lease"], *as_registry)[0] == 0
+    words_ = ("mailbox", "release", held["lease"], "--reason", "busy", *as_registry, "--json")
+    code, out, _ = run(*words_)
+    assert json.loads(out)["results"] == [{"lease": held["lease"], "state": "ready"}]
+    assert (code, bus.released) == (0, [(held["lease"], "busy")])
+    assert run(*words)[0] == 0
 
 
 def test_curl_users_sign_send_and_verify(
@@ -308,6 +316,38 @@ def test_apply_says_what_changed_and_changes_nothing_twice(
     assert run("apply", "none.toml")[0] == 3
 
 
+def test_a_request_is_cancelled(run: Run, benefits: FakeSystem, registry: FakeSystem) -> None:
+    words = ("--profile", "benefits", "--json")
+    _, out, _ = run("send", *QUESTION, *words, "--purpose", "child-benefit")
+    id_ = json.loads(out)["id"]
+    code, out, _ = run("message", "cancel", id_, *words)
+    assert (code, json.loads(out)) == (0, {"id": id_, "state": "cancelled"})
+
+
+def test_refusals_are_listed_with_their_place(run: Run, bus: FakeBus, ask: Run) -> None:
+    bus.refuse["person-status"] = {"status": 422, "code": "purpose-required"}
+    assert ask()[0] == 1
+    id_ = bus.refusals[0][0].manifest.id
+    code, out, _ = run("message", "refusals", id_, "--profile", "benefits")
+    assert (code, out.split("\t")[1:3]) == (0, ["purpose-required", "sx.example/log/1"])
+    code, out, _ = run("message", "refusals", id_, "--profile", "benefits", "--json")
+    assert (code, json.loads(out)[0]["code"]) == (0, "purpose-required")
+    other = "01a201fb-aa7b-7cc0-98c4-dc0c0c07398f"
+    assert run("message", "refusals", other, "--profile", "benefits")[0] == 1
+
+
+def test_a_dead_letter_is_redriven_or_dropped(run: Run, founder: None) -> None:
+    id_ = "01a201fb-aa7b-7cc0-98c4-dc0c0c07398f"
+    redrive = ("dead", "redrive", id_, "--profile", "founder")
+    code, _, err = run(*redrive)
+    assert (code, "repeat-not-confirmed" in err) == (1, True)
+    code, out, _ = run(*redrive, "--may-repeat", "--json")
+    assert (code, json.loads(out)) == (0, {"id": id_, "delivery": "queued"})
+    code, out, _ = run("dead", "drop", id_, "--profile", "founder")
+    assert (code, "withdrawn" in out) == (0, True)
+    assert run("dead", "drop", "nonsense", "--profile", "founder")[0] == 3
+
+
 def test_what_the_wire_says_cannot_drive_the_terminal(run: Run, founder: None) -> None:
     code, out, _ = run("member", "list")
     assert (code, out) == (0, "sx/GOV/1001\tBenefits[31m Agency\tactive\n")
@@ -328,7 +368,8 @@ def test_a_verb_whose_extra_is_missing_says_which(
         "mailbox lease", "mailbox confirm", "dead list", "dead show", "envelope sign",
         "envelope verify", "envelope show", "profile add", "profile list", "profile use",
         "key new", "key show", "token", "apply", "member list", "member show", "system list",
-        "certificate show", "service list", "schema list", "grant show",
+        "certificate show", "service list", "schema list", "schema show", "schema lint",
+        "grant show",
     ],
 )  # fmt: skip
 def test_every_verb_shows_an_example(run: Run, verb: str) -> None:
@@ -400,3 +441,45 @@ def test_apply_says_where_the_file_is_refused(
     code, _, err = run("apply", "network.toml")
     assert code == 1
     assert err.startswith("network.toml, [[member]] number 2:\nrefused: conflict")
+
+
+def test_an_example_of_a_schema_is_a_registered_one_or_made_up(
+    run: Run, bus: FakeBus, benefits: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialect = '"$schema": "https://json-schema.org/draft/2020-12/schema"'
+    code, user, avro = (f"sha256:{digit * 64}" for digit in "123")
+    schemas: dict[str, dict[str, object]] = {
+        code: {"fingerprint": code, "format": "json-schema", "text": f'{{{dialect}, "const": 5}}'},
+        user: {
+            "fingerprint": user, "format": "json-schema",
+            "text": f'{{{dialect}, "type": "array", "items": {{"$ref": "code"}}, "minItems": 1}}',
+            "references": [{"name": "code", "fingerprint": code}],
+        },
+        avro: {"fingerprint": avro, "format": "avro", "text": '"int"'},
+    }  # fmt: skip
+
+    def show(request: httpx.Request, key: str) -> httpx.Response:
+        return httpx.Response(200, json=schemas[key])
+
+    monkeypatch.setattr(bus, "routes", lambda: [("GET", r"/v1/schemas/(.+)", show)])
+    words = ("--example", "--profile", "benefits")
+    assert json.loads(run("schema", "show", user, *words)[1]) == [5]
+    schemas[user]["examples"] = ["[5, 5]"]
+    assert run("schema", "show", user, *words)[:2] == (0, "[5, 5]\n")
+    assert run("schema", "show", user, *words[1:], "--json")[0] == 0
+    status, _, err = run("schema", "show", avro, *words)
+    assert (status, "No example is registered" in err) == (3, True)
+
+
+def test_lint_says_what_a_schema_leaves_unsaid(run: Run, tmp_path: Path) -> None:
+    dialect = '"$schema": "https://json-schema.org/draft/2020-12/schema"'
+    (tmp_path / "s.json").write_text(f'{{{dialect}, "type": "object"}}')
+    code, out, _ = run("schema", "lint", "s.json")
+    assert (code, out.startswith("(the whole): additional-undecided. Say")) == (1, True)
+    found = json.loads(run("schema", "lint", "s.json", "--json")[1])
+    assert [one["code"] for one in found] == ["additional-undecided"]
+    (tmp_path / "s.json").write_text(f"{{{dialect}}}")
+    assert run("schema", "lint", "s.json")[:2] == (0, "")
+    (tmp_path / "s.json").write_bytes(b'{"\xff": 1}')
+    status, _, err = run("schema", "lint", "s.json")
+    assert (status, "not strict JSON" in err) == (3, True)

@@ -8,7 +8,16 @@ from typing import Any
 import httpx
 import pytest
 
-from sealway import AnswerPending, BusUnavailable, Client, Provider, Refused, Reject, Rejected
+from sealway import (
+    AnswerPending,
+    BusUnavailable,
+    Client,
+    ProofFailed,
+    Provider,
+    Refused,
+    Reject,
+    Rejected,
+)
 from signing.errors import IdentifierInvalid
 from signing.message import parse_frame
 from tests.support.fake_bus import FakeBus, FakeSystem
@@ -210,3 +219,65 @@ def test_keys_are_asked_for_once(client: Client, bus: FakeBus, answering: Answer
     asked = [call.url.path for call in bus.calls if "/certificates/" in call.url.path]
     assert len(asked) == 2
     assert len(set(asked)) == 2
+
+
+def test_what_was_refused_is_proven_to_be_logged(client: Client, bus: FakeBus) -> None:
+    bus.refuse["person-status"] = {"status": 422, "code": "purpose-required"}
+    with pytest.raises(Refused):
+        client.send(REGISTRY, "person-status", {})
+    envelope = bus.refusals[0][0]
+    (refusal,) = client.refusals(envelope.manifest.id)
+    assert (refusal.code, refusal.envelope) == ("purpose-required", envelope.raw)
+    assert (refusal.receipt.log, refusal.receipt.index) == ("sx.example/log/1", 0)
+    with pytest.raises(Refused, match="not-found"):
+        client.refusals("01a201fb-aa7b-7cc0-98c4-dc0c0c07398f")
+
+
+@pytest.mark.parametrize("lie", ["other bytes", "no refusal", "other message"])
+def test_a_refusal_that_does_not_hold_is_withheld(client: Client, bus: FakeBus, lie: str) -> None:
+    taken = client.send(REGISTRY, "person-status", {})
+    bus.refuse["person-status"] = {"status": 422, "code": "purpose-required"}
+    for _ in range(2):
+        with pytest.raises(Refused):
+            client.send(REGISTRY, "person-status", {})
+    first, second = (one[0] for one in bus.refusals)
+    asked = second.manifest.id
+    if lie == "other bytes":
+        bus.tamper = lambda what, value: first.raw.decode() if what == "envelope" else value
+    elif lie == "no refusal":
+        kept = bus.kept[taken.id]
+        raw = kept.message.envelope.raw.decode()
+        text = bus.shard.receipt(kept.index, kept.salt)
+        swap = {"envelope": raw, "receipt": text}
+        bus.tamper = lambda what, value: swap.get(what, value)
+    else:
+        bus.refusals[1] = (second, *bus.refusals[0][1:])
+        bus.tamper = lambda what, value: first.raw.decode() if what == "envelope" else value
+    with pytest.raises(ProofFailed):
+        client.refusals(asked)
+
+
+def test_an_exchange_is_cancelled_once(client: Client, bus: FakeBus) -> None:
+    exchange = client.send(REGISTRY, "person-status", {}, purpose="child-benefit")
+    assert exchange.cancel() == "cancelled"
+    cancel = list(bus.kept.values())[-1].message.envelope.manifest
+    assert (cancel.kind, cancel.sender, cancel.to) == ("cancel", "sx/GOV/1001/benefits", REGISTRY)
+    assert cancel.about is not None
+    assert (cancel.about.id, cancel.parts) == (exchange.id, ())
+    assert client.exchange(exchange.id).cancel() == "cancelled"
+    assert exchange.state().state == "cancelled"
+
+
+def test_what_is_answered_is_not_cancelled(client: Client, answering: Answering) -> None:
+    answering(lambda _: {"status": "alive"})
+    answer = client.ask(REGISTRY, "person-status", {}, purpose="child-benefit")
+    with pytest.raises(Refused, match="already-answered"):
+        answer.exchange.cancel()
+
+
+def test_a_cancel_without_its_proof_is_no_cancel(client: Client, bus: FakeBus) -> None:
+    exchange = client.send(REGISTRY, "person-status", {}, purpose="child-benefit")
+    others = exchange.receipt.text
+    bus.tamper = lambda what, value: others if what == "receipt" else value
+    with pytest.raises(ProofFailed):
+        exchange.cancel()

@@ -85,6 +85,22 @@ def test_a_schema_keeps_its_text_byte_for_byte(network: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_schema_comes_with_examples_references_and_the_format_of_its_ending(
+    network: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.avsc").write_text('"int"')
+    (tmp_path / "one.json").write_text("1")
+    network.write_text(
+        '[[schema]]\nsubject = "a"\nfile = "a.avsc"\nexamples = ["one.json"]\n'
+        'references = [{ name = "b", subject = "c", version = 1 }]\n'
+    )
+    assert read_network(network)[0].object == {
+        "format": "avro", "subject": "a", "text": '"int"', "examples": ["1"],
+        "references": [{"name": "b", "subject": "c", "version": 1}],
+    }  # fmt: skip
+    refuses(network, network.read_text().replace('["one.json"]', '"one.json"'), "list of files")
+
+
 def test_a_service_names_schemas_by_file_subject_or_fingerprint(network: Path) -> None:
     service = read_network(network)[4].object
     assert service["request_schema"] == {"subject": "status.request"}

@@ -9,7 +9,8 @@ import pytest
 from sealway import ProfileInvalid
 from sealway.credentials import identity_of
 from sealway.profile import choose, current_name, home, load_profile, profile_names
-from tests.support.fake_bus import FakeBus, FakeSystem, write_profile
+from tests.support.fake_bus import FakeBus
+from tests.support.fake_system import FakeSystem, write_profile
 
 PERSON = (
     'url = "http://bus.test/"\nbus = "sx.example"\ninstance = "sx"\ntoken = "../founder.token"\n'

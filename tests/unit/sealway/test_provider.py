@@ -49,6 +49,23 @@ def test_a_handler_gets_the_verified_question(
     assert exchange.answer().json == {"status": "alive"}
 
 
+def test_a_handler_gets_the_trace_that_the_consumer_is_in(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    seen: list[str | None] = []
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    provider.service("person-status")(lambda request: seen.append(request.traceparent) or {})
+    send(client, traceparent=trace)
+    send(client)
+    while provider.serve_once():
+        pass
+    assert seen == [trace, None]
+    posted = [
+        call.headers.get("traceparent") for call in bus.calls if call.url.path == "/v1/messages"
+    ]
+    assert posted[:2] == [trace, None]
+
+
 def test_a_reject_becomes_a_signed_rejection(client: Client, provider: Provider) -> None:
     provider.service("person-status")(lambda _: Reject("no-data", "No such person."))
     exchange = send(client)
@@ -314,3 +331,155 @@ def test_a_provider_needs_a_systems_profile(bus: FakeBus, registry: FakeSystem) 
     made = Provider(load_profile("civil-registry"), transport=bus.transport)
     with made, pytest.raises(AssertionError, match="register a handler"):
         made.run()
+
+
+def test_a_lease_is_extended_while_its_question_is_worked_on(
+    client: Client, bus: FakeBus, registry: FakeSystem
+) -> None:
+    extended = threading.Event()
+    whole = bus.post_extend
+
+    def post_extend(request: httpx.Request) -> httpx.Response:
+        reply = whole(request)
+        extended.set()
+        return reply
+
+    bus.post_extend = post_extend  # type: ignore[method-assign]
+    made = Provider(
+        load_profile("civil-registry"),
+        lease_s=1,
+        wait_s=1,
+        clock=bus.clock,
+        transport=bus.transport,
+    )
+
+    @made.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        bus.clock.pass_s(0.9)
+        assert extended.wait(5)
+        bus.clock.pass_s(0.9)
+        return {"status": "alive"}
+
+    exchange, other = send(client), send(client)
+    with made:
+        assert made.serve_once() == 2
+    assert exchange.answer().json == other.answer().json == {"status": "alive"}
+    assert [kept.attempts for kept in bus.kept.values() if kept.attempts] == [1, 1]
+
+
+def test_a_question_whose_lease_is_lost_is_left_to_its_holder(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    calls: list[str] = []
+
+    @provider.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        calls.append(request.id)
+        bus.clock.pass_s(61)
+        return {"status": "alive"}
+
+    send(client), send(client)
+    assert provider.serve_once() == 2
+    assert len(calls) == 1
+
+
+def test_a_question_is_kept_no_longer_than_it_may_be_worked_on(
+    client: Client, bus: FakeBus, registry: FakeSystem
+) -> None:
+    made = Provider(
+        load_profile("civil-registry"),
+        lease_s=1,
+        wait_s=1,
+        work_s=0,
+        clock=bus.clock,
+        transport=bus.transport,
+    )
+
+    @made.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        threading.Event().wait(0.5)
+        return {"status": "alive"}
+
+    send(client)
+    with made:
+        made.serve_once()
+    assert not [call for call in bus.calls if call.url.path == "/v1/mailbox/extend"]
+
+
+def test_what_was_not_begun_is_given_up_when_we_stop(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    @provider.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        provider.stop()
+        return {"status": "alive"}
+
+    exchanges = [send(client) for _ in range(3)]
+    provider.run()
+    assert exchanges[0].answer().json == {"status": "alive"}
+    given_up = [(f"{one.id}.1", "provider-stopping") for one in exchanges[1:]]
+    assert bus.released == given_up
+
+
+def test_a_bus_that_is_away_keeps_nobody_from_stopping(
+    client: Client, provider: Provider, bus: FakeBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    @provider.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        provider.stop()
+        return {"status": "alive"}
+
+    send(client), send(client)
+    bus.post_release = lambda request: bus.problem(503, "not-ready")  # type: ignore[method-assign]
+    provider.run()
+    assert "provider.leases_not_released" in caplog.text
+
+
+def test_an_interim_is_signed_and_handed_over_before_the_answer(
+    client: Client, provider: Provider, bus: FakeBus
+) -> None:
+    @provider.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        request.interim("in-progress")
+        with pytest.raises(IdentifierInvalid):
+            request.interim("In Progress")
+        return {"status": "alive"}
+
+    exchange = send(client)
+    provider.serve_once()
+    kinds = [kept.message.envelope.manifest.kind for kept in bus.kept.values()]
+    assert kinds == ["request", "interim", "response"]
+    interim = list(bus.kept.values())[1].message.envelope.manifest
+    assert interim.about is not None
+    assert (interim.status, interim.about.id) == ("in-progress", exchange.id)
+    assert exchange.answer().json == {"status": "alive"}
+
+
+def test_a_handler_learns_from_an_interim_that_nobody_wants_its_answer(
+    client: Client, provider: Provider, bus: FakeBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange = send(client)
+
+    @provider.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        exchange.cancel()
+        request.interim("in-progress")
+        raise AssertionError("it goes on")
+
+    provider.serve_once()
+    assert "provider.answer_refused" in caplog.text
+    assert "it goes on" not in caplog.text
+
+
+def test_an_interim_needs_a_question_in_hand(client: Client, provider: Provider) -> None:
+    seen: list[Request] = []
+
+    @provider.service("person-status")
+    def person_status(request: Request) -> dict[str, Any]:
+        seen.append(request)
+        return {"status": "alive"}
+
+    send(client)
+    provider.serve_once()
+    with pytest.raises(ValueError, match="while a question"):
+        dataclasses.replace(seen[0], tell=None).interim("in-progress")

@@ -12,9 +12,9 @@ import sealway
 from signing.errors import SealwayError
 
 NAMES = [
-    "Answer", "AnswerPending", "BusUnavailable", "Client", "Exchange", "ExchangeState", "Inbox",
-    "InboxMisused", "Profile", "ProfileInvalid", "ProofFailed", "Provider", "Receipt", "Refused",
-    "Reject", "Rejected", "Request", "SdkError",
+    "Answer", "AnswerPending", "AsyncClient", "AsyncExchange", "BusUnavailable", "Client",
+    "Exchange", "ExchangeState", "Inbox", "InboxMisused", "Profile", "ProfileInvalid",
+    "ProofFailed", "Provider", "Receipt", "Refused", "Reject", "Rejected", "Request", "SdkError",
 ]  # fmt: skip
 NEVER = {
     "sqlite3", "asyncpg", "psycopg",
@@ -67,7 +67,8 @@ def test_one_except_catches_every_error(name: str) -> None:
 
 
 def test_the_sdk_works_beside_folders_of_our_names(tmp_path: Path) -> None:
-    code = "from sealway import Client, Provider; print(*{m.split('.')[0] for m in sys.modules})"
+    names = "AsyncClient, Client, Provider"
+    code = f"from sealway import {names}; print(*{{m.split('.')[0] for m in sys.modules}})"
     assert set(run(code, tmp_path).split()) & NEVER == set()
 
 

@@ -37,7 +37,7 @@ WIRE = {
     (405, False): "method-not-allowed",
     (408, True): "client-too-slow",
     (409, False): "message-id-reused answer-not-expected already-answered answer-late "
-    "exchange-cancelled lease-lost conflict",
+    "exchange-cancelled lease-lost conflict repeat-not-confirmed",
     (410, False): "message-expired",
     (412, False): "changed-meanwhile",
     (428, False): "precondition-required",
