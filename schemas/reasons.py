@@ -23,6 +23,7 @@ class Reason(StrEnum):
     DYNAMIC_REFERENCE = "dynamic-reference"
     EMBEDDED_RESOURCE = "embedded-resource"
     ID_RESERVED = "id-reserved"
+    ID_INVALID = "id-invalid"
     ANCHOR_TWICE = "anchor-twice"
     REMOTE_REFERENCE = "remote-reference"
     REFERENCE_UNRESOLVED = "reference-unresolved"
@@ -90,6 +91,10 @@ SENTENCES: dict[Reason, str] = {
     Reason.ID_RESERVED: (
         "The $id belongs to json-schema.org or holds a fragment. Use an address of your own "
         "without '#', or leave $id out."
+    ),
+    Reason.ID_INVALID: (
+        "The $id is not a URI reference (RFC 3986). Write an address such as "
+        "https://example.org/person, or leave $id out."
     ),
     Reason.ANCHOR_TWICE: "{place} repeats the $anchor '{name}'. Give each anchor its own name.",
     Reason.REMOTE_REFERENCE: (
