@@ -38,6 +38,8 @@ WORK_S: Final = 900  # how long a question may be worked on; one that hangs is h
 WAIT_S: Final = 20  # how long the bus holds an empty lease call open
 BATCH: Final = 8  # what one loop holds at once; others have the rest
 STOPPING: Final = "provider-stopping"  # the reason that timelines show
+OUT_OF_TIME: Final = "token-invalid"  # what a gateway whose clock is off says of our tokens
+OUT_OF_TIME_MAX: Final = 6  # such replies in a row, before the first lease, until it is our fault
 IDLE_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 __all__ = ["Provider", "Reject", "Request"]
@@ -111,19 +113,21 @@ class Provider:
 
         A question being answered when a signal comes is answered first; a second signal ends
         that too, as KeyboardInterrupt. Signals are only caught
-        when this runs in the main thread. While the bus is away, it waits and tries again.
+        when this runs in the main thread. While the bus is away, it waits and tries again; so it
+        does when a gateway's clock is off and calls our tokens out of time.
 
         Raises:
-            Refused: the bus will not have us at all (unknown key, suspended system).
+            Refused: the bus will not have us at all (unknown key, suspended system; or no token
+                of ours was ever taken).
             ProofFailed: the bus cannot prove its own keys.
         """
         assert self._handlers, "register a handler with @provider.service(code) first"
         with self._signals():
-            pause_s = FIRST_PAUSE_S
+            pause_s, out_of_time = FIRST_PAUSE_S, 0
             while not self._stopping.is_set() and not (until is not None and until()):
                 try:
                     self.serve_once()
-                    pause_s = FIRST_PAUSE_S
+                    pause_s, out_of_time = FIRST_PAUSE_S, -1
                 except _Stopped:
                     break
                 except BusUnavailable as error:
@@ -131,9 +135,11 @@ class Provider:
                     self._rest(pause_s)
                     pause_s = min(pause_s * 2, PAUSE_S_MAX)
                 except Refused as error:
-                    if not error.retryable:
+                    if error.code == OUT_OF_TIME and out_of_time < OUT_OF_TIME_MAX:
+                        out_of_time += out_of_time >= 0  # taken once, ours are good: go on for ever
+                    elif not error.retryable:
                         raise
-                    log.warning("provider.lease_refused: %s", error.code)
+                    log.warning("provider.lease_refused: %s %s", error.code, error.detail)
                     self._rest(pause_s)
                     pause_s = min(pause_s * 2, PAUSE_S_MAX)
         log.info("provider.stopped")

@@ -19,6 +19,7 @@ from adapters.egress import Egress
 from adapters.errors import AdapterSettingsInvalid
 from adapters.plugins import load
 from exchange.acceptance.accept import Acceptance, Workshop
+from exchange.acceptance.accesses import Accesses
 from exchange.acceptance.record import Act, Parties
 from exchange.acceptance.refusals import CountedRefusals, Refusals
 from exchange.acceptance.requests import Requests
@@ -466,6 +467,7 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         dead_letters=DeadLetters(
             ground.opened, parts.committer, ground.recorder, ground.directory, ground.clock
         ),
+        accesses=Accesses(ground.directory_log, ground.recorder),
         founder=load_founder(settings.keys) if settings.policy.founder else None,
         clock=ground.clock,
         why_not_ready=parts.readiness.why_not,
