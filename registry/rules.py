@@ -111,9 +111,6 @@ def _service(contents: Contents, one: Service, previous: object, moment: Moment)
     for name in ("request_schema", "response_schema"):
         if getattr(one, name) not in contents.schemas:
             raise ChangeInvalid(f"The service's '{name}' is not registered. Add the schema first.")
-    for delivery in (one.delivery, one.test_delivery):
-        if delivery is not None and delivery.kind == "push":
-            raise ChangeInvalid("Push is not offered on this bus yet. Use a mailbox or an adapter.")
     if previous is None and one.state is not State.WITHDRAWN:
         _refuse_withdrawn(system, "service")
 

@@ -22,8 +22,9 @@ from exchange.delivery.asking import Asking
 from exchange.delivery.hands import Hand
 from exchange.delivery.jobs import Job
 from exchange.delivery.parking import Parking
+from exchange.delivery.pushing import Heard
 from exchange.delivery.slots import Slots
-from exchange.delivery.statements import dead_entry
+from exchange.delivery.statements import dead_entry, delivered_entry
 from exchange.ledger.group_commit import GroupCommitter
 from exchange.ledger.log_writer import Clock
 from exchange.storage.port import Store
@@ -77,15 +78,12 @@ class Desk:
     times: DeliveryTimes
 
 
-ANSWERED: Final = "answered"
-"""An attempt that ended its exchange, or found it ended; every other has a failure's code."""
-
-
 @dataclass(frozen=True, slots=True)
 class DeliveryFigures:
     """How attempts went so far; for metrics."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
+    """By what was heard (`Heard`), or by the failure's code."""
     dead: Counter[str] = field(default_factory=Counter)
     """Deliveries given up, by cause."""
     lag_s: Spread = field(default_factory=lambda: Spread(LAG_S))
@@ -184,15 +182,26 @@ class Attempts:
         if job.attempt == 1:
             self.figures.lag_s.add(max(0, self._d.clock() - job.message.place.at_ms) / 1000)
         try:
-            await self._d.asking.exchange(job, service)
+            heard = await self._d.asking.exchange(job, service)
+            if heard is Heard.TAKEN:
+                await self._confirm(job, service)
         except AttemptFailed as failed:
             hand.under_lease = None
             await self._failed(job, service, failed)
         else:
-            self.figures.outcomes[ANSWERED] += 1
-            self._d.requests.drop(job.manifest.id)
+            self.figures.outcomes[heard.value] += 1
+            if heard is Heard.ANSWERED:
+                self._d.requests.drop(job.manifest.id)
         finally:
             hand.under_lease = None
+
+    async def _confirm(self, job: Job, service: Service) -> None:
+        """The provider has it, and its answer comes as a message: nobody is asked any more."""
+        await self._d.store.claim(self._lease(job, service))  # so that its row names the attempt
+        entry = delivered_entry(
+            self._d.recorder, job.manifest, job.leaf_hash, job.attempt, self._d.clock()
+        )
+        await self._d.committer.submit(entry, self._d.directory.version)
 
     async def _park_leased(self, job: Job, service: Service, hand: Hand) -> None:
         if hand.under_lease is None:
