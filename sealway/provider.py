@@ -24,9 +24,10 @@ from sealway.conversation import Conversation
 from sealway.credentials import SystemCredentials, identity_of
 from sealway.errors import BusUnavailable, ProofFailed, Refused, SdkError
 from sealway.exchange_rules import Delivered
+from sealway.handling import HandlerFailed, frame_of, said_by
 from sealway.keeping import LeaseKeeper
 from sealway.profile import Profile, load_profile
-from sealway.requests import Handler, Reject, Request, part_of
+from sealway.requests import Handler, Reject, Request
 from sealway.serving import AnswerMemory, Leased, Serving
 from sealway.steps import FIRST_PAUSE_S, PAUSE_S_MAX
 from sealway.trust import Trust
@@ -206,7 +207,7 @@ class Provider:
             log.warning("provider.answer_refused: %s %s", leased.id, error.code)
         except BusUnavailable:
             log.warning("provider.answer_undelivered: %s is kept to be sent again", leased.id)
-        except _HandlerFailed as error:
+        except HandlerFailed as error:
             log.error("provider.handler_failed: %s %s %s", leased.service, leased.id, error)
 
     def _answer(self, delivered: Delivered, leased: Leased) -> bytes:
@@ -221,19 +222,8 @@ class Provider:
                 raise
 
         request = Request.of(delivered, leased.attempt, tell)
-        try:
-            said = self._handlers[request.service](request)
-            part = None if isinstance(said, Reject) else part_of(said)
-        except ProofFailed:
-            raise
-        except Exception as error:
-            if any(error is one for one in told):
-                raise  # the bus's word on this very exchange, not the handler's own trouble
-            raise _HandlerFailed(_place(error)) from None
-        if isinstance(said, Reject):
-            return self._serving.rejection(delivered, said)
-        assert part is not None
-        return self._serving.response(delivered, part)
+        said = said_by(self._handlers[request.service], request, told)
+        return frame_of(self._serving, request, said)
 
     def _rest(self, seconds: float) -> None:
         self._idle = True
@@ -275,15 +265,3 @@ class Provider:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class _HandlerFailed(Exception):
-    """Where a handler raised, without what it said: that may be content."""
-
-
-def _place(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{where}"
