@@ -78,20 +78,14 @@ class Alive:
 
     def _registry(self) -> None:
         for noun, members in self._new():
-            self.call("founder", "POST", f"/v1/{noun}", members)
-        for noun in NOUNS:
-            items = self.call("founder", "GET", f"/v1/{noun}").json()["items"]
-            self.keys_of[noun] = [str(one["key"]) for one in items if "key" in one]
-            for key in self.keys_of[noun][-1:]:
-                shown = self.call("founder", "GET", f"/v1/{noun}/{key}")
-                self._put(noun, key, shown)
+            added = self.call("founder", "POST", f"/v1/{noun}", members)
+            place = added.headers["location"]
+            self.keys_of.setdefault(noun, []).append(place.removeprefix(f"/v1/{noun}/"))
+            self.call("founder", "GET", place)
+            again = {"If-Match": added.headers["etag"]}
+            self.call("founder", "PUT", place, added.json(), **again)
+            self.call("founder", "GET", f"/v1/{noun}")
         self.call("founder", "POST", "/v1/changes", {"changes": [self._change()]})
-
-    def _put(self, noun: str, key: str, shown: httpx.Response) -> None:
-        """The same again, changed nowhere."""
-        if etag := shown.headers.get("etag"):
-            object_ = shown.json().get("object", shown.json())
-            self.call("founder", "PUT", f"/v1/{noun}/{key}", object_, **{"If-Match": etag})
 
     def _new(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """An agency that joins."""

@@ -1,0 +1,251 @@
+"""What the API shows, as JSON Schemas: one for each kind of document, under its name.
+
+Owns the words of ``/openapi.json`` about bodies. The registry and the resources own the documents;
+a test holds each that they show against its shape, and finds members that are described nowhere.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+Shape = dict[str, Any]
+
+TEXT: Final[Shape] = {"type": "string"}
+INTEGER: Final[Shape] = {"type": "integer"}
+YES_NO: Final[Shape] = {"type": "boolean"}
+TIME: Final[Shape] = {"type": "string", "format": "date-time"}
+ID: Final[Shape] = {"type": "string", "format": "uuid"}
+ANY: Final[Shape] = {"type": "object"}
+
+
+def array(of: Shape) -> Shape:
+    """A list of these."""
+    return {"type": "array", "items": of}
+
+
+def one_of(*values: str) -> Shape:
+    """A text out of a list."""
+    return {"type": "string", "enum": list(values)}
+
+
+def ref(name: str) -> Shape:
+    """A shape by its name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def shape(says: str, members: dict[str, Shape], optional: Iterable[str] = ()) -> Shape:
+    """An object; what isn't optional is always there."""
+    left_out = set(optional)
+    assert left_out <= members.keys()
+    required = [name for name in members if name not in left_out]
+    return {"type": "object", "description": says, "required": required, "properties": members}
+
+
+_STATE: Final = one_of("active", "suspended", "withdrawn")
+_DELIVERY: Final = shape(
+    "How requests reach the provider.",
+    {"kind": one_of("mailbox", "adapter", "push"), "name": TEXT, "url": TEXT},
+    ["name", "url"],
+)
+
+OBJECTS: Final[dict[str, Shape]] = {
+    "Member": shape(
+        "A registered agency or organisation.", {"id": TEXT, "name": TEXT, "state": _STATE}
+    ),
+    "System": shape(
+        "A member's registered information system.",
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "state": _STATE,
+            "v_max": {**INTEGER, "description": "The highest manifest version it reads."},
+            "answers": one_of("fetch", "mailbox"),
+            "mailbox_max": {**INTEGER, "description": "Waiting messages, for each service."},
+            "push": TEXT,
+        },
+        ["mailbox_max", "push"],
+    ),
+    "Certificate": shape(
+        "A system's certificate.",
+        {
+            "x5t": {**TEXT, "description": "SHA-256 of the certificate, base64url."},
+            "system": TEXT,
+            "certificate": {**TEXT, "description": "DER, base64url."},
+            "alg": TEXT,
+            "not_before": TIME,
+            "not_after": TIME,
+            "custody": one_of("member", "bus"),
+            "state": one_of("active", "revoked"),
+        },
+    ),
+    "Reference": shape(
+        "A registered schema that another one uses.", {"name": TEXT, "fingerprint": TEXT}
+    ),
+    "Schema": shape(
+        "One version of a versioned payload contract.",
+        {
+            "fingerprint": TEXT,
+            "id": INTEGER,
+            "subject": TEXT,
+            "version": INTEGER,
+            "format": TEXT,
+            "state": one_of("active", "draft", "deprecated", "retired", "withdrawn"),
+            "text": TEXT,
+            "references": array(ref("Reference")),
+            "examples": array(TEXT),
+            "counter_examples": array(TEXT),
+            "deprecated_at": TIME,
+            "sunset": TIME,
+            "successor": TEXT,
+            "compatibility": ANY,
+        },
+        ["references", "examples", "counter_examples", "deprecated_at", "sunset", "successor",
+         "compatibility"],
+    ),
+    "Service": shape(
+        "A kind of exchange that a system offers.",
+        {
+            "system": TEXT,
+            "code": TEXT,
+            "title": TEXT,
+            "request_schema": TEXT,
+            "response_schema": TEXT,
+            "deadline_s": INTEGER,
+            "timeout_s": INTEGER,
+            "repeat": one_of("safe", "keyed", "never"),
+            "delivery": _DELIVERY,
+            "test_delivery": _DELIVERY,
+            "concurrency": INTEGER,
+            "listed": YES_NO,
+            "state": _STATE,
+        },
+        ["test_delivery"],
+    ),
+    "Grant": shape(
+        "A consumer system's right to use a service.",
+        {
+            "id": TEXT,
+            "consumer": TEXT,
+            "system": TEXT,
+            "service": TEXT,
+            "purposes": array(TEXT),
+            "legal_basis": TEXT,
+            "valid_from": TIME,
+            "valid_to": TIME,
+            "test": YES_NO,
+            "state": TEXT,
+            "reason": TEXT,
+        },
+        ["valid_from", "valid_to", "reason"],
+    ),
+}  # fmt: skip
+
+_LINE: Final = shape("One line of a timeline.", {"at": TIME, "code": TEXT}, ["at"])
+_RESULT: Final = shape(
+    "What became of one lease: a state, until when it runs, or why not.",
+    {"lease": TEXT, "state": TEXT, "lease_until": TIME, "code": TEXT},
+    ["state", "lease_until", "code"],
+)
+
+DOCUMENTS: Final[dict[str, Shape]] = {
+    "TimelineLine": _LINE,
+    "LeaseResult": _RESULT,
+    "Accepted": shape(
+        "The bus took responsibility for the message.",
+        {
+            "id": ID,
+            "state": TEXT,
+            "receipt": {**TEXT, "description": "A C2SP tlog-proof."},
+            "last_attempt": ANY,
+        },
+        ["last_attempt"],
+    ),
+    "MessageState": shape(
+        "How a message stands.",
+        {
+            "id": ID,
+            "kind": TEXT,
+            "state": TEXT,
+            "from": TEXT,
+            "to": TEXT,
+            "service": TEXT,
+            "accepted_at": TIME,
+            "answer_by": TIME,
+            "answer": shape("The answer's name.", {"id": ID, "kind": TEXT}),
+            "about": ID,
+            "last_attempt": ANY,
+            "interim": ANY,
+            "stuck": YES_NO,
+            "timeline": array(ref("TimelineLine")),
+        },
+        ["to", "service", "answer_by", "answer", "about", "last_attempt", "interim"],
+    ),
+    "Mailbox": shape(
+        "What waits, for each service.",
+        {
+            "services": array(
+                shape(
+                    "One service's part of the mailbox.",
+                    {
+                        "service": TEXT,
+                        "waiting": INTEGER,
+                        "leased": INTEGER,
+                        "oldest_age_s": INTEGER,
+                        "dead": INTEGER,
+                    },
+                    ["oldest_age_s"],
+                )
+            )
+        },
+    ),
+    "Leased": shape(
+        "What was leased.",
+        {
+            "deliveries": array(
+                shape(
+                    "A message under a lease: whole, or by link when it is big.",
+                    {
+                        "lease": TEXT,
+                        "id": ID,
+                        "kind": TEXT,
+                        "service": TEXT,
+                        "attempt": INTEGER,
+                        "lease_until": TIME,
+                        "delivery": {**TEXT, "description": "The delivery form, base64url."},
+                        "href": TEXT,
+                    },
+                    ["delivery", "href"],
+                )
+            )
+        },
+    ),
+    "LeaseResults": shape("One result for each lease.", {"results": array(ref("LeaseResult"))}),
+    "Changed": shape(
+        "What a set of changes did.",
+        {
+            "changed": INTEGER,
+            "unchanged": INTEGER,
+            "version": {**INTEGER, "description": "The directory's version afterwards."},
+            "facts": array(ANY),
+        },
+    ),
+    "Settled": shape("Where a dead letter is now.", {"id": ID, "delivery": TEXT}),
+    "DeadLetter": shape(
+        "A delivery that was given up and is kept for a person.",
+        {
+            "id": ID,
+            "recipient": TEXT,
+            "service": TEXT,
+            "cause": TEXT,
+            "attempt": INTEGER,
+            "accepted_at": TIME,
+            "timeline": array(ref("TimelineLine")),
+        },
+        ["timeline"],
+    ),
+}
+
+
+def page_of(name: str) -> Shape:
+    """A page of a list: its items, and in a ``Link`` header where the next page is."""
+    members = {"items": array(ref(name)), "version": INTEGER}
+    return shape("A page of a list.", members, ["version"])
