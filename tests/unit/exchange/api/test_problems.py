@@ -44,7 +44,8 @@ WIRE = {
     (413, False): "body-too-large part-too-large",
     (415, False): "body-type-unsupported",
     (431, False): "header-too-large",
-    (422, False): "payload-invalid purpose-required schema-unknown request-invalid rejected",
+    (422, False): "payload-invalid purpose-required schema-unknown request-invalid rejected "
+    "possession-unproven",
     (429, True): "quota-exceeded rate-exceeded mailbox-full",
     (503, True): "log-unavailable outcome-unknown bus-backlogged not-ready",
     (500, True): "internal",
