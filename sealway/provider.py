@@ -98,7 +98,8 @@ class Provider:
         """Register a handler for a service.
 
         It gets a `Request` and returns a dict or list (sent as JSON), bytes (sent as they are, as
-        application/json), anything with `body` and `type`, or a `Reject`. When it raises, the
+        application/json), anything with `body` and `type`, a `Response` (with attachments or a
+        context), or a `Reject`. When it raises, the
         question comes back after its lease; after several times a person has to look.
         """
 

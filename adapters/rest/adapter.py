@@ -17,6 +17,7 @@ from adapters.base import (
     JSON_BYTES_MAX,
     JSON_DEPTH_MAX,
     JSON_TYPE,
+    NO_ATTACHMENTS,
     REJECT_TEXT_CHARS_MAX,
     AdapterRequest,
     Answer,
@@ -108,6 +109,8 @@ class RestAdapter:
             )
         if request.test:
             return Reject("unknown-request", "This service has no test endpoint.")
+        if request.attachments:
+            return Reject("unknown-request", NO_ATTACHMENTS)
         try:
             target = self._prefix + _fill(service, request)
             body_type, body = service.compose(request) if service.compose else ("", b"")

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from adapters.base import JSON_TYPE, AdapterRequest, Answer, Reject
+from adapters.base import JSON_TYPE, NO_ATTACHMENTS, AdapterRequest, Answer, Reject
 from adapters.egress import Egress
 from adapters.errors import AdapterSettingsInvalid, ProviderMisbehaved, ProviderUnreachable
 from adapters.mapping import MISSING, Pick, compile_mapping
@@ -102,6 +102,8 @@ class SqlAdapter:
             )
         if request.test:
             return Reject("unknown-request", "This service has no test endpoint.")
+        if request.attachments:
+            return Reject("unknown-request", NO_ATTACHMENTS)
         try:
             params = service.statement.bind(request.json)
             found = await self._database.fetch(

@@ -19,6 +19,7 @@ class Terms:
 
     bus: str
     part_bytes_max: int = PART_BYTES_MAX
+    parts_bytes_max: int = PART_BYTES_MAX
     id_age_ms_max: int = 48 * 3_600_000
     id_ahead_ms_max: int = 300_000
     times_apart_ms_max: int = 300_000

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sealway.cli.parts import parts_option, save_attachments
 from sealway.cli.session import bus_options, client, connected, examples, fetch
 
 
@@ -42,10 +43,16 @@ def show(id: str, profile_name: str | None, as_json: bool) -> int:
 @click.argument("id")
 @click.option("--wait", "wait_s", type=float, default=0.0, metavar="S", help="Wait up to S.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@parts_option
 @bus_options
 @examples("sealway message answer $id --wait 30", "sealway message answer $id -o answer.json")
 def answer(
-    id: str, wait_s: float, output: Path | None, profile_name: str | None, as_json: bool
+    id: str,
+    wait_s: float,
+    output: Path | None,
+    folder: Path | None,
+    profile_name: str | None,
+    as_json: bool,
 ) -> int:
     """The answer to a request of yours, once it is verified. Exit 2: none yet."""
     from sealway.cli.ask import show_answer
@@ -56,6 +63,7 @@ def answer(
             output.write_bytes(found.body)
         if output is None or as_json:
             show_answer(found, as_json)
+        save_attachments(found, folder)
     return 0
 
 
