@@ -45,8 +45,10 @@ fix: $(READY) ## put format and imports right
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-test: $(READY) ## all tests, the quick ones first; T= selects
-	$(PY) -m pytest $(if $(findstring /,$(T)),$(T),$(SUITES) $(if $(T),-k '$(T)'))
+test: $(READY) ## all tests, the quick ones first; T= selects, WORKERS= (2) run them, SEED= seeks
+	$(PY) -m pytest -n $(or $(WORKERS),2) --dist loadgroup --no-loadscope-reorder \
+	  $(if $(SEED),--hypothesis-profile seeking --hypothesis-seed $(SEED)) \
+	  $(if $(findstring /,$(T)),$(T),$(SUITES) $(if $(T),-k '$(T)'))
 
 demo: $(READY) ## agencies exchange data through a bus; then an audit of what it recorded
 	@$(PY) examples/demo.py

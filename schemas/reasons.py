@@ -23,6 +23,7 @@ class Reason(StrEnum):
     DYNAMIC_REFERENCE = "dynamic-reference"
     EMBEDDED_RESOURCE = "embedded-resource"
     ID_RESERVED = "id-reserved"
+    ID_INVALID = "id-invalid"
     ANCHOR_TWICE = "anchor-twice"
     REMOTE_REFERENCE = "remote-reference"
     REFERENCE_UNRESOLVED = "reference-unresolved"
@@ -91,6 +92,10 @@ SENTENCES: dict[Reason, str] = {
         "The $id belongs to json-schema.org or holds a fragment. Use an address of your own "
         "without '#', or leave $id out."
     ),
+    Reason.ID_INVALID: (
+        "The $id is not a URI reference (RFC 3986). Write an address such as "
+        "https://example.org/person, or leave $id out."
+    ),
     Reason.ANCHOR_TWICE: "{place} repeats the $anchor '{name}'. Give each anchor its own name.",
     Reason.REMOTE_REFERENCE: (
         "The $ref at {place} leads out of this document; nothing is ever fetched. "
@@ -154,8 +159,8 @@ SENTENCES: dict[Reason, str] = {
     ),
     Reason.XSD_INVALID: ("{place} is not valid XSD 1.0 ({why}). Mend it as the standard says."),
     Reason.REFERENCES_NOT_OFFERED: (
-        "Only JSON Schemas may refer to registered schemas; a schema of format '{format}' stands "
-        "by itself. Copy what it needs into the text and leave 'references' out."
+        "A schema of format '{format}' stands by itself: only JSON Schema and Avro may refer to "
+        "registered schemas. Copy what it needs into the text and leave 'references' out."
     ),
     Reason.EXAMPLE_FAILS: (
         "The example at {place} does not satisfy the schema. {why} Mend the example or the schema."
@@ -164,12 +169,12 @@ SENTENCES: dict[Reason, str] = {
         "The counter-example at {place} satisfies the schema. Mend it, or tighten the schema."
     ),
     Reason.REFERENCE_UNUSED: (
-        "No $ref of the schema begins with '{name}', which 'references' names. "
-        "Leave it out, or write the $ref."
+        "The schema doesn't use '{name}', which 'references' names: in JSON Schema what stands "
+        "before '#' in a $ref, in Avro the full name of a type. Use it, or leave it out."
     ),
     Reason.REFERENCE_DIALECT: (
         "What 'references' names '{name}' is of another format or dialect. "
-        "Refer only to schemas with the same $schema."
+        "Refer only to schemas of the same format, with the same $schema."
     ),
     Reason.TOO_MANY_REFERENCES: (
         f"The schema refers to more than {limits.REFERENCES_MAX} others, or to more than "

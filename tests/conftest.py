@@ -4,16 +4,16 @@ Made-up examples are judged by what they show, never by their time.
 """
 
 import logging
-import sys
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.support.kafka_fixtures"]
+pytest_plugins = ["tests.support.workers", "tests.support.kafka_fixtures"]
 
-settings.register_profile("sealway", deadline=None, print_blob=True)
-settings.load_profile("sealway")
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("seeking", deadline=None, print_blob=True)
+settings.load_profile("same")  # --hypothesis-profile seeking --hypothesis-seed N: other examples
 
 
 @pytest.fixture(autouse=True)
@@ -24,10 +24,3 @@ def _libraries_log_as_before() -> Iterator[None]:
     for handler in root.handlers[:]:
         if type(handler).__module__.startswith("exchange."):
             root.removeHandler(handler)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name the real engines that ran."""
-    servers = sys.modules.get("tests.support.postgres")
-    for line in servers.RAN if servers is not None else ():
-        terminalreporter.write_line(line)

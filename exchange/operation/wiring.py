@@ -16,6 +16,7 @@ import structlog
 
 from adapters.plugins import load
 from exchange.acceptance.accept import Acceptance, Workshop
+from exchange.acceptance.accesses import Accesses
 from exchange.acceptance.record import Act, Parties
 from exchange.acceptance.refusals import CountedRefusals, Refusals
 from exchange.acceptance.requests import Requests
@@ -449,6 +450,7 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         dead_letters=DeadLetters(
             ground.opened, parts.committer, ground.recorder, ground.directory, ground.clock
         ),
+        accesses=Accesses(ground.directory_log, ground.recorder),
         founder=load_founder(settings.keys) if settings.policy.founder else None,
         clock=ground.clock,
         why_not_ready=parts.readiness.why_not,

@@ -34,6 +34,7 @@ from signing.errors import JsonInvalid
 from signing.strict_json import parse_json
 
 _REGEX = RegexOptions(size_limit=limits.PATTERN_BYTES_MAX)
+_URI_REFERENCE = Draft202012Validator({"format": "uri-reference"}, validate_formats=True)
 _PARSER_DEPTH_MAX = 199  # the parser's own; our limit is checked after, with a better sentence
 _ALTERNATIVES_TOLD_DEEP = 4  # anyOf in anyOf in …: below that the position says enough
 _WHY_CHARS_MAX = 160
@@ -188,6 +189,8 @@ def _check_dialect(document: Json) -> None:
     name = document.get("$id")
     if isinstance(name, str) and ("#" in name or "json-schema.org" in name.casefold()):
         raise SchemaInvalid(Reason.ID_RESERVED, "/$id")
+    if isinstance(name, str) and not _URI_REFERENCE.is_valid(name):
+        raise SchemaInvalid(Reason.ID_INVALID, "/$id")
 
 
 def _check_patterns(found: Outline) -> None:

@@ -18,25 +18,12 @@ from exchange.bus.kafka.topics import create_topics
 from exchange.bus.port import Body
 from signing.at_rest import EpochKeys
 from tests.support.kafka_broker import KafkaBroker, KafkaMissing, fetch
+from tests.support.workers import ran
 
-ENGINES: Final = pytest.StashKey[list[str]]()
 QUICK: Final = KafkaLimits(
     acknowledge_s=3.0, join_s=10.0, session_s=6.0, heartbeat_s=0.1, retry_s=0.2, metadata_age_s=1.0
 )
 """Limits of tests: what takes seconds in a country takes a fraction here."""
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Room for the engines that ran."""
-    config.stash[ENGINES] = []
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Name each engine that ran."""
-    for line in config.stash[ENGINES]:
-        terminalreporter.write_line(f"engine: {line}")
 
 
 def absent(reason: str) -> None:
@@ -48,7 +35,7 @@ def absent(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def make_broker(
-    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[], KafkaBroker]]:
     """Starts brokers of our own, and stops them in the end."""
     started: list[KafkaBroker] = []
@@ -62,8 +49,7 @@ def make_broker(
         broker.format()
         started.append(broker)
         broker.start()
-        line = f"Apache Kafka {broker.version}, pid {broker.pid}"
-        pytestconfig.stash[ENGINES].append(line)
+        ran(f"Apache Kafka {broker.version}, pid {broker.pid}")
         return broker
 
     yield make
@@ -72,11 +58,11 @@ def make_broker(
 
 
 @pytest.fixture(scope="session")
-def kafka(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> str:
+def kafka(request: pytest.FixtureRequest) -> str:
     """Where a Kafka listens that all tests share."""
     named = os.environ.get("SEALWAY_TEST_KAFKA")
     if named:
-        pytestconfig.stash[ENGINES].append(f"Apache Kafka at {named} (SEALWAY_TEST_KAFKA)")
+        ran(f"Apache Kafka at {named} (SEALWAY_TEST_KAFKA)")
         return named
     make: Callable[[], KafkaBroker] = request.getfixturevalue("make_broker")
     return make().bootstrap

@@ -17,9 +17,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.support.workers import ran
+
 GIVEN = "SEALWAY_TEST_POSTGRES"
-RAN: list[str] = []
-"""What ran, for the last lines of a test run."""
 
 
 @cache
@@ -36,7 +36,7 @@ def server() -> str:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    RAN.append(said)
+    ran(said)
     return dsn.replace("postgresql+asyncpg://", "postgresql://", 1)
 
 
@@ -60,7 +60,7 @@ async def _version(dsn: str) -> str:
             )
         except asyncpg.InsufficientPrivilegeError:
             pid = "unknown: not a superuser"
-        return f"engine: PostgreSQL {version}, pid {pid}"
+        return f"PostgreSQL {version}, pid {pid}"
     finally:
         await connection.close()
 

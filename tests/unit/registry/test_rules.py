@@ -51,7 +51,7 @@ PASSES: dict[str, list[Change]] = {
         certificate(text=certificate_text("soon", "ES256", NOW - DAY, NOW + 1000))
     ],
     "a schema": [schema("other", schema_text(type="object"))],
-    "a second version": [schema(text=schema_text(type="object"))],
+    "a second version": [schema(text=schema_text(title="again"))],
     "a service behind an adapter": [service(delivery={"kind": "adapter", "name": "civil-sql"})],
     "a service that takes tests": [service(test_delivery={"kind": "mailbox"})],
     "an incompatible version": [service(code="person-status.v2")],
@@ -146,7 +146,7 @@ BROKEN: dict[str, tuple[str, list[Change]]] = {
     "a schema that is not admitted": ("names no dialect", [bad(NEW_SCHEMA, text="{}")]),
     "a schema that is an object": ("both texts", [bad(NEW_SCHEMA, text={})]),
     "another format": ("not offered", [bad(NEW_SCHEMA, format="protobuf")]),
-    "a schema in draft": ("'state'", [bad(NEW_SCHEMA, state="draft")]),
+    "a schema that is over from the start": ("'state'", [bad(NEW_SCHEMA, state="revoked")]),
     "an id of one's own": ("given by the registry", [bad(NEW_SCHEMA, id=77)]),
     "a version of one's own": ("given by the registry", [bad(NEW_SCHEMA, version=2)]),
     "another fingerprint": (

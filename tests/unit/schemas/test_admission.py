@@ -105,6 +105,7 @@ REFUSED: dict[str, tuple[Reason, str]] = {
     "$vocabulary": (Reason.DYNAMIC_REFERENCE, text(**{"$vocabulary": {"https://v.example": True}})),
     "an embedded resource": (Reason.EMBEDDED_RESOURCE, text(items={"$id": "https://a.example/i"})),
     "the metaschema's own $id": (Reason.ID_RESERVED, text(**{"$id": DIALECT_2020_12})),
+    "an $id that is no address": (Reason.ID_INVALID, text(**{"$id": "^a"})),
     "an $id with a fragment": (Reason.ID_RESERVED, text(**{"$id": "https://a.example/#a"})),
     "an anchor twice": (
         Reason.ANCHOR_TWICE,
