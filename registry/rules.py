@@ -121,7 +121,6 @@ def _service(contents: Contents, one: Service, previous: Service | None, moment:
         schema = contents.schemas.get(getattr(one, name))
         if schema is None:
             raise ChangeInvalid(f"The service's '{name}' is not registered. Add the schema first.")
-<<<<<<< HEAD
         bound = previous is not None and getattr(previous, name) == schema.fingerprint
         over = schema.state is not State.DEPRECATED and one.state is not State.WITHDRAWN
         if schema.state is not State.ACTIVE and (over or not bound):
@@ -129,11 +128,6 @@ def _service(contents: Contents, one: Service, previous: Service | None, moment:
                 f"The service's '{name}' is '{schema.subject}', version {schema.version}, which is "
                 f"{schema.state}. Name one that is active."
             )
-    for delivery in (one.delivery, one.test_delivery):
-        if delivery is not None and delivery.kind == "push":
-            raise ChangeInvalid("Push is not offered on this bus yet. Use a mailbox or an adapter.")
-=======
->>>>>>> wave-d
     if previous is None and one.state is not State.WITHDRAWN:
         _refuse_withdrawn(system, "service")
 
