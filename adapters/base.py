@@ -98,6 +98,20 @@ class Reject:
             object.__setattr__(self, "text", self.text[:REJECT_TEXT_CHARS_MAX])
 
 
+def refusal_of(request: AdapterRequest, *, is_for_tests: bool) -> Reject | None:
+    """What an adapter must not pass on, by its settings; None for everything else.
+
+    Tests and real requests never share one: ``is_for_tests`` answers the ones, or the others.
+    """
+    if request.test and not is_for_tests:
+        return Reject("unknown-request", "This service has no test endpoint.")
+    if is_for_tests and not request.test:
+        return Reject("failure", "Only test messages are answered here.")
+    if request.attachments:
+        return Reject("unknown-request", NO_ATTACHMENTS)
+    return None
+
+
 class Adapter(Protocol):
     """One department's way of speaking.
 

@@ -227,3 +227,11 @@ class AsyncExchange:
         except OF_EXCHANGE as error:
             error.exchange = self
             raise
+
+    async def acknowledge(self, accepted: bool = True, timeout_s: float = SEND_S) -> Receipt:
+        """Say that the answer has arrived; as `Exchange.acknowledge`.
+
+        Raises:
+            AnswerPending, Refused, BusUnavailable, ProofFailed: as `Exchange.acknowledge`.
+        """
+        return Receipt.of(await self._run(self._question.acknowledge(accepted, timeout_s)))

@@ -264,3 +264,14 @@ class Exchange:
             BusUnavailable, ProofFailed: as `Client.ask`.
         """
         return self._run(self._question.cancel(timeout_s))
+
+    def acknowledge(self, accepted: bool = True, timeout_s: float = SEND_S) -> Receipt:
+        """Say that the answer has arrived, signed and logged, and whether you take it as it is.
+
+        It moves nothing: the exchange is over. The receipt is the acknowledgement's own.
+
+        Raises:
+            AnswerPending: there is no answer yet.
+            Refused, BusUnavailable, ProofFailed: as `Client.ask`.
+        """
+        return Receipt.of(self._run(self._question.acknowledge(accepted, timeout_s)))

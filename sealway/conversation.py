@@ -233,21 +233,58 @@ class Conversation:
             test=asked.test,
             parts=(),
         )
-        composed = compose(draft, [], self.identity.signer)
-        own = _Own(self.identity.certificate)
-        message = Message(verify_envelope(composed.envelope, own), composed.parts)
-
-        def make(left_s: float) -> Call:
-            headers = {"content-type": FRAME_TYPE}
-            timeout_s = min(left_s + GRACE_S, CALL_S_MAX)
-            return Call("POST", "/v1/messages", headers, composed.frame, timeout_s, bearer=False)
-
-        reply = yield from repeat(make, self.clock, until_s)
+        message = self._bare(draft)
+        reply = yield from self._post(message, until_s)
         members = object_of(reply)
         if reply.status == 200:
             return str(members.get("state", ""))
         yield from self._own_receipt(members.get("receipt"), message)
         return "cancelled"
+
+    def acknowledge(
+        self, what: Delivered, accepted: bool, until_s: float
+    ) -> Steps[VerifiedReceipt]:
+        """Say that a message to us has arrived, and whether we take it as it is; the receipt.
+
+        Raises:
+            Refused: the bus said no. BusUnavailable: not reached by then.
+            ProofFailed: the receipt is not proven.
+        """
+        said, now_ms = what.envelope.manifest, self.clock.now_ms()
+        draft = Manifest(
+            bus=said.bus,
+            id=new_message_id(now_ms),
+            kind="acknowledgement",
+            sender=self.identity.system,
+            to=said.sender,
+            service=said.service,
+            created_ms=now_ms,
+            about=About(said.id, what.envelope.digest),
+            accepted=accepted,
+            transaction=said.transaction,
+            test=said.test,
+            parts=(),
+        )
+        message = self._bare(draft)
+        members = object_of((yield from self._post(message, until_s)))
+        return (yield from self._own_receipt(members.get("receipt"), message))
+
+    def _bare(self, draft: Manifest) -> Message:
+        """A signed message without parts."""
+        composed = compose(draft, [], self.identity.signer)
+        own = _Own(self.identity.certificate)
+        return Message(verify_envelope(composed.envelope, own), composed.parts)
+
+    def _post(self, message: Message, until_s: float) -> Steps[Reply]:
+        """Hand over what nobody answers, with the same bytes until ``until_s``."""
+        frame = encode_frame(message.envelope.raw, message.parts)
+
+        def make(left_s: float) -> Call:
+            headers = {"content-type": FRAME_TYPE}
+            timeout_s = min(left_s + GRACE_S, CALL_S_MAX)
+            return Call("POST", "/v1/messages", headers, frame, timeout_s, bearer=False)
+
+        return (yield from repeat(make, self.clock, until_s))
 
     def state(self, message_id: MessageId) -> Steps[ExchangeState]:
         """How an exchange stands, in the bus's words."""

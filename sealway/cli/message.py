@@ -1,4 +1,4 @@
-"""`sealway message`: show, answer, receipt, refusals, cancel."""
+"""`sealway message`: show, answer, receipt, refusals, cancel, acknowledge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sealway.cli.session import bus_options, client, connected, examples, fetch
 
 @click.group
 def message() -> None:
-    """State, answer, receipt and refusals of a message; cancel it."""
+    """State, answer, receipt and refusals of a message; cancel or acknowledge it."""
 
 
 @message.command
@@ -137,6 +137,28 @@ def cancel(id: str, profile_name: str | None, as_json: bool) -> int:
         print_json(found)
     else:
         print_object(found)
+    return 0
+
+
+@message.command
+@click.argument("id")
+@click.option("--not-accepted", is_flag=True, help="It has arrived, and is not what was needed.")
+@bus_options
+@examples("sealway message acknowledge $id", "sealway message acknowledge $id --not-accepted")
+def acknowledge(id: str, not_accepted: bool, profile_name: str | None, as_json: bool) -> int:
+    """Say that the answer to a request of yours has arrived, signed and logged.
+
+    Exit 2: there is no answer yet.
+    """
+    from sealway.cli.ask import receipt_json
+    from sealway.cli.output import note, print_json
+
+    with client(profile_name) as bus:
+        found = bus.exchange(_checked(id)).acknowledge(accepted=not not_accepted)
+    if as_json:
+        print_json({"id": id, "receipt": receipt_json(found)})
+    else:
+        note(f"verified: acknowledged, {found.log} #{found.index}")
     return 0
 
 

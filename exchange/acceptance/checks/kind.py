@@ -4,7 +4,7 @@ from exchange.acceptance.arrival import Arrival
 from exchange.acceptance.errors import BodyTypeUnsupported, NotOffered, PartTooLarge
 from signing.manifest import PARTS_MAX, Manifest, PartSpec
 
-OFFERED_KINDS = ("request", "response", "rejection", "interim", "cancel")
+OFFERED_KINDS = ("request", "response", "rejection", "interim", "cancel", "acknowledgement")
 OFFERED_PARTS_MAX = PARTS_MAX
 WITH_BODY = frozenset({"request", "response"})
 """The kinds whose first part a service's schema describes; others have a context, or nothing."""

@@ -216,7 +216,6 @@ SOME = Fingerprint("sha256:" + "0" * 64)
     "members",
     [
         {"kind": "event", "to": None, "service": None, "purpose": None, "topic": "births"},
-        {"kind": "acknowledgement", "purpose": None, "about": "itself", "accepted": True},
     ],
     ids=lambda members: members["kind"],
 )
