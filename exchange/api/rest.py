@@ -30,6 +30,7 @@ from exchange.api.resources import (
     refusals,
     schemas,
     services,
+    subjects,
     systems,
     tiles,
 )
@@ -46,6 +47,7 @@ _ROUTERS = (
     systems.router,
     certificates.router,
     schemas.router,
+    subjects.router,
     services.router,
     grants.router,
     logs.router,

@@ -96,7 +96,7 @@ def add_routes(router: APIRouter, collection: Collection, *, with_show: bool = T
 
     async def add(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
         caller.must_be_founder()
-        members = await _members(api, headers, request)
+        members = await read_members(api, headers, request)
         expected = expected_tag(headers)
         change = Change(collection.noun, members, None, expected, new=expected is None)
         return respond(await put_in_force(api, collection, change))
@@ -108,21 +108,21 @@ def add_routes(router: APIRouter, collection: Collection, *, with_show: bool = T
         expected = expected_tag(headers)
         if expected is None and api.directory.current.get(collection.noun, key) is not None:
             raise PreconditionRequired("Send the ETag of the object that you saw in If-Match.")
-        members = await _members(api, headers, request)
+        members = await read_members(api, headers, request)
         change = Change(collection.noun, members, key, expected, new=expected is None)
         return respond(await put_in_force(api, collection, change))
 
     noun, one = collection.noun, f"{collection.path}/{{key:path}}"
     router.add_api_route(collection.path, list_all, methods=["GET"], summary=f"List {noun}s")
     router.add_api_route(
-        collection.path, add, methods=["POST"], summary=f"Add a {noun}", openapi_extra=_BODY
+        collection.path, add, methods=["POST"], summary=f"Add a {noun}", openapi_extra=BODY
     )
     if with_show:
         router.add_api_route(one, show, methods=["GET"], summary=f"Show a {noun}")
-    router.add_api_route(one, put, methods=["PUT"], summary=f"Change a {noun}", openapi_extra=_BODY)
+    router.add_api_route(one, put, methods=["PUT"], summary=f"Change a {noun}", openapi_extra=BODY)
 
 
-_BODY = {
+BODY = {
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": {"type": "object"}}},
@@ -135,7 +135,8 @@ def object_tag(one: DirectoryObject) -> str:
     return f'"{object_hash(one.to_object())}"'
 
 
-async def _members(api: Api, headers: HeadersOf, request: Request) -> Mapping[str, Any]:
+async def read_members(api: Api, headers: HeadersOf, request: Request) -> Mapping[str, Any]:
+    """The body of a change: the members of an object. Raises as `read_json`, RequestInvalid."""
     value = await read_json(api, headers, request.receive)
     if not isinstance(value, dict):
         raise RequestInvalid("The body must be a JSON object: the object's members.")
