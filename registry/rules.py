@@ -128,9 +128,6 @@ def _service(contents: Contents, one: Service, previous: Service | None, moment:
                 f"The service's '{name}' is '{schema.subject}', version {schema.version}, which is "
                 f"{schema.state}. Name one that is active."
             )
-    for delivery in (one.delivery, one.test_delivery):
-        if delivery is not None and delivery.kind == "push":
-            raise ChangeInvalid("Push is not offered on this bus yet. Use a mailbox or an adapter.")
     if previous is None and one.state is not State.WITHDRAWN:
         _refuse_withdrawn(system, "service")
 

@@ -152,6 +152,22 @@ class DirectoryLog:
         """Put facts in force that the bus itself states: its key."""
         await self._in_turn(lambda: self._write_facts(facts, actor, self._clock()))
 
+    async def record(self, make: Callable[[int], Sequence[RecordEntry]]) -> list[Placed]:
+        """Record acts that change nothing in the directory: all or none, signed on return.
+
+        ``make`` gets the time and makes the entries; again when another process was quicker.
+
+        Raises:
+            SealwayError: log 0 can't be written; nothing is recorded.
+        """
+
+        async def once() -> list[Placed]:
+            places = await self._commit(make(self._clock()))
+            await self._sealed()
+            return places
+
+        return await self._in_turn(once)
+
     async def catch_up(self) -> None:
         """Learn what other processes wrote to log 0.
 

@@ -181,6 +181,11 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
                 f"{_AUTH}-X DELETE $BUS/v1/schemas/sha256:…",
             ),
             *_noun("subjects", "subject", "person", '{"subject":"person","level":"BACKWARD"}'),
+            _get(
+                "/v1/schemas/{fingerprint}/example",
+                "A payload that satisfies the schema: a registered one, or one that is made up.",
+                example="/v1/schemas/sha256:…/example",
+            ),
             *_noun(
                 "services",
                 "service",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from exchange.acceptance.accept import Acceptance
+from exchange.acceptance.accesses import Accesses
 from exchange.acceptance.changes import DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.registration import Registration
@@ -74,6 +75,8 @@ class Api:
     waiting: Waiting
     mailbox: Mailbox
     dead_letters: DeadLetters
+    accesses: Accesses
+    """Where reads and exports by people are recorded, before anything is shown."""
     founder: FounderToken | None
     clock: Clock
     why_not_ready: Callable[[], str | None]

@@ -191,10 +191,10 @@ BROKEN: dict[str, tuple[str, list[Change]]] = {
     ),
     "a delivery by pigeon": ("'kind'", [bad(NEW_SERVICE, delivery={"kind": "pigeon"})]),
     "a delivery that is a text": ("'delivery'", [bad(NEW_SERVICE, delivery="mailbox")]),
-    "push": ("not offered", [bad(NEW_SERVICE, delivery={"kind": "push", "name": "x"})]),
-    "tests by push": (
-        "not offered",
-        [bad(NEW_SERVICE, test_delivery={"kind": "push", "name": "x"})],
+    "push to nowhere": ("'name'", [bad(NEW_SERVICE, delivery={"kind": "push"})]),
+    "tests by push to an address": (
+        "'name'",
+        [bad(NEW_SERVICE, test_delivery={"kind": "push", "name": "https://x.example/"})],
     ),
     # grants
     "a grant to no system": ("not registered", [bad(NEW_GRANT, consumer="sx/GOV/1001/x")]),
