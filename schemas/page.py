@@ -50,29 +50,35 @@ the subject's versions touch:
 |---|---|
 | yes | it is registered |
 | no | `schema-incompatible`: `report` has an instance for each reader that it would break |
-| unknown | `schema-undecided`, until a person decides: `sealway schema add … --decide WHY`. The record keeps who and why |
+| unknown | `schema-undecided`, until a person decides: `sealway schema add … --decide WHY`. The \
+record keeps who and why |
 
 `sealway schema add … --dry-run` (`POST /v1/schemas/check`) only asks. All readings of one
 registration take 30 s at most; what is left then is unknown. Avro and XSD aren't compared: a second
 version of these is unknown.
 
 `sealway schema rules SUBJECT --level … --policy …` sets both for a subject, `--bus` for all others.
-Each is a record. Under `EVOLVE`, the default, a message whose JSON holds fields that its schema doesn't
-declare is refused as `payload-undeclared`; under `STRICT` it passes, and fewer changes are compatible.
+Each is a record. Under `EVOLVE`, the default, a message whose JSON holds fields that its schema \
+doesn't
+declare is refused as `payload-undeclared`; under `STRICT` it passes, and fewer changes are \
+compatible.
 
 ## States
 
 | state | means | goes on to |
 |---|---|---|
-| `draft` | for people to look at; no service and no active schema may use it | `active`, `withdrawn` |
+| `draft` | for people to look at; no service and no active schema may use it | `active`, \
+`withdrawn` |
 | `active` | may be used | `deprecated`, `retired` |
 | `deprecated` | may be used where it is used already; has `deprecated_at`, perhaps `sunset` and \
 `successor` | `active`, `retired` |
 | `retired` | over for ever; readable by fingerprint and id | |
-| `withdrawn` | a draft that was deleted; registering the text again begins anew, with the same id | \
+| `withdrawn` | a draft that was deleted; registering the text again begins anew, with the same \
+id | \
 `draft`, `active` |
 
-Answers that used a deprecated version have `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and a `Link`
+Answers that used a deprecated version have `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and a \
+`Link`
 to its successor. Nothing retires while a service that isn't withdrawn, or another schema, uses it
 (`schema-in-use`). `GET /v1/schemas/KEY/touched` tells who would be touched. Each step is a record.
 
