@@ -21,13 +21,16 @@ from registry.objects import parse_noun
 from registry.systems import MAILBOX_MAX_DEFAULT
 
 _NOUNS: Final = {
-    Role.OPERATOR: frozenset({Noun.MEMBER, Noun.SYSTEM, Noun.CERTIFICATE}),
+    Role.OPERATOR: frozenset({Noun.MEMBER, Noun.SYSTEM, Noun.CERTIFICATE, Noun.POLICY}),
     Role.INTEGRATOR: frozenset(
-        {Noun.SYSTEM, Noun.CERTIFICATE, Noun.SCHEMA, Noun.SERVICE, Noun.GRANT}
+        {Noun.SYSTEM, Noun.CERTIFICATE, Noun.SCHEMA, Noun.SUBJECT, Noun.SERVICE, Noun.GRANT}
     ),
     Role.SYSTEM: frozenset({Noun.CERTIFICATE}),
-    Role.FOUNDER: frozenset(Noun) - {Noun.POLICY, Noun.BUS_KEY},
+    Role.FOUNDER: frozenset(Noun) - {Noun.BUS_KEY},
 }
+_NAMED_BY: Final = {Noun.SYSTEM: "id", Noun.SCHEMA: "subject", Noun.SUBJECT: "subject"}
+"""The member that says whose an object is; ``system`` in all others."""
+
 _NOT_YOURS: Final = "This is not your member's; its own integrator changes it."
 
 
@@ -105,14 +108,14 @@ class Mandate:
 
 def _owner(noun: Noun, members: "dict[str, object]") -> str:
     """Whose an object is: a system's identifier, or a schema's subject, which begins with one."""
-    name = {Noun.SYSTEM: "id", Noun.SCHEMA: "subject"}.get(noun, "system")
+    name = _NAMED_BY.get(noun, "system")
     return str(members[name])
 
 
 def _owners(directory: Directory, noun: Noun, change: Change) -> Iterator[str]:
     """Everything by which a change says whose it is; each must be the caller's own."""
     given = change.object if change.object is not None else {}
-    name = {Noun.SYSTEM: "id", Noun.SCHEMA: "subject"}.get(noun, "system")
+    name = _NAMED_BY.get(noun, "system")
     if type(given.get(name)) is str:
         yield given[name]
     key = change.key
@@ -120,7 +123,7 @@ def _owners(directory: Directory, noun: Noun, change: Change) -> Iterator[str]:
         key = given.get({Noun.CERTIFICATE: "x5t", Noun.SCHEMA: "fingerprint"}.get(noun, "id"))
     if type(key) is not str:
         return
-    if noun in (Noun.SYSTEM, Noun.SERVICE):
+    if noun in (Noun.SYSTEM, Noun.SUBJECT, Noun.SERVICE):
         yield key.rpartition("/")[0] if noun is Noun.SERVICE else key
     elif (there := directory.get(noun, key)) is not None:
         yield _owner(noun, there.to_object())

@@ -115,7 +115,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/dead/{id}/redrive"): _SETTLE,
     ("POST", "/v1/dead/{id}/drop"): _SETTLE,
     ("POST", "/v1/changes"): _may(
-        operator="members, systems, certificates", integrator="own member's, but the member"
+        operator="members, systems, certificates, policy", integrator="own member's, but the member"
     ),
     ("GET", "/v1/members"): _SEEN,
     ("POST", "/v1/members"): _OPERATOR,
@@ -135,6 +135,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("PUT", "/v1/certificates/{key:path}"): _may(operator="", integrator="own member's"),
     ("GET", "/v1/schemas"): _SEEN,
     ("POST", "/v1/schemas"): _OWN,
+    ("GET", "/v1/schemas/{fingerprint}/example"): _SEEN,
     ("GET", "/v1/schemas/{key:path}"): _SEEN,
     ("PUT", "/v1/schemas/{key:path}"): _OWN,
     ("GET", "/v1/services"): _SEEN,

@@ -35,7 +35,8 @@ PRODUCT = {
             for noun in ("members", "systems", "schemas", "services", "grants")
             for key in ("", "/{key:path}")
         ]
-        + ["GET /v1/certificates", "GET /v1/certificates/{x5t}"],
+        + ["GET /v1/certificates", "GET /v1/certificates/{x5t}"]
+        + ["GET /v1/schemas/{fingerprint}/example"],
     ),
     "timeline": (
         "OIAS",
@@ -91,6 +92,7 @@ def address(call: str) -> str:
     noun = path.split("/")[2] if path.startswith("/v1/") else ""
     for name in ("{key:path}", "{x5t}"):
         path = path.replace(name, KEYS.get(noun, ""))
+    path = path.replace("{fingerprint}", KEYS["schemas"])
     filled = path.replace("{id}", "01a201fb-aa7b-7cc0-98c4-dc0c0c07398f").replace("{n}", "0")
     return filled.replace("{name}", "body").replace("{number:path}", "000.p/1")
 
