@@ -20,6 +20,7 @@ from exchange.api.errors import MethodNotAllowed, NotFound
 from exchange.api.openapi import openapi_document
 from exchange.api.replies import problem_reply
 from exchange.api.resources import (
+    asks,
     certificates,
     changes,
     dead,
@@ -55,6 +56,7 @@ _ROUTERS = (
     schemas.router,
     services.router,
     grants.router,
+    asks.router,
     persons.router,
     logs.router,
     tiles.router,
