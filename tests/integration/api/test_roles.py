@@ -95,7 +95,7 @@ KEYS = {
     "members": "sx/GOV/1001",
     "systems": str(BENEFITS),
     "schemas": "sha256:" + "0" * 64,
-    "subjects": "person",
+    "subjects": "sx/GOV/1001/person",
     "services": f"{BENEFITS}/person-status",
     "grants": "g0",
     "certificates": "x" * 43,
