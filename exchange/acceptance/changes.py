@@ -124,10 +124,11 @@ class DirectoryLog:
 
         async def once() -> Recorded | list[Comparison]:
             now_ms = self._clock()
+            directory = self._directory.current
             planned, reports, missing = self._planned(changes, now_ms, made)
             if may is not None:
                 for fact in planned.facts:
-                    may(self._directory.current, fact)
+                    may(directory, fact)
             if missing:
                 return missing
             places = await self._write_facts(planned.facts, actor, now_ms)

@@ -100,7 +100,8 @@ def _by_shape(method: str, path: str) -> tuple[str, ...]:
     if not of_registry:
         return (*BODY, "role-missing", *missing)
     more = (*_CHANGED, "precondition-required") if method == "PUT" else _CHANGED
-    if path.split("/")[2] in ("schemas", "changes"):
+    plural = path.split("/")[2]
+    if plural in ("schemas", "changes"):
         more = (*OF_SCHEMAS, *more)
-    proof = ("possession-unproven",) if path.split("/")[2] in ("certificates", "changes") else ()
+    proof = ("possession-unproven",) if plural in ("certificates", "changes") else ()
     return (*BODY, *CHANGE, "sender-suspended", *more, *proof)
