@@ -185,7 +185,10 @@ async def test_what_is_another_members_is_not_an_integrators_to_change(edge: Edg
 
 async def test_what_stays_with_the_operator(edge: Edge) -> None:
     own = f"/v1/systems/{BENEFITS}"
-    assert await put(edge, own, {"mailbox_max": 5_000}, MINE) == "role-missing"
+    assert await put(edge, own, {"mailbox_max": 5}, MINE) == "role-missing"
+    assert await put(edge, own, {"mailbox_max": 5_000}, OPERATOR) == "200"
+    assert await put(edge, own, {"mailbox_max": 5_001}, MINE) == "role-missing"
+    assert await put(edge, own, {"mailbox_max": None}, MINE) == "role-missing"
     assert await put(edge, own, {"mailbox_max": 500}, MINE) == "200"
     assert await put(edge, own, {"state": "suspended"}, MINE) == "200"
     assert await put(edge, own, {"state": "active"}, MINE) == "role-missing"
