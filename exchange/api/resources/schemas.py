@@ -11,14 +11,16 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from exchange.acceptance.registration import Checked, Registered, decided
+from exchange.api.auth import Caller
 from exchange.api.bodies import read_model
 from exchange.api.context import Api
 from exchange.api.deprecation import deprecation_lines
 from exchange.api.errors import NotFound, PreconditionRequired
+from exchange.api.mandate import Mandate
 from exchange.api.replies import HeaderLine, Reply, json_reply
 from exchange.api.resources.asked import BusOf, CallerOf, HeadersOf, described, respond
 from exchange.api.resources.listing import PAGE_MAX, After, Limit, expected_tag, page_reply, tagged
-from exchange.api.resources.objects import BODY, FOUNDER, Collection, object_tag, read_members
+from exchange.api.resources.objects import BODY, Collection, object_tag, read_members
 from exchange.api.resources.proposals import CheckBody, proposal_of, rules_of
 from registry.access import visible_services
 from registry.changes import Change
@@ -91,7 +93,6 @@ async def show(key: str, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Re
 @router.get(f"{ONE}/touched", summary="Whom a change of a schema would touch")
 async def show_touched(key: str, api: BusOf, caller: CallerOf) -> Response:
     """Services that use it and aren't withdrawn, their consumers, schemas that refer to it."""
-    caller.must_be_founder()
     found = _fetch(api, caller, key)
     touched = api.directory.current.touched(found.subject, found.fingerprint)
     return respond(json_reply(touched.to_object()))
@@ -104,12 +105,11 @@ async def add(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf
     The answer holds ``report``, how it stands beside the versions in force, and ``touched``. A
     ``decision`` in the body says why an unknown will do.
     """
-    caller.must_be_founder()
     members = dict(await read_members(api, headers, request))
     expected = expected_tag(headers)
-    decision = decided(members.pop("decision", None), FOUNDER)
+    decision = decided(members.pop("decision", None), caller.actor)
     change = Change(Noun.SCHEMA, members, None, expected, expected is None, decision)
-    return respond(_registered(await api.registration.change(change, FOUNDER)))
+    return respond(await _changed(api, caller, change))
 
 
 @router.post(
@@ -119,7 +119,6 @@ async def add(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf
 )
 async def check(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
     """Admission and comparison; nothing is changed."""
-    caller.must_be_founder()
     body = await read_model(api, headers, request.receive, CheckBody)
     rules = rules_of(body, api.directory.current.rules(body.subject))
     checked = await api.registration.check(proposal_of(body), rules=rules, against=body.against)
@@ -131,25 +130,23 @@ async def put(
     key: str, request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf
 ) -> Response:
     """Its state, when it ends and what succeeds it, its examples; the rest is fixed."""
-    caller.must_be_founder()
     expected = expected_tag(headers)
     if expected is None:
         raise PreconditionRequired("Send the ETag of the object that you saw in If-Match.")
     found = _fetch(api, caller, key)
     members = dict(await read_members(api, headers, request))
-    decision = decided(members.pop("decision", None), FOUNDER)
+    decision = decided(members.pop("decision", None), caller.actor)
     change = Change(Noun.SCHEMA, members, found.key, expected, decision=decision)
-    return respond(_registered(await api.registration.change(change, FOUNDER)))
+    return respond(await _changed(api, caller, change))
 
 
 @router.delete(ONE, summary="Delete a draft")
 async def delete(key: str, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
     """Its record stays, as ``withdrawn``; its id is given to nothing else."""
-    caller.must_be_founder()
     found = _fetch(api, caller, key)
     members = {"state": State.WITHDRAWN.value}
     change = Change(Noun.SCHEMA, members, found.key, expected_tag(headers))
-    return respond(_registered(await api.registration.change(change, FOUNDER)))
+    return respond(await _changed(api, caller, change))
 
 
 def _fetch(api: Api, caller: CallerOf, key: str) -> SchemaVersion:
@@ -160,6 +157,12 @@ def _fetch(api: Api, caller: CallerOf, key: str) -> SchemaVersion:
     if not isinstance(one, SchemaVersion):
         raise NotFound
     return one
+
+
+async def _changed(api: Api, caller: Caller, change: Change) -> Reply:
+    mandate = Mandate(caller)
+    mandate.check_asked(api.directory.current, change)
+    return _registered(await api.registration.change(change, caller.actor, mandate.check_fact))
 
 
 def _registered(done: Registered) -> Reply:
