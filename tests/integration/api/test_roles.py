@@ -69,6 +69,14 @@ PRODUCT = {
             *(f"POST /v1/mailbox/{verb}" for verb in ("lease", "confirm", "extend", "release")),
         ],
     ),
+    "grants asked for": ("OIA", ["GET /v1/asks", "GET /v1/asks/{id}"]),
+    "grant: ask, give on own services": (
+        "I",
+        [
+            "POST /v1/asks",
+            *(f"POST /v1/asks/{{id}}/{verb}" for verb in ("give", "refuse", "withdraw")),
+        ],
+    ),
     "people": (
         "O",
         [
