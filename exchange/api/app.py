@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 _PUBLIC: Final = re.compile(
     r"/(\.well-known/sealway|livez|readyz|docs|openapi\.json|problems(/[^/]*)?"
-    r"|v1/logs/[^/]*|log/[^/]*/(checkpoint|tile/.*))"
+    r"|v1/logs/[^/]*|log/[^/]*/(checkpoint|cosigned|policy|tile/.*))"
 )
 """What needs no token. Everything else does, also what isn't there. Entry bundles ask for theirs
 themselves: without it they aren't there."""

@@ -72,7 +72,7 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
             _get("/v1/messages/{id}/answer", "The answer.", _PARTIES, _ID + "/answer"),
             _get(
                 "/v1/messages/{id}/receipt",
-                "The proof that the bus took it.",
+                "The proof that the bus took it; `?state=anchored`: up to what others vouched for.",
                 "the parties, the founder",
                 _ID + "/receipt",
             ),
@@ -179,6 +179,18 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
         (
             _get("/v1/logs/{n}", "A shard's key, with its proof.", _ALL, "/v1/logs/1"),
             _get("/log/{n}/checkpoint", "The last signed checkpoint.", _ALL, "/log/0/checkpoint"),
+            _get(
+                "/log/{n}/cosigned",
+                "Log 0's last checkpoint that a quorum of witnesses cosigned.",
+                _ALL,
+                "/log/0/cosigned",
+            ),
+            _get(
+                "/log/{n}/policy",
+                "Who is asked to vouch for log 0 (C2SP tlog-policy).",
+                _ALL,
+                "/log/0/policy",
+            ),
             _get(
                 "/log/{n}/tile/{level}/{number}",
                 "Hashes of the log's tree (C2SP tlog-tiles).",

@@ -28,7 +28,7 @@ MESSAGE: Final = (
     *("commitment-mismatch", "part-missing", "part-too-large", "header-too-large"),
     *("message-id-reused", "answer-not-expected", "already-answered", "answer-late"),
     *("exchange-cancelled", "quota-exceeded", "rate-exceeded", "mailbox-full", "rejected"),
-    *("bus-backlogged", "outcome-unknown"),
+    *("bus-backlogged", "anchoring-late", "outcome-unknown"),
 )
 
 _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
@@ -38,7 +38,7 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
         *("not-found", "role-missing", "answer-not-yet", "rejected", "message-expired"),
         "exchange-cancelled",
     ),
-    ("GET", "/v1/messages/{id}/receipt"): ("not-found", "outcome-unknown"),
+    ("GET", "/v1/messages/{id}/receipt"): ("not-found", "anchor-not-yet", "outcome-unknown"),
     ("GET", "/v1/messages/{id}/delivery"): ("not-found", "role-missing", "outcome-unknown"),
     ("GET", "/v1/messages/{id}/parts/{name}"): ("not-found", "role-missing"),
     ("GET", "/v1/mailbox"): ("role-missing",),
