@@ -1,4 +1,4 @@
-"""Who vouches for log 0: `[witnesses."<name>"]`, `[authorities."<name>"]` and `[anchoring]`.
+"""Who vouches for log 0: `[witnesses.NAME]`, `[authorities.NAME]` and `[anchoring]`.
 
 Owns whom to ask and what is enough. None of them by default: then nothing is required. Refuses a
 quorum that the operator alone could meet.
@@ -48,7 +48,7 @@ AskedUrl = Annotated[str, AfterValidator(_asked_url)]
 
 
 class AskedWitness(Table):
-    """`[witnesses."<name>"]`: a witness that log 0's checkpoints are shown to."""
+    """`[witnesses.NAME]`: a witness that log 0's checkpoints are shown to."""
 
     url: AskedUrl = Field(
         description="its submission prefix: `/add-checkpoint` is asked below it; the host must be "
@@ -68,7 +68,7 @@ class AskedWitness(Table):
 
 
 class TimeAuthority(Table):
-    """`[authorities."<name>"]`: a time-stamp authority (RFC 3161); asked in the file's order."""
+    """`[authorities.NAME]`: a time-stamp authority (RFC 3161); asked in the file's order."""
 
     url: AskedUrl = Field(description="where requests are posted; the host must be in egress.hosts")
     roots: FilePath = Field(

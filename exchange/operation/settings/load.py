@@ -26,7 +26,7 @@ _NOT_OURS: Final = ("SEALWAY_HOME", "SEALWAY_PROFILE", "SEALWAY_TEST_")
 _TABLES: Final = (
     "egress", "anchoring", "policy", "limits", "delivery", "database", "kafka", "retention"
 )  # fmt: skip
-_NAMED: Final = ("hosted", "witnesses", "authorities")  # one table for each name
+_NAMED: Final = ("hosted", "push", "witnesses", "authorities")  # one table for each name
 # A value of one of two keys takes the place of the other's: each says the same thing.
 _EITHER: Final = {("database", "url"): "url_file", ("database", "url_file"): "url"}
 

@@ -31,7 +31,6 @@ Names say their unit: `_s` seconds, `_ms` milliseconds, `_days` days, `_bytes` b
 and egress matter to deliverers only.
 """
 _COLUMNS: Final = "\n| key | default | may be | what, and why |\n|---|---|---|---|\n"
-_KEYS: Final = {"hosted": "system"}  # what a table of tables is keyed by
 _UNITS: Final = {"_bytes_": "bytes", "_s_": "s", "_ms_": "ms", "_days_": "days"}
 _SIGNS: Final = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 _SIZES: Final = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
@@ -54,7 +53,10 @@ def settings_markdown() -> str:
 
 
 def _section(key: str, table: type[BaseModel], field: FieldInfo) -> str:
-    name = f'{key}."<{_KEYS.get(key, "name")}>"' if get_origin(field.annotation) is dict else key
+    name = key
+    if get_origin(field.annotation) is dict:  # by what its table's docstring calls the names
+        is_named = f"[{key}.NAME]" in (table.__doc__ or "")
+        name = f"{key}.NAME" if is_named else f'{key}."<system>"'
     about = (table.__doc__ or "").partition(": ")[2].strip()
     said = f"{about[:1].upper()}{about[1:]}"
     rows = "".join(_row(one, inner) for one, inner in table.model_fields.items())
