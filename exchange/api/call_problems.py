@@ -35,7 +35,7 @@ MESSAGE: Final = (
     ),
     *("message-id-reused", "answer-not-expected", "already-answered", "answer-late"),
     *("exchange-cancelled", "quota-exceeded", "rate-exceeded", "mailbox-full", "rejected"),
-    *("bus-backlogged", "outcome-unknown"),
+    *("bus-backlogged", "anchoring-late", "outcome-unknown"),
 )
 
 _ASK: Final = ("role-missing", "not-found", "conflict", "outcome-unknown")
@@ -46,7 +46,7 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
         *("not-found", "role-missing", "answer-not-yet", "rejected", "message-expired"),
         *("exchange-cancelled", "outcome-unknown"),
     ),
-    ("GET", "/v1/messages/{id}/receipt"): ("not-found", "outcome-unknown"),
+    ("GET", "/v1/messages/{id}/receipt"): ("not-found", "anchor-not-yet", "outcome-unknown"),
     ("GET", "/v1/messages/{id}/delivery"): ("not-found", "role-missing", "outcome-unknown"),
     ("GET", "/v1/messages/{id}/parts/{name}"): ("not-found", "role-missing", "outcome-unknown"),
     ("GET", "/v1/asks"): ("role-missing",),

@@ -166,6 +166,8 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/persons/{id}/revoke"): _OPERATOR,
     ("GET", "/v1/logs/{n}"): _EVERYBODY,
     ("GET", "/log/{n}/checkpoint"): _EVERYBODY,
+    ("GET", "/log/{n}/cosigned"): _EVERYBODY,
+    ("GET", "/log/{n}/policy"): _EVERYBODY,
     ("GET", "/log/{n}/tile/entries/{number:path}"): _may(auditor="", is_hidden=True),
     ("GET", "/log/{n}/tile/{level}/{number:path}"): _EVERYBODY,
     ("GET", "/.well-known/sealway"): _EVERYBODY,
