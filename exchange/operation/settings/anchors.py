@@ -28,7 +28,7 @@ def _asked_url(text: str) -> str:
         raise ValueError("must be an address like https://witness.example, without query")
     if url.username or url.password:
         raise ValueError("must not hold a name or password")
-    return text.rstrip("/")
+    return text
 
 
 def _witness_key(text: str) -> str:
@@ -45,12 +45,13 @@ def _member(text: str) -> str:
 
 
 AskedUrl = Annotated[str, AfterValidator(_asked_url)]
+Prefix = Annotated[AskedUrl, AfterValidator(lambda text: text.rstrip("/"))]
 
 
 class AskedWitness(Table):
     """`[witnesses.NAME]`: a witness that log 0's checkpoints are shown to."""
 
-    url: AskedUrl = Field(
+    url: Prefix = Field(
         description="its submission prefix: `/add-checkpoint` is asked below it; the host must be "
         "in egress.hosts"
     )

@@ -26,7 +26,7 @@ def _witness(n: int, member: int | None = None, more: str = "") -> str:
 
 
 THREE = _witness(0) + _witness(1) + _witness(2)
-STAMPS = '[authorities.one]\nurl = "http://tsa.example:8080/tsr"\nroots = "roots.pem"\n'
+STAMPS = '[authorities.one]\nurl = "http://tsa.example:8080/tsr/"\nroots = "roots.pem"\n'
 
 
 def _load(folder: Path, text: str) -> Settings:
@@ -82,7 +82,9 @@ def test_roots_must_be_there(tmp_path: Path) -> None:
             anchor_rules(settings)
         assert [one.verdict.value for one in check_anchors(settings)] == ["wrong"]
     (tmp_path / "roots.pem").write_bytes(Authority().root_pem)
-    assert len(anchor_rules(settings).authorities[0].roots) == 1
+    (authority,) = anchor_rules(settings).authorities
+    assert len(authority.roots) == 1
+    assert authority.url.endswith("/tsr/"), "posted to as it is written"
     assert [one.verdict.value for one in check_anchors(settings)] == ["warn", "ok"]
 
 
