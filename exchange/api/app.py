@@ -23,6 +23,7 @@ from exchange.api.asgi import (
     trace_id_of,
 )
 from exchange.api.auth import admit
+from exchange.api.confluent.app import ConfluentApi, is_confluent
 from exchange.api.context import Api
 from exchange.api.errors import MethodNotAllowed
 from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmRoute, LeaseRoute
@@ -66,6 +67,7 @@ class Application:
             CONFIRM_PATH: ConfirmRoute(api),
         }
         self._rest = rest_app(api)
+        self._confluent = ConfluentApi(api)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's event source; raises only what a server must see."""
@@ -102,6 +104,9 @@ class Application:
 
     async def _cold(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[TRACE_ID] = trace_id_of(scope["headers"])
+        if is_confluent(scope["path"]):
+            await self._confluent(scope, receive, send)
+            return
         headers = Headers(scope["headers"])
         if not _PUBLIC.fullmatch(scope["path"]):
             scope[CALLER] = await admit(self._api, headers, scope)
