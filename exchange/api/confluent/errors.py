@@ -81,8 +81,13 @@ def _numbered(error: Exception, trace_id: str) -> tuple[str, int, str]:
         return "internal", STORE_FAILED, f"Error in the registry; its log has trace {trace_id}."
     if isinstance(error, RequestInvalid):
         return error.code, 400, error.detail
-    if isinstance(error, SchemaIncompatible | SchemaUndecided):
-        return error.code, INCOMPATIBLE, f"{error.detail} {_witnessed(error.report)}".rstrip()
+    if isinstance(error, SchemaIncompatible):
+        return error.code, INCOMPATIBLE, _told_of("This schema would break a reader", error.report)
+    if isinstance(error, SchemaUndecided):
+        said = (
+            "Nobody can tell whether this schema would break a reader; a person may decide at /v1"
+        )
+        return error.code, INCOMPATIBLE, _told_of(said, error.report)
     if isinstance(error, SchemaInUse):
         return error.code, IN_USE, error.detail
     status = PROBLEMS[error.code].status
@@ -92,9 +97,9 @@ def _numbered(error: Exception, trace_id: str) -> tuple[str, int, str]:
     return error.code, _BY_CODE.get(error.code, status), error.detail
 
 
-def _witnessed(report: Mapping[str, object]) -> str:
-    """The sentences of a report's findings that are no yes, for people who see only this."""
-    return " ".join(messages_of(report))
+def _told_of(said: str, report: Mapping[str, object]) -> str:
+    """A sentence, and those of the report's findings that are no yes."""
+    return " ".join([f"{said} ({report['level']}, {report['policy']}).", *messages_of(report)])
 
 
 def messages_of(report: Mapping[str, object]) -> list[str]:
