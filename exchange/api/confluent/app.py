@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from exchange.api.asgi import ClientGone, Headers, Receive, Scope, Send, raw_path, send
-from exchange.api.auth import admit
+from exchange.api.auth import admit, note_denial
 from exchange.api.confluent import levels, reading, registering
 from exchange.api.confluent.asked import Asked
 from exchange.api.confluent.errors import Told, error_reply
@@ -74,6 +74,7 @@ class ConfluentApi:
         except ClientGone:
             raise
         except Exception as error:
+            note_denial(self._api, scope, error)
             reply = error_reply(self._api, error, str(scope[TRACE_ID]))
         await send(to, *reply)
 

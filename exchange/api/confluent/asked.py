@@ -19,7 +19,6 @@ from exchange.api.confluent.errors import (
     SUBJECT_DELETED,
     Told,
 )
-from exchange.api.confluent.standing import sees_all
 from exchange.api.context import Api
 from exchange.api.errors import BodyTypeUnsupported, RequestInvalid
 from exchange.api.resources.schemas import COLLECTION
@@ -110,7 +109,7 @@ class Asked:
 
     def sees(self, subject: str) -> bool:
         """Whether there is anything of a subject for this caller; to who sees all, always."""
-        return sees_all(self.caller) or any(one.subject == subject for one in self.seen())
+        return self.caller.sees_all or any(one.subject == subject for one in self.seen())
 
     def listed(self, schemas: Sequence[SchemaVersion]) -> list[SchemaVersion]:
         """Those that a list shows, by ``deleted`` and ``deleted_only``, which goes first."""

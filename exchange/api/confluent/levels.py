@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from exchange.api.confluent.asked import Asked
 from exchange.api.confluent.errors import INVALID_LEVEL, NO_SUBJECT_LEVEL, NOT_PERMITTED, Told
-from exchange.api.confluent.standing import actor_of
 from exchange.api.confluent.wording import confluent_reply
 from exchange.api.replies import Reply
+from exchange.api.resources.objects import change_as
 from registry.changes import Change
 from registry.nouns import Noun
 from registry.policy import POLICY_KEY
@@ -34,19 +34,17 @@ async def level(asked: Asked) -> Reply:
 
 async def set_level(asked: Asked) -> Reply:
     """Set it, as a record of log 0."""
-    actor = actor_of(asked.caller)
     wanted = _level(await asked.body())
-    await asked.api.directory_log.change([_change(asked, wanted.value)], actor)
+    await change_as(asked.api, asked.caller, [_change(asked, wanted.value)], [None])
     return confluent_reply({"compatibility": wanted.value})
 
 
 async def drop_level(asked: Asked) -> Reply:
     """Take a level away, so that the one above holds; the answer is the one that was set."""
-    actor = actor_of(asked.caller)
     before = _own(asked) if asked.parts else _of_bus(asked)
     if before is None:
         raise _no_level(asked)
-    await asked.api.directory_log.change([_change(asked, None)], actor)
+    await change_as(asked.api, asked.caller, [_change(asked, None)], [None])
     return _told(before)
 
 

@@ -15,14 +15,15 @@ from exchange.api.confluent.errors import (
     Told,
     messages_of,
 )
-from exchange.api.confluent.standing import actor_of
 from exchange.api.confluent.wording import (
     DEFAULT_TYPE,
     FORMAT_OF,
     confluent_reply,
     version_members,
 )
+from exchange.api.mandate import Mandate
 from exchange.api.replies import Reply
+from exchange.api.resources.objects import change_as
 from registry.changes import Change
 from registry.completion import complete
 from registry.errors import Conflict
@@ -41,13 +42,15 @@ async def register(asked: Asked) -> Reply:
         Told: not a body that is taken here. RoleMissing: not this caller's to do.
         RegistryError: not admitted, or it would break a reader.
     """
-    actor = actor_of(asked.caller)
     is_sandbox = asked.api.instance == SANDBOX
     state = State.ACTIVE if is_sandbox else State.DRAFT
     proposal = _proposal(asked.subject(), await asked.body(), state)
+    Mandate(asked.caller).check_asked(asked.directory, _change(proposal))
     schema = _there(asked, proposal)
     if schema is None or is_deleted(schema):
-        schema = (await asked.api.registration.register(proposal, actor)).schema
+        await change_as(asked.api, asked.caller, [_change(proposal)], [None])
+        schema = _there(asked, proposal)
+        assert schema is not None, "what was registered is there"
     headers = [(b"sealway-state", schema.state.value.encode("ascii"))]
     return confluent_reply({"id": schema.id}, headers=headers)
 
@@ -74,7 +77,8 @@ async def compare(asked: Asked) -> Reply:
     Never true where nothing was compared: a version that is not in force is told as such. For
     whoever may register: the sentences quote every version that is compared with.
     """
-    actor_of(asked.caller)
+    proposal = _proposal(asked.subject(), await asked.body())
+    Mandate(asked.caller).check_asked(asked.directory, _change(proposal))
     versions: list[int] | None = None
     if len(asked.parts) == 2:
         version = asked.version()
@@ -82,7 +86,6 @@ async def compare(asked: Asked) -> Reply:
             said = f"Version {version.version} is {version.state}: nothing is compared with it."
             return _compared(asked, is_compatible=False, messages=[said])
         versions = [version.version]
-    proposal = _proposal(asked.subject(), await asked.body())
     checked = await asked.api.registration.check(proposal, against=versions)
     report = checked.report
     if report is None:
@@ -115,12 +118,11 @@ def _compared(asked: Asked, *, is_compatible: bool, messages: list[str]) -> Repl
 
 
 async def _end(asked: Asked, versions: list[SchemaVersion]) -> None:
-    actor = actor_of(asked.caller)
     changes = [
         Change(Noun.SCHEMA, {"state": _end_of(one).value}, one.fingerprint)
         for one in reversed(versions)
     ]
-    await asked.api.directory_log.change(changes, actor)
+    await change_as(asked.api, asked.caller, changes, [None] * len(changes))
 
 
 def _end_of(schema: SchemaVersion) -> State:
@@ -133,6 +135,10 @@ def _refuse_permanent(asked: Asked) -> None:
             NOT_PERMITTED,
             "Nothing is deleted for ever here: what was written under an id stays readable.",
         )
+
+
+def _change(proposal: Proposal) -> Change:
+    return Change(Noun.SCHEMA, proposal.members())
 
 
 def _there(asked: Asked, proposal: Proposal) -> SchemaVersion | None:

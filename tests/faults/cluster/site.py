@@ -119,7 +119,7 @@ def new_ports() -> dict[str, int]:
 def make_cluster_site(site: ClusterSite) -> None:
     """Initialise the bus, then write settings, keys, profiles and the changes of its directory."""
     site.save()
-    words = ["init", str(site.bus), "--bus", BUS, "--database", site.dsn]
+    words = ["init", str(site.bus), "--bus", BUS, "--database", site.dsn, "--founder"]
     words += ["--kafka", site.bootstrap] if site.has_kafka else []
     made = run_sealway(site, *words, "--shards", "4")
     assert made.returncode == 0, made.stdout + made.stderr

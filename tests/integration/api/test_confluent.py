@@ -11,7 +11,7 @@ import pytest
 from registry.changes import Change
 from schemas.compatibility.verdicts import Answer, Judged
 from tests.support.agencies import BENEFITS
-from tests.support.http import FOUNDER, Edge
+from tests.support.http import AUDITOR, FOUNDER, OPERATOR, Edge, integrator
 from tests.support.refused_schemas import latest
 
 FIRST = latest(type="object", properties={"a": {"type": "string"}}, required=["a"])
@@ -199,12 +199,14 @@ async def test_levels_are_put_as_one_word_and_answered_as_another(edge: Edge) ->
     assert await ask(edge, "GET", f"{own}?defaultToGlobal=True") == {
         "compatibilityLevel": "FULL_TRANSITIVE"
     }
+    assert await refused(edge, "PUT", own, {"compatibility": "SIDEWAYS"}) == 42203
+    assert await refused(edge, "PUT", own, {"overrideRuleSet": {"domainRules": []}}) == 42205
     assert await ask(edge, "PUT", config, {"compatibility": "BACKWARD"}) == {
         "compatibility": "BACKWARD"
     }
     assert await ask(edge, "GET", config) == {"compatibilityLevel": "BACKWARD"}
-    assert await refused(edge, "PUT", config, {"compatibility": "SIDEWAYS"}) == 42203
-    assert await refused(edge, "PUT", config, {"overrideRuleSet": {"domainRules": []}}) == 42205
+    assert await ask(edge, "DELETE", config) == {"compatibilityLevel": "BACKWARD"}
+    assert await ask(edge, "GET", config) == {"compatibilityLevel": "FULL_TRANSITIVE"}
 
 
 async def test_deleting_retires_and_what_was_written_stays_readable(edge: Edge) -> None:
@@ -278,6 +280,31 @@ async def test_a_system_reads_what_its_services_use_and_changes_nothing(edge: Ed
     assert await ask(edge, "POST", path, body, who=BENEFITS) == question
     hidden = {**body, "references": [{"name": "x", "subject": SUBJECT, "version": 1}]}
     assert await refused(edge, "POST", path, hidden, who=BENEFITS) == 40403
+
+
+async def test_people_do_what_their_roles_may_do_elsewhere(edge: Edge) -> None:
+    own, other = (f"sx/GOV/{number}/permits-value" for number in (1001, 2002))
+    mine = integrator("sx/GOV/1001")
+    at = "/confluent/subjects/{}/versions".format
+    await ask(edge, "POST", at(quote(own, safe="")), as_json(FIRST), mine)
+    record = edge.running.bus.api.directory.current.schema_versions(own)
+    assert [one.state for one in record] == ["draft"]
+    assert await ask(edge, "GET", at(quote(own, safe="")), who=mine) == [1]
+    assert await refused(edge, "POST", at(quote(other, safe="")), as_json(WIDER), who=mine) == 40301
+    level = {"compatibility": "BACKWARD"}
+    assert await ask(edge, "PUT", f"/confluent/config/{quote(own, safe='')}", level, mine) == level
+    assert await refused(edge, "PUT", f"/confluent/config/{SUBJECT}", level, who=mine) == 40301
+    assert await refused(edge, "PUT", "/confluent/config", level, who=mine) == 40301
+    assert await ask(edge, "PUT", "/confluent/config", level, OPERATOR) == level
+    for who in (OPERATOR, AUDITOR):
+        assert await ask(edge, "GET", at(quote(own, safe="")), who=who) == [1]
+        assert (
+            await refused(edge, "POST", at(quote(own, safe="")), as_json(WIDER), who=who) == 40301
+        )
+        assert await refused(edge, "DELETE", at(quote(own, safe=""))[:-9], who=who) == 40301
+    theirs = integrator("sx/GOV/2002")
+    assert await refused(edge, "GET", at(quote(own, safe="")), who=theirs) == 40401
+    assert await ask(edge, "DELETE", at(quote(own, safe=""))[:-9], who=mine) == [1]
 
 
 BAD: dict[str, tuple[Any, int]] = {
