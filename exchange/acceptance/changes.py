@@ -116,18 +116,20 @@ class DirectoryLog:
         each fact, again when another process was quicker.
 
         Raises:
+            SealwayError: ``may`` refuses a fact; nothing changed.
             RegistryError: a change is refused; its place in the set is in ``index``.
-            SealwayError: ``may`` refuses a fact, or log 0 can't be written; nothing changed.
+            SealwayError: log 0 can't be written; nothing changed.
         """
 
         made: dict[tuple[str, ...], Report] = {}
 
         async def once() -> Recorded | list[Comparison]:
             now_ms = self._clock()
+            directory = self._directory.current
             planned, reports, missing = self._planned(changes, now_ms, made)
             if may is not None:
                 for fact in planned.facts:
-                    may(self._directory.current, fact)
+                    may(directory, fact)
             if missing:
                 return missing
             places = await self._write_facts(planned.facts, actor, now_ms)

@@ -66,10 +66,24 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/v1/mailbox/extend"): (*BODY, "role-missing", "lease-lost"),
     ("POST", "/v1/mailbox/release"): (*BODY, "role-missing", "lease-lost"),
     ("GET", "/log/{n}/tile/entries/{number}"): (*KNOWN, "role-missing", "not-found"),
+    ("GET", "/v1/schemas/{key}/touched"): ("role-missing", "not-found"),
+    ("POST", "/v1/schemas/check"): (*BODY, "role-missing", "conflict", "rate-exceeded"),
+    ("DELETE", "/v1/schemas/{key}"): (
+        *("role-missing", "not-found", "conflict", "changed-meanwhile", "schema-in-use"),
+        "outcome-unknown",
+    ),
     ("GET", "/readyz"): ("not-ready",),
     ("GET", "/livez"): (),
 }
-_REGISTRY: Final = ("members", "systems", "certificates", "schemas", "services", "grants")
+_REGISTRY: Final = (
+    "members",
+    "systems",
+    "certificates",
+    "schemas",
+    "subjects",
+    "services",
+    "grants",
+)
 _CHANGED: Final = ("changed-meanwhile",)
 
 
@@ -93,7 +107,8 @@ def _by_shape(method: str, path: str) -> tuple[str, ...]:
     if not of_registry:
         return (*BODY, "role-missing", *missing)
     more = (*_CHANGED, "precondition-required") if method == "PUT" else _CHANGED
-    if path.split("/")[2] in ("schemas", "changes"):
+    plural = path.split("/")[2]
+    if plural in ("schemas", "changes"):
         more = (*OF_SCHEMAS, *more)
-    proof = ("possession-unproven",) if path.split("/")[2] in ("certificates", "changes") else ()
+    proof = ("possession-unproven",) if plural in ("certificates", "changes") else ()
     return (*BODY, *CHANGE, "sender-suspended", *more, *proof)

@@ -18,7 +18,6 @@ from registry.directory import Directory
 from registry.errors import SenderSuspended
 from registry.nouns import Noun, State
 from registry.objects import parse_noun
-from registry.systems import MAILBOX_MAX_DEFAULT
 
 _NOUNS: Final = {
     Role.OPERATOR: frozenset({Noun.MEMBER, Noun.SYSTEM, Noun.CERTIFICATE, Noun.POLICY}),
@@ -28,9 +27,9 @@ _NOUNS: Final = {
     Role.SYSTEM: frozenset({Noun.CERTIFICATE}),
     Role.FOUNDER: frozenset(Noun) - {Noun.BUS_KEY},
 }
+_SAID_HERE: Final = frozenset({"schema_level", "schema_policy"})
+"""Of the policy, what is changed by a call; the settings say the rest."""
 _NAMED_BY: Final = {Noun.SYSTEM: "id", Noun.SCHEMA: "subject", Noun.SUBJECT: "subject"}
-"""The member that says whose an object is; ``system`` in all others."""
-
 _NOT_YOURS: Final = "This is not your member's; its own integrator changes it."
 
 
@@ -65,6 +64,8 @@ class Mandate:
             PossessionUnproven: a new certificate came without proof that its key is held.
         """
         role = self.caller.role
+        if fact.noun is Noun.POLICY:
+            _check_policy(directory, fact)
         if role not in (Role.INTEGRATOR, Role.SYSTEM):
             return
         self._check_own(_owner(fact.noun, fact.after))
@@ -108,8 +109,7 @@ class Mandate:
 
 def _owner(noun: Noun, members: "dict[str, object]") -> str:
     """Whose an object is: a system's identifier, or a schema's subject, which begins with one."""
-    name = _NAMED_BY.get(noun, "system")
-    return str(members[name])
+    return str(members[_NAMED_BY.get(noun, "system")])
 
 
 def _owners(directory: Directory, noun: Noun, change: Change) -> Iterator[str]:
@@ -123,19 +123,27 @@ def _owners(directory: Directory, noun: Noun, change: Change) -> Iterator[str]:
         key = given.get({Noun.CERTIFICATE: "x5t", Noun.SCHEMA: "fingerprint"}.get(noun, "id"))
     if type(key) is not str:
         return
-    if noun in (Noun.SYSTEM, Noun.SUBJECT, Noun.SERVICE):
+    if noun in (Noun.SYSTEM, Noun.SERVICE):
         yield key.rpartition("/")[0] if noun is Noun.SERVICE else key
     elif (there := directory.get(noun, key)) is not None:
         yield _owner(noun, there.to_object())
+
+
+def _check_policy(directory: Directory, fact: PlannedFact) -> None:
+    before = directory.get(Noun.POLICY, fact.key)
+    was = {} if before is None else before.to_object()
+    names = {*was, *fact.after} - _SAID_HERE
+    if changed := sorted(name for name in names if was.get(name) != fact.after.get(name)):
+        raise RoleMissing(f"The bus's settings say '{changed[0]}'; change them and migrate.")
 
 
 def _check_system(directory: Directory, fact: PlannedFact) -> None:
     before = directory.system(fact.key)
     if before is not None and before.state is State.SUSPENDED and fact.after["state"] == "active":
         raise RoleMissing("The operator puts a suspended system back.")
-    allowed = MAILBOX_MAX_DEFAULT if before is None else before.mailbox_max
-    if fact.after["mailbox_max"] > max(allowed, MAILBOX_MAX_DEFAULT):
-        raise RoleMissing("The operator raises a system's 'mailbox_max'.")
+    was, now = None if before is None else before.mailbox_max, fact.after.get("mailbox_max")
+    if now != was and (now is None or was is None or now > was):
+        raise RoleMissing("The operator sets and raises a system's 'mailbox_max'.")
 
 
 def _check_service(directory: Directory, fact: PlannedFact) -> None:

@@ -115,7 +115,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/dead/{id}/redrive"): _SETTLE,
     ("POST", "/v1/dead/{id}/drop"): _SETTLE,
     ("POST", "/v1/changes"): _may(
-        operator="members, systems, certificates, policy", integrator="own member's, but the member"
+        operator="members, systems, certificates", integrator="own member's, but the member"
     ),
     ("GET", "/v1/members"): _SEEN,
     ("POST", "/v1/members"): _OPERATOR,
@@ -135,9 +135,18 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("PUT", "/v1/certificates/{key:path}"): _may(operator="", integrator="own member's"),
     ("GET", "/v1/schemas"): _SEEN,
     ("POST", "/v1/schemas"): _OWN,
+    ("POST", "/v1/schemas/check"): _may(operator="", integrator="", auditor=""),
     ("GET", "/v1/schemas/{fingerprint}/example"): _SEEN,
-    ("GET", "/v1/schemas/{key:path}"): _SEEN,
-    ("PUT", "/v1/schemas/{key:path}"): _OWN,
+    ("GET", "/v1/schemas/{key}/touched"): _may(
+        operator="", integrator="of what it sees", auditor=""
+    ),
+    ("GET", "/v1/schemas/{key}"): _SEEN,
+    ("PUT", "/v1/schemas/{key}"): _OWN,
+    ("DELETE", "/v1/schemas/{key}"): _OWN,
+    ("GET", "/v1/subjects"): _SEEN,
+    ("POST", "/v1/subjects"): _OWN,
+    ("GET", "/v1/subjects/{key:path}"): _SEEN,
+    ("PUT", "/v1/subjects/{key:path}"): _OWN,
     ("GET", "/v1/services"): _SEEN,
     ("POST", "/v1/services"): _OWN,
     ("GET", "/v1/services/{key:path}"): _SEEN,

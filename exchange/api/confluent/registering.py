@@ -45,12 +45,12 @@ async def register(asked: Asked) -> Reply:
     is_sandbox = asked.api.instance == SANDBOX
     state = State.ACTIVE if is_sandbox else State.DRAFT
     proposal = _proposal(asked.subject(), await asked.body(), state)
-    Mandate(asked.caller).check_asked(asked.directory, _change(proposal))
+    mandate = Mandate(asked.caller)
+    mandate.check_asked(asked.directory, _change(proposal))
     schema = _there(asked, proposal)
     if schema is None or is_deleted(schema):
-        await change_as(asked.api, asked.caller, [_change(proposal)], [None])
-        schema = _there(asked, proposal)
-        assert schema is not None, "what was registered is there"
+        register_as = asked.api.registration.register
+        schema = (await register_as(proposal, asked.caller.actor, mandate.check_fact)).schema
     headers = [(b"sealway-state", schema.state.value.encode("ascii"))]
     return confluent_reply({"id": schema.id}, headers=headers)
 

@@ -18,8 +18,8 @@ router = APIRouter(tags=["changes"])
 class ChangeBody(Body):
     """One change: members left out keep what they are; ``expected`` is the ETag seen.
 
-    ``decision``: why a schema may stand although its compatibility is unknown. ``proof`` goes with
-    a new certificate (see ``POST /v1/certificates``).
+    ``decision``: why a schema may stand although its compatibility is unknown.
+    ``proof`` goes with a new certificate (see ``POST /v1/certificates``).
     """
 
     noun: str

@@ -249,6 +249,7 @@ Index(
 )
 Index("delivery_dead", delivery.c.accepted_at, sqlite_where=_DEAD, postgresql_where=_DEAD)
 Index("refusal_id", refusal.c.id)
+Index("anchor_heads_at", anchor.c.log, anchor.c.heads_at)
 _NOT_ENDED = text("ended IS NULL")
 Index(
     "grant_ask_open",
@@ -256,7 +257,6 @@ Index(
     sqlite_where=_NOT_ENDED,
     postgresql_where=_NOT_ENDED,
 )
-Index("anchor_heads_at", anchor.c.log, anchor.c.heads_at)
 Index("exchange_open", exchange.c.answer_by, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 

@@ -40,6 +40,7 @@ SETTINGS: Final = {
         "claim_s": 12,
         "expire_grace_s": 1,
         "breaker_open_s": 2,
+        "breaker_open_s_max": 3,
         "drain_s": 5,
     },
 }

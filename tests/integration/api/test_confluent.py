@@ -10,6 +10,7 @@ import pytest
 
 from registry.changes import Change
 from schemas.compatibility.verdicts import Answer, Judged
+from sealway.comparing import Worker
 from tests.support.agencies import BENEFITS
 from tests.support.http import AUDITOR, FOUNDER, OPERATOR, Edge, integrator
 from tests.support.refused_schemas import latest
@@ -169,7 +170,7 @@ async def test_what_nobody_can_tell_is_refused_and_a_person_may_decide(
 ) -> None:
     await registered(edge)
     unknown = Judged(Answer.UNKNOWN, "Too hard.")
-    monkeypatch.setattr(edge.running.bus.api.directory_log.comparer, "_judge", lambda *_: unknown)
+    monkeypatch.setattr(Worker, "judge", lambda *_: unknown)
     response = await raw(edge, "POST", f"{AT}/versions", as_json(WIDER))
     assert (response.status_code, response.json()["error_code"]) == (409, 409)
     assert "a person may decide at /v1" in response.json()["message"]
