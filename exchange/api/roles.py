@@ -93,6 +93,7 @@ _SETTLE: Final = _may(operator="all", integrator="own systems'")
 _OPERATOR: Final = _may(operator="")
 _OWN: Final = _may(integrator="own member's")
 _OWN_SERVICES: Final = _may(integrator="on own services")
+_ASKS: Final = _may(operator="all", integrator="own member's", auditor="all")
 _SYSTEM: Final = _may(system="")
 
 RULES: Final[Mapping[tuple[str, str], Rule]] = {
@@ -155,6 +156,12 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/grants"): _OWN_SERVICES,
     ("GET", "/v1/grants/{key:path}"): _SEEN,
     ("PUT", "/v1/grants/{key:path}"): _OWN_SERVICES,
+    ("GET", "/v1/asks"): _ASKS,
+    ("POST", "/v1/asks"): _may(integrator="for own systems"),
+    ("GET", "/v1/asks/{id}"): _ASKS,
+    ("POST", "/v1/asks/{id}/give"): _OWN_SERVICES,
+    ("POST", "/v1/asks/{id}/refuse"): _OWN_SERVICES,
+    ("POST", "/v1/asks/{id}/withdraw"): _may(integrator="for own systems"),
     ("GET", "/v1/persons"): _OPERATOR,
     ("POST", "/v1/persons"): _OPERATOR,
     ("GET", "/v1/persons/{id}"): _OPERATOR,
