@@ -280,7 +280,8 @@ def calls_page(public_url: str) -> str:
         "<h1>Calls of this bus</h1><p>For programs: <a href='openapi.json'>openapi.json</a>. "
         "What each refusal means: <a href='problems'>problems</a>. In the lines below "
         f"<code>BUS={escape(public_url)}</code>; <code>TOKEN</code> is what "
-        "<code>sealway token</code> prints for that call, or a person's token.</p>"
+        "<code>sealway token</code> prints for that call, or a person's token. Clients of "
+        "Confluent's schema registry find its API below <code>/confluent</code>.</p>"
     )
     sections = "".join(
         f"<h2>{escape(title)}</h2>" + "".join(map(_call, calls)) for title, calls in CALLS

@@ -116,7 +116,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/dead/{id}/redrive"): _SETTLE,
     ("POST", "/v1/dead/{id}/drop"): _SETTLE,
     ("POST", "/v1/changes"): _may(
-        operator="members, systems, certificates, policy", integrator="own member's, but the member"
+        operator="members, systems, certificates", integrator="own member's, but the member"
     ),
     ("GET", "/v1/members"): _SEEN,
     ("POST", "/v1/members"): _OPERATOR,
