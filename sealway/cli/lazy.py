@@ -50,6 +50,7 @@ SERVER_VERBS: Final[dict[str, tuple[str, str]]] = {
     "deliver": ("server", "Deliver what was accepted: one process of several."),
     "migrate": ("server", "Bring database, topics and logs to what this version needs."),
     "doctor": ("server", "Look at settings, keys, database and Kafka; say what to do."),
+    "agent": ("agent", "Ask and answer for a system that knows only plain JSON."),
 }
 
 
@@ -83,7 +84,7 @@ class Verbs(click.Group):
         ]
         with formatter.section("Verbs"):
             formatter.write_dl(rows)
-        with formatter.section("Verbs of the server (extra 'server')"):
+        with formatter.section("Verbs that run a process (extra 'server'; 'agent' for agent)"):
             formatter.write_dl(server)
 
 
