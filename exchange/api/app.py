@@ -29,6 +29,7 @@ from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmRoute, LeaseRo
 from exchange.api.messages import PATH as MESSAGES_PATH
 from exchange.api.messages import MessagesRoute
 from exchange.api.resources.asked import CALLER, TOLD, TRACE_ID
+from exchange.api.resources.sandbox import JOIN_PATH
 from exchange.api.rest import rest_app
 
 log = structlog.get_logger()
@@ -100,10 +101,15 @@ class Application:
                 instance=raw_path(scope),
             )
 
+    def _is_public(self, path: str) -> bool:
+        """Whether strangers may call; those of a sandbox may join it."""
+        joins = path == JOIN_PATH and self._api.sandbox is not None
+        return joins or _PUBLIC.fullmatch(path) is not None
+
     async def _cold(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[TRACE_ID] = trace_id_of(scope["headers"])
         headers = Headers(scope["headers"])
-        if not _PUBLIC.fullmatch(scope["path"]):
+        if not self._is_public(scope["path"]):
             scope[CALLER] = await admit(self._api, headers, scope)
             await self._api.directory.refresh()  # what somebody registered elsewhere is here too
         if scope["method"] == "HEAD":  # what GET has, and the server sends no body for it

@@ -10,6 +10,7 @@ from exchange.acceptance.accesses import Accesses
 from exchange.acceptance.changes import DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.registration import Registration
+from exchange.acceptance.sandbox import Sandbox
 from exchange.acceptance.stored import OpenedMessages
 from exchange.delivery.dead_letters import DeadLetters
 from exchange.delivery.mailbox import Mailbox
@@ -83,6 +84,8 @@ class Api:
     """A sentence when the bus can't accept now, None when it can."""
     standing: Callable[[], dict[str, str]]
     """What a process that is ready adds: how its parts stand that it can do without for a while."""
+    sandbox: Sandbox | None = None
+    """What members do for themselves, on a bus that is a sandbox."""
     long_polls: dict[SystemId, int] = field(default_factory=dict)
     problems: Counter[str] = field(default_factory=Counter)
     """Replies that were a problem document, by code; for metrics."""

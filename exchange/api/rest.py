@@ -28,6 +28,7 @@ from exchange.api.resources import (
     messages,
     pages,
     refusals,
+    sandbox,
     schema_examples,
     schemas,
     services,
@@ -69,6 +70,8 @@ def rest_app(api: Api) -> FastAPI:
     app.state.api = api
     for router in _ROUTERS:
         app.include_router(router)
+    if api.sandbox is not None:
+        app.include_router(sandbox.router)
     app.add_exception_handler(404, _not_found)
     app.add_exception_handler(405, _wrong_method)
     app.add_exception_handler(RequestValidationError, _invalid)

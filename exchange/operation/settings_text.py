@@ -27,6 +27,7 @@ class Names:
     database: str = ""
     kafka: str = ""
     shards: int | None = None
+    sandbox: bool = False
 
     @property
     def url(self) -> str:

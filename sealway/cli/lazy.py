@@ -40,6 +40,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "schema": ("sealway.cli.schemas:schema", "Payload contracts."),
     "grant": ("sealway.cli.grants:grant", "Who may use which service, and why."),
     "audit": ("sealway.cli.audit:audit", "Prove offline what a log holds."),
+    "sandbox": ("sealway.cli.sandbox:sandbox", "Join a sandbox; offer services, have grants."),
     "witness": ("sealway.cli.witness:witness", "Cosign logs that you have seen grow."),
 }
 

@@ -23,7 +23,16 @@ PREFIX: Final = "SEALWAY_"
 NESTING: Final = "__"
 # Variables that others read: SDK and command line, and the tests.
 _NOT_OURS: Final = ("SEALWAY_HOME", "SEALWAY_PROFILE", "SEALWAY_TEST_")
-_TABLES: Final = ("egress", "policy", "limits", "delivery", "database", "kafka", "retention")
+_TABLES: Final = (
+    "egress",
+    "policy",
+    "limits",
+    "delivery",
+    "database",
+    "kafka",
+    "retention",
+    "sandbox",
+)
 # A value of one of two keys takes the place of the other's: each says the same thing.
 _EITHER: Final = {("database", "url"): "url_file", ("database", "url_file"): "url"}
 
