@@ -22,8 +22,11 @@ from registry.changes import Change
 from registry.directory import Directory
 from registry.errors import ChangeInvalid, Conflict
 from registry.nouns import Noun
+from schemas.catalogue import admit
+from schemas.errors import SchemaError
 from signing.encoding import b64url_encode
 from signing.identifiers import (
+    Fingerprint,
     MemberId,
     SystemId,
     member_of,
@@ -132,22 +135,15 @@ class Sandbox:
             der = self._mint(system)
             members = {"system": system, "certificate": b64url_encode(der), "custody": "bus"}
             changes.append(Change(Noun.CERTIFICATE, members))
-        subjects = {side: f"{system}/{service}.{side}" for side in ("request", "response")}
+        named, new = {}, {}
         for side, schema in (("request", request), ("response", response)):
-            changes.append(Change(Noun.SCHEMA, _schema(subjects[side], schema)))
-        changes.append(
-            Change(
-                Noun.SERVICE,
-                {
-                    "system": system,
-                    "code": service,
-                    "title": title,
-                    "request_schema": {"subject": subjects["request"]},
-                    "response_schema": {"subject": subjects["response"]},
-                    "delivery": delivery,
-                },
-            )
-        )
+            members, fingerprint = _schema(f"{system}/{service}.{side}", schema)
+            named[f"{side}_schema"] = fingerprint
+            if self._directory.current.schema(fingerprint) is None:
+                new.setdefault(fingerprint, Change(Noun.SCHEMA, members))
+        changes.extend(new.values())
+        whole = {"system": system, "code": service, "title": title, "delivery": delivery, **named}
+        changes.append(Change(Noun.SERVICE, whole))
         return await self._log.change(changes, Actor(f"system:{system}", ROLE))
 
     async def grant(self, consumer: SystemId, system: str, service: str) -> Recorded:
@@ -188,12 +184,21 @@ def _must_have(directory: Directory, system: SystemId, certificate: str) -> None
     raise Conflict(f"System '{system}' is somebody's already. Choose another name.")
 
 
-def _schema(subject: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a schema; its own examples are run when it is registered."""
-    members = {"subject": subject, "text": json.dumps(schema, ensure_ascii=False)}
+def _schema(subject: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any], Fingerprint]:
+    """The members of a schema, whose own example is run when it is registered; its fingerprint.
+
+    Somebody may have registered the very same: then a service refers to that one.
+    """
+    text = json.dumps(schema, ensure_ascii=False)
+    try:
+        fingerprint = admit("json-schema", text).fingerprint
+    except SchemaError as error:
+        raise ChangeInvalid(f"Schema '{subject}': {error.detail}") from error
+    members: dict[str, Any] = {"subject": subject, "text": text}
     given = schema.get("examples")
     if given is None:
-        return members
+        return members, fingerprint
     if not isinstance(given, list) or len(given) > EXAMPLES_MAX:
         raise ChangeInvalid(f"A schema's 'examples' is a list of at most {EXAMPLES_MAX}.")
-    return {**members, "examples": [json.dumps(one, ensure_ascii=False) for one in given[:1]]}
+    shown = [json.dumps(one, ensure_ascii=False) for one in given[:1]]
+    return {**members, "examples": shown}, fingerprint

@@ -167,6 +167,28 @@ async def test_a_system_may_answer_itself_from_its_mailbox(sandbox: Sandbox) -> 
     assert service.delivery.kind == "mailbox"
 
 
+async def test_two_members_may_offer_the_very_same_schemas(sandbox: Sandbox) -> None:
+    """As everybody does who pastes from the same page; also one schema for both directions."""
+    for system, response in ((FISHERIES, RESPONSE), (COAST, RESPONSE), (COAST, REQUEST)):
+        await sandbox.join(system)
+        offered = await sandbox.offer(system, response)
+        assert offered.status_code == 200, offered.text
+    services = sandbox.edge.running.bus.api.directory.current
+    fisheries, coast = (services.service(one, "catches") for one in (FISHERIES, COAST))
+    assert fisheries is not None
+    assert coast is not None
+    assert coast.request_schema == fisheries.request_schema == coast.response_schema
+
+
+async def test_one_schema_may_be_both(sandbox: Sandbox) -> None:
+    joined = (await sandbox.join(FISHERIES)).json()
+    both = {"$schema": DIALECT, "type": "object", "examples": [{"n": 1}]}
+    assert (await sandbox.offer(FISHERIES, both, request=both)).status_code == 200
+    await sandbox.grant(FISHERIES)
+    async with sandbox.client(FISHERIES, joined) as client:
+        assert (await client.ask(FISHERIES, "catches", {})).json == {"n": 1}
+
+
 async def test_what_is_asked_twice_changes_nothing(sandbox: Sandbox) -> None:
     for wish in (sandbox.join, sandbox.offer, sandbox.grant):
         assert (await wish(FISHERIES)).json()["changed"] > 0
@@ -213,38 +235,34 @@ async def test_only_so_many_join_in_a_minute_and_in_all(sandbox: Sandbox) -> Non
     assert "full" in (await sandbox.join("sandbox/TEST/6/a")).json()["detail"]
 
 
-@pytest.mark.parametrize(
-    ("what", "members", "code"),
-    [
-        ("members", {"system": "nonsense", "name": "x", "certificate": "AA"}, "request-invalid"),
-        ("members", {"system": FISHERIES, "name": "x", "certificate": "AA"}, "request-invalid"),
-        ("members", {"system": FISHERIES}, "request-invalid"),
-        ("services", {"code": "catches"}, "token-missing"),
-        ("grants", {}, "token-missing"),
-    ],
-)
-async def test_bad_calls_of_strangers(sandbox: Sandbox, what: str, members: Any, code: str) -> None:
-    found = await sandbox.call(what, members, None)
-    assert code_of(found) == code, found.text
+BAD_CALLS: list[tuple[str, Any, str]] = [
+    ("members", {"system": "nonsense", "name": "x", "certificate": "AA"}, "request-invalid"),
+    ("members", {"system": FISHERIES, "name": "x", "certificate": "AA"}, "request-invalid"),
+    ("members", {"system": FISHERIES}, "request-invalid"),
+    ("services", {"code": "catches"}, "token-missing"),
+    ("grants", {}, "token-missing"),
+]
+BAD_WISHES: list[dict[str, Any]] = [
+    {"code": "Catches"},
+    {"response": {**BARE, "examples": [7]}},
+    {"response": {**BARE, "examples": "one"}},
+    {"response": {**BARE, "type": 7}},
+    {"answers": "push"},
+    {"title": ""},
+]
 
 
-@pytest.mark.parametrize(
-    "wish",
-    [
-        {"code": "Catches"},
-        {"response": {"type": "object", "examples": [7]}},
-        {"response": {"type": "object", "examples": "one"}},
-        {"response": {"type": 7}},
-        {"answers": "push"},
-    ],
-)
-async def test_a_service_that_cannot_be_is_refused_and_nothing_changes(
-    sandbox: Sandbox, wish: dict[str, Any]
-) -> None:
+async def test_bad_calls_are_told_and_nothing_changes(sandbox: Sandbox) -> None:
+    for what, members, code in BAD_CALLS:
+        found = await sandbox.call(what, members, None)
+        assert code_of(found) == code, found.text
     await sandbox.join(FISHERIES)
     version = sandbox.edge.running.bus.api.directory.version
-    found = await sandbox.offer(FISHERIES, **wish)
-    assert 400 <= found.status_code < 500, found.text
+    for wish in BAD_WISHES:
+        found = await sandbox.offer(FISHERIES, **wish)
+        assert (found.status_code, code_of(found)) == (422, "request-invalid"), found.text
+    missing = await sandbox.grant(FISHERIES, COAST)
+    assert code_of(missing) == "request-invalid"
     assert sandbox.edge.running.bus.api.directory.version == version
 
 
