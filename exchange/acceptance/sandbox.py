@@ -135,7 +135,8 @@ class Sandbox:
             der = self._mint(system)
             members = {"system": system, "certificate": b64url_encode(der), "custody": "bus"}
             changes.append(Change(Noun.CERTIFICATE, members))
-        named, new = {}, {}
+        named: dict[str, Fingerprint] = {}
+        new: dict[Fingerprint, Change] = {}
         for side, schema in (("request", request), ("response", response)):
             members, fingerprint = _schema(f"{system}/{service}.{side}", schema)
             named[f"{side}_schema"] = fingerprint
