@@ -188,7 +188,7 @@ class Answering:
 
     def _signed(self, serving: Serving, question: Delivered, said: Answer | Reject) -> bytes:
         if isinstance(said, Answer):
-            return serving.response(question, PartIn(said.body, type=said.type))
+            return serving.response(question, [PartIn(said.body, type=said.type)])
         try:
             reject = provider.Reject(said.code, said.text)
         except IdentifierInvalid:

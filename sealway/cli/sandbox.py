@@ -19,6 +19,7 @@ from sealway.cli.session import (
 
 INSTANCE = "sandbox"
 MEMBER_DIGITS = 8
+TOKEN_BYTES = 32
 DAYS = 365
 
 
@@ -40,6 +41,8 @@ def sandbox() -> None:
 def join(url: str, system: str, member: str | None, name: str | None, as_json: bool) -> int:
     """Become a member of the sandbox at URL: make a key, register, write a profile.
 
+    A second profile, PROFILE-integrator, has the token of your member's integrator.
+
     Nobody is asked and nothing is compared: a sandbox is for trying, never for real data. Its key
     and its certificates are good for nothing on any other bus.
     """
@@ -58,7 +61,13 @@ def join(url: str, system: str, member: str | None, name: str | None, as_json: b
         told = _joined(connection, path, name, system_id)
     finally:
         connection.close()
-    said = {"profile": name, "file": str(path), "system": told["system"], "bus": told["bus"]}
+    said = {
+        "profile": name,
+        "integrator": f"{name}-integrator",
+        "file": str(path),
+        "system": told["system"],
+        "bus": told["bus"],
+    }
     (print_json if as_json else print_object)(said)
     return 0
 
@@ -71,7 +80,7 @@ def _joined(connection: Any, path: Path, name: str, system_id: str) -> dict[str,
     from sealway.steps import Call, object_of
     from sealway.trust import Trust
     from signing.certificates import der_to_pem, issue_self_signed
-    from signing.encoding import b64url_encode
+    from signing.encoding import b64url_encode, sha256
     from signing.identifiers import parse_system_id
     from signing.keys import generate_key, private_key_pem
 
@@ -81,7 +90,13 @@ def _joined(connection: Any, path: Path, name: str, system_id: str) -> dict[str,
     now_ms, key = clock().now_ms(), generate_key("ES256")
     system = parse_system_id(system_id)
     der = issue_self_signed(key, system, now_ms - 60_000, now_ms + DAYS * DAY_MS)
-    wish = {"system": system, "name": name, "certificate": b64url_encode(der)}
+    token = b64url_encode(secrets.token_bytes(TOKEN_BYTES))
+    wish = {
+        "system": system,
+        "name": name,
+        "certificate": b64url_encode(der),
+        "token_hash": b64url_encode(sha256(token.encode())),
+    }
     told = post(connection, "/v1/sandbox/members", wish)
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_new(path.with_name(f"{name}.key.pem"), private_key_pem(key), 0o600)
@@ -97,6 +112,9 @@ def _joined(connection: Any, path: Path, name: str, system_id: str) -> dict[str,
     }
     Trust.of(profile_from(name, members, path.parent))
     _write(path, members)
+    _write_new(path.with_name(f"{name}.token"), f"{token}\n".encode(), 0o600)
+    person = {one: members[one] for one in ("url", "bus", "instance", "log_key")}
+    _write(path.with_name(f"{name}-integrator.toml"), {**person, "token": f"{name}.token"})
     return told
 
 

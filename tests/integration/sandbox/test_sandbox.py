@@ -24,14 +24,14 @@ from sealway.profile import profile_from
 from sealway.trust import check_certificate
 from signing.certificates import der_to_pem
 from signing.compose import PartIn, compose
-from signing.encoding import b64url_encode
+from signing.encoding import b64url_encode, sha256
 from signing.identifiers import ServiceCode, SystemId, new_message_id
 from signing.keys import private_key_pem
 from signing.manifest import Manifest
 from signing.tokens import Call
 from tests.support.agencies import CIVIL, Credentials, credentials
 from tests.support.bus import RunningBus, initialised, running, stopped
-from tests.support.http import Edge, code_of, edge_of
+from tests.support.http import Edge, code_of, edge_of, persons_token
 
 __all__ = ["initialised", "running", "stopped"]
 
@@ -165,6 +165,28 @@ async def test_a_system_may_answer_itself_from_its_mailbox(sandbox: Sandbox) -> 
     service = sandbox.edge.running.bus.api.directory.current.service(FISHERIES, "catches")
     assert service is not None
     assert service.delivery.kind == "mailbox"
+
+
+async def test_who_joins_has_a_token_for_the_members_integrator(sandbox: Sandbox) -> None:
+    members = {
+        "system": FISHERIES,
+        "name": "Tried",
+        "certificate": b64url_encode(sandbox.keys(FISHERIES).der),
+        "token_hash": b64url_encode(sha256(persons_token("integrator").encode())),
+    }
+    assert (await sandbox.edge.post("/v1/sandbox/members", members)).status_code == 201
+    token = {"authorization": f"Bearer {persons_token('integrator')}"}
+    own, other = (f"{member}/landings" for member in ("sandbox/TEST/70001", "sandbox/TEST/70009"))
+    for system, status in ((own, 200), (other, 403)):
+        changes = {"changes": [{"noun": "system", "object": {"id": system, "name": "x"}}]}
+        found = await sandbox.edge.http.post("/v1/changes", json=changes, headers=token)
+        assert found.status_code == status, found.text
+    again = await sandbox.edge.post("/v1/sandbox/members", members)
+    assert (again.status_code, again.json()["changed"]) == (201, 0)
+    people = await sandbox.edge.running.bus.api.people.persons("", 10)
+    assert [(one.role, one.member) for one in people] == [("integrator", "sandbox/TEST/70001")]
+    bad = await sandbox.edge.post("/v1/sandbox/members", {**members, "token_hash": "short"})
+    assert code_of(bad) == "request-invalid"
 
 
 async def test_two_members_may_offer_the_very_same_schemas(sandbox: Sandbox) -> None:
