@@ -27,7 +27,6 @@ _NOUNS: Final = {
     Role.SYSTEM: frozenset({Noun.CERTIFICATE}),
     Role.FOUNDER: frozenset(Noun) - {Noun.BUS_KEY},
 }
-MAILBOX_UNASKED_MAX: Final = 1_000  # SMEV's figure, and the settings' own unless they say more
 _SAID_HERE: Final = frozenset({"schema_level", "schema_policy"})
 """Of the policy, what is changed by a call; the settings say the rest."""
 _NAMED_BY: Final = {Noun.SYSTEM: "id", Noun.SCHEMA: "subject", Noun.SUBJECT: "subject"}
@@ -142,9 +141,9 @@ def _check_system(directory: Directory, fact: PlannedFact) -> None:
     before = directory.system(fact.key)
     if before is not None and before.state is State.SUSPENDED and fact.after["state"] == "active":
         raise RoleMissing("The operator puts a suspended system back.")
-    allowed = None if before is None else before.mailbox_max
-    if (fact.after.get("mailbox_max") or 0) > max(allowed or 0, MAILBOX_UNASKED_MAX):
-        raise RoleMissing("The operator raises a system's 'mailbox_max'.")
+    was, now = None if before is None else before.mailbox_max, fact.after.get("mailbox_max")
+    if now != was and (now is None or was is None or now > was):
+        raise RoleMissing("The operator sets and raises a system's 'mailbox_max'.")
 
 
 def _check_service(directory: Directory, fact: PlannedFact) -> None:
