@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.figures import Leg
+from benchmarks.legs import Leg
 from benchmarks.processes import threads_cpu_s
-from benchmarks.stage import stage
+from benchmarks.stage import embedded
 
 RATE_HZ: Final = 400
 WARM_S: Final = 1.5
@@ -90,9 +90,10 @@ def read_stacks(path: Path) -> list[Stack]:
 
 def record(seconds: float, concurrency: int, to: Path, spy: str) -> tuple[Leg, dict[int, float]]:
     """One run with py-spy beside it: its figures, and the CPU seconds of each thread."""
-    with stage("ES256") as on:
+    with embedded() as on:
+        pid = on.bus[0].pid
         on.leg("bus", concurrency, WARM_S, 0)
-        command = [spy, "record", "--pid", str(on.pids["bus"]), "--format", "raw", "--threads"]
+        command = [spy, "record", "--pid", str(pid), "--format", "raw", "--threads"]
         command += ["--nonblocking", "--rate", str(RATE_HZ), "--duration", str(int(seconds))]
         with subprocess.Popen(
             [*command, "--output", str(to)],
@@ -101,9 +102,9 @@ def record(seconds: float, concurrency: int, to: Path, spy: str) -> tuple[Leg, d
             text=True,
         ) as recorder:
             time.sleep(0.3)
-            before = threads_cpu_s(on.pids["bus"])
+            before = threads_cpu_s(pid)
             leg = on.leg("bus", concurrency, seconds, 1)
-            after = threads_cpu_s(on.pids["bus"])
+            after = threads_cpu_s(pid)
             _, told = recorder.communicate(timeout=seconds + 30)
         if recorder.returncode != 0:
             raise RuntimeError(told)
@@ -126,7 +127,7 @@ def report(leg: Leg, stacks: Sequence[Stack], threads_s: Mapping[int, float]) ->
             (by_leaf, f"{stack.frames[-1].rpartition(':')[0]})"),
         ):
             counts[name] += each_us * stack.count
-    whole_us = leg.target_cpu_s / leg.count * 1e6
+    whole_us = leg.cpu_us()
     seen = sum(samples.values())
     lines = [f"{leg.rate:,.0f}/s, {whole_us:.0f} µs of CPU an exchange, {seen} samples", ""]
     for title, counts in (("stage", by_stage), ("thread", by_thread), ("function", by_leaf)):
