@@ -59,11 +59,18 @@ class Figure:
     value: float | None
     note: str = ""
     peer: str = ""
+    count: int = 0
+    """Of how many entries it speaks, where that matters."""
 
     @property
     def reached(self) -> float | None:
         """The ratio against the goal; None without a figure."""
         return None if self.value is None else GOALS[self.goal].reached(self.value)
+
+
+def order(figure: Figure) -> int:
+    """Where a figure stands in the table."""
+    return list(GOALS).index(figure.goal)
 
 
 def cut(ratio: float) -> str:

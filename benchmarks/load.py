@@ -33,8 +33,10 @@ class Load:
     def __init__(self, settings: dict[str, Any]) -> None:
         self._ports: dict[str, list[int]] = settings["ports"]
         self._plain: list[str] = settings["plain"]
-        key, certificate = Path(settings["key"]), Path(settings["certificate"])
-        self._desk = Desk(key, certificate)
+        self._desks = [
+            Desk(system, Path(key), Path(certificate))
+            for system, key, certificate in settings["consumers"]
+        ]
         self._checker = Checker(Path(settings["provider"]), settings["log_keys"])
         self._made: dict[str, list[tuple[bytes, Sent]]] = {EXCHANGE: [], ACCEPT: []}
 
@@ -42,7 +44,8 @@ class Load:
         """Compose and sign until ``count`` requests of a kind are ready."""
         began_s, made = time.perf_counter(), self._made[kind]
         missing = max(0, count - len(made))
-        made += [self._desk.compose(number, kind) for number in range(missing)]
+        desks = len(self._desks)
+        made += [self._desks[number % desks].compose(number, kind) for number in range(missing)]
         return {"made": missing, "took_s": time.perf_counter() - began_s}
 
     async def run(

@@ -15,13 +15,15 @@ from benchmarks.rounds import ACCEPTING
 FSYNCS_ON_PATH: Final = 4  # two commits, two marks
 P4_PART: Final = 0.5
 OPEN: Final = "cluster, open loop"
+ALONE: Final = "postgres alone"
 NAMES: Final = {
     "bus": "Sealway, embedded",
     "proxy": "plain proxy (FastAPI + aiohttp)",
     "direct": "direct call, nothing between",
     ACCEPTING: "Sealway, embedded, accepting only",
-    "cluster": "Sealway, 2 + 2 processes",
-    OPEN: "the same, open loop at half its rate",
+    "cluster": "Sealway, 2 + 2 processes, Kafka",
+    ALONE: "Sealway, 2 + 2 processes, no Kafka",
+    OPEN: "2 + 2 processes, open loop, half its rate",
     "rabbitmq": "RabbitMQ, persistent confirmed RPC",
     "nats": "NATS JetStream, on disk but not synced",
 }
@@ -81,6 +83,6 @@ def leg_json(leg: Leg) -> dict[str, Any]:
 
 def exchanged(legs: Sequence[Leg]) -> str:
     """How much went over buses, and how much of it was checked."""
-    mine = [leg for leg in legs if leg.target in ("bus", "cluster", OPEN, "bus swept")]
+    mine = [leg for leg in legs if leg.target in ("bus", "cluster", OPEN, ALONE, "bus swept")]
     count, checked = sum(leg.count for leg in mine), sum(leg.checked for leg in mine)
     return f"{count:,} exchanges over the bus, {checked} checked with their receipts, 0 failed"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.bodies import BODY_BYTES, request_body
-from benchmarks.network import BUS, CONSUMER, PROVIDER, PURPOSE, SERVICE, TAKEN_LATER
+from benchmarks.network import BUS, PROVIDER, PURPOSE, SERVICE, TAKEN_LATER
 from signing.certificates import parse_certificate, pem_to_der
 from signing.compose import Composed, PartIn, compose
 from signing.envelope import verify_envelope
@@ -48,11 +48,12 @@ class Sent:
 
 
 class Desk:
-    """The consumer's desk: composes and signs requests, checks answers and receipts."""
+    """A consumer's desk: composes and signs requests."""
 
-    def __init__(self, key: Path, certificate: Path) -> None:
+    def __init__(self, system: str, key: Path, certificate: Path) -> None:
         parsed = parse_certificate(pem_to_der(certificate.read_bytes()))
         self._signer = LocalSigner(load_private_key(key.read_bytes()), parsed.x5t)
+        self._system = SystemId(system)
         self._bodies = [request_body(number) for number in range(BODIES)]
 
     def compose(self, number: int, kind: str = EXCHANGE) -> tuple[bytes, Sent]:
@@ -62,7 +63,7 @@ class Desk:
             bus=BUS,
             id=new_message_id(now_ms),
             kind="request",
-            sender=SystemId(CONSUMER),
+            sender=self._system,
             to=SystemId(PROVIDER),
             service=ServiceCode(SERVICE if kind == EXCHANGE else TAKEN_LATER),
             purpose=Code(PURPOSE),

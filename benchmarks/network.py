@@ -44,9 +44,11 @@ class Country:
     token: str
     log_keys: tuple[str, ...]
     """The keys of all logs, log 0 first; read from the folder, so they need no trust."""
+    consumers: tuple[str, ...] = (CONSUMER,)
+    """The systems that ask, by turns; a bus lets each wait for 64 answers at once."""
 
     def key(self, name: str) -> Path:
-        """The file of a system's private key: `consumer` or `provider`."""
+        """The file of a system's private key: `consumer-0`, `provider`."""
         return self.folder / "systems" / f"{name}.key.pem"
 
     def certificate(self, name: str) -> Path:
@@ -55,9 +57,14 @@ class Country:
 
 
 def make_country(
-    folder: Path, port: int, provider_port: int, alg: str, engines: Mapping[str, str] | None = None
+    folder: Path,
+    port: int,
+    provider_port: int,
+    alg: str,
+    engines: Mapping[str, str] | None = None,
+    consumers: int = 1,
 ) -> Country:
-    """Make the bus's folder and the systems' keys; ``alg`` is the consumer's algorithm.
+    """Make the bus's folder and the systems' keys; ``alg`` is the consumers' algorithm.
 
     The provider's key is ES256, as `sealway key new` makes it. ``engines`` are `database` and
     `kafka` as `sealway init` takes them; without them the bus is embedded.
@@ -69,8 +76,10 @@ def make_country(
     logs = range(names.logs + 1)
     log_keys = tuple(str(load_log_signer(new.keys, BUS, str(log)).verifier) for log in logs)
     token = new.token.read_text("ascii").strip()
-    country = Country(folder, f"http://127.0.0.1:{port}", port, token, log_keys)
-    _make_key(country, "consumer", CONSUMER, alg)
+    asking = (CONSUMER, *(f"{CONSUMER}-{number}" for number in range(1, consumers)))
+    country = Country(folder, f"http://127.0.0.1:{port}", port, token, log_keys, asking)
+    for number, system in enumerate(asking):
+        _make_key(country, f"consumer-{number}", system, alg)
     _make_key(country, "provider", PROVIDER, ES256)
     _write_settings(country, provider_port)
     return country
@@ -130,11 +139,14 @@ def change(country: Country, changes: Sequence[dict[str, Any]]) -> None:
 def _changes(country: Country) -> list[dict[str, Any]]:
     member = [{"id": "sx/GOV/1001", "name": "Benefits"}, {"id": "sx/GOV/2002", "name": "Decisions"}]
     system = [
-        {"id": CONSUMER, "name": "Benefits"},
+        *({"id": consumer, "name": "Benefits"} for consumer in country.consumers),
         {"id": PROVIDER, "name": "Decisions", "mailbox_max": MAILBOX_MAX},
     ]
     certificate = [
-        _certificate(country, "consumer", CONSUMER, "member"),
+        *(
+            _certificate(country, f"consumer-{number}", system, "member")
+            for number, system in enumerate(country.consumers)
+        ),
         _certificate(country, "provider", PROVIDER, "bus"),
     ]
     schema = [_schema("request", REQUEST_SCHEMA), _schema("response", RESPONSE_SCHEMA)]
@@ -144,7 +156,11 @@ def _changes(country: Country) -> list[dict[str, Any]]:
         "certificate": certificate,
         "schema": schema,
         "service": _services(),
-        "grant": [grant(CONSUMER, PROVIDER, code) for code in (SERVICE, TAKEN_LATER)],
+        "grant": [
+            grant(consumer, PROVIDER, code)
+            for consumer in country.consumers
+            for code in (SERVICE, TAKEN_LATER)
+        ],
     }
     return [{"noun": noun, "object": one} for noun, objects in nouns.items() for one in objects]
 

@@ -66,13 +66,19 @@ def audit(country: Country) -> list[Figure]:
     ]
 
 
+def entry_bytes(country: Country, entries: int) -> float:
+    """What an entry takes on disk: the data folder of a stopped bus over its entries."""
+    files = (country.folder / "data").rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file()) / max(1, entries)
+
+
 def _audited(goal: str, run: Ran, start_s: float, how: str) -> Figure:
     if run.code not in (0, 2):  # 2: some of it can't be decided, as without epoch keys
         raise RuntimeError(f"audit verify: exit {run.code}: {run.out[-2_000:]}")
     entries = audited_entries(run.out)
     per_s = entries / max(1e-9, run.cpu_s - start_s)
     note = f"{entries:,} entries in {run.cpu_s:.2f} s of CPU, {how}; its start took {start_s:.2f} s"
-    return Figure(goal, per_s, f"{note}; peak {run.peak_mib:.0f} MiB")
+    return Figure(goal, per_s, f"{note}; peak {run.peak_mib:.0f} MiB", count=entries)
 
 
 def audited_entries(said: str) -> int:

@@ -9,6 +9,7 @@ py-spy is not among the project's dependencies: install it beside them to use th
 """
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from typing import Final
 
 from benchmarks.legs import Leg
 from benchmarks.processes import threads_cpu_s
+from benchmarks.report import surroundings
 from benchmarks.stage import embedded
 
 RATE_HZ: Final = 400
@@ -111,6 +113,18 @@ def record(seconds: float, concurrency: int, to: Path, spy: str) -> tuple[Leg, d
     return leg, {tid: after[tid] - before.get(tid, 0.0) for tid in after}
 
 
+def by_stage(leg: Leg, stacks: Sequence[Stack], threads_s: Mapping[int, float]) -> dict[str, float]:
+    """µs of CPU an exchange for each stage, the most first."""
+    samples: Counter[int] = Counter()
+    for stack in stacks:
+        samples[stack.tid] += stack.count
+    costs: defaultdict[str, float] = defaultdict(float)
+    for stack in stacks:
+        each_us = threads_s.get(stack.tid, 0.0) / leg.count * 1e6 / samples[stack.tid]
+        costs[stage_of(stack.frames)] += each_us * stack.count
+    return dict(sorted(costs.items(), key=lambda item: -item[1]))
+
+
 def report(leg: Leg, stacks: Sequence[Stack], threads_s: Mapping[int, float]) -> list[str]:
     """The table of stages, and the functions that used most by themselves."""
     samples: Counter[int] = Counter()
@@ -146,6 +160,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="µs of the bus by stage, under load")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--json", type=Path, help="where the µs of each stage are written")
     parser.add_argument("--keep", type=Path, help="where the raw recording is kept")
     args = parser.parse_args()
     spy = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
@@ -155,7 +170,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = args.keep or Path(folder) / "stacks"
         leg, threads_s = record(args.seconds, args.concurrency, path, spy)
-        print("\n".join(report(leg, read_stacks(path), threads_s)))
+        stacks = read_stacks(path)
+    print("\n".join(report(leg, stacks, threads_s)))
+    if args.json is not None:
+        stages = {name: round(us, 1) for name, us in by_stage(leg, stacks, threads_s).items()}
+        found = {**surroundings(), "cpu_us": round(leg.cpu_us(), 1), "stages": stages}
+        args.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return 0
 
 

@@ -19,7 +19,7 @@ from benchmarks.goals import Figure
 from benchmarks.legs import Leg
 from benchmarks.processes import DidNotStart
 from benchmarks.rounds import embedded_rounds, peer_rounds
-from benchmarks.stage import RunFailed, embedded
+from benchmarks.stage import RunFailed, Stage, embedded
 
 CONCURRENCY: Final = 32
 CLUSTER_CONCURRENCY: Final = 64
@@ -36,6 +36,7 @@ class Quick:
         self.legs: list[Leg] = []
         self.durability: dict[str, Any] = {}
         self.fsync_us = 0.0
+        self.entry_bytes = 0.0
 
     def embedded(self) -> None:
         """P1, P2, P5 against the plain proxy and the direct call; then P7 on what that left."""
@@ -46,8 +47,14 @@ class Quick:
             print(f"fsync here: {self.fsync_us:.0f} µs; keys of the consumer: {self._alg}")
             self.legs += found
             self.figures += measured.of_embedded(found, CONCURRENCY, fsyncs_us)
+            self.after_embedded(on)
             on.stop_bus()
-            self.figures += outside.audit(on.country)
+            audited = outside.audit(on.country)
+            self.figures += audited
+            self.entry_bytes = outside.entry_bytes(on.country, audited[0].count)
+
+    def after_embedded(self, on: Stage) -> None:
+        """What else a run does with the embedded bus before it is stopped: nothing here."""
 
     def imports(self) -> None:
         """P10."""
@@ -86,6 +93,7 @@ class Quick:
                 "durability": self.durability,
                 "alg": self._alg,
             },
+            "entry_bytes": self.entry_bytes,
             "legs": [measured.leg_json(leg) for leg in self.legs],
         }
 
@@ -107,17 +115,13 @@ def main() -> int:
         return 1
     print("\n".join(legs.table(run.rows(), measured.NAMES)))
     print()
-    print("\n".join(goals.table(sorted(run.figures, key=_order))))
+    print("\n".join(goals.table(sorted(run.figures, key=goals.order))))
     path = report.write("quick", run.as_json())
     print(measured.exchanged(run.legs))
     print(f"{path.relative_to(path.parents[2])}, after {time.monotonic() - began_s:.0f} s")
     print(goals.last_line("bench-quick", run.figures))
     p1 = next(figure.value for figure in run.figures if figure.goal == "P1")
     return 0 if p1 is not None and p1 >= FLOOR else 1
-
-
-def _order(figure: Figure) -> int:
-    return list(goals.GOALS).index(figure.goal)
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -130,12 +130,11 @@ def room() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def embedded(
-    alg: str = "ES256", wrap_bus: tuple[str, ...] = (), *, database: str = ""
+    alg: str = "ES256", wrap_bus: tuple[str, ...] = (), *, consumers: int = 1
 ) -> Iterator[Stage]:
     """Start provider, proxy, one bus and the load; at the end, stop them.
 
-    ``wrap_bus`` stands before the bus's command: a profiler, say. With ``database`` the one
-    process keeps its messages on PostgreSQL.
+    ``wrap_bus`` stands before the bus's command: a profiler, say.
 
     Raises:
         DidNotStart: a process could not be started; its log is in the text.
@@ -143,15 +142,13 @@ def embedded(
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(room())
         bus_port, proxy_port, provider_port = free_ports(3)
-        engines = {"database": database} if database else None
-        country = make_country(folder / "bus", bus_port, provider_port, alg, engines)
+        place = folder / "bus"
+        country = make_country(place, bus_port, provider_port, alg, consumers=consumers)
         provider = start_provider(stack, provider_port)
         address = f"http://127.0.0.1:{provider_port}"
         command = ("benchmarks.proxy", "--port", str(proxy_port), "--provider", address)
         proxy = stack.enter_context(running(python(*command)))
         wait_for_port(proxy, proxy_port)
-        if database:
-            migrate(country)
         bus, log = start_bus(stack, country, "serve", wrap=wrap_bus)
         wait_until_ready(bus, country.port, log)
         register(country)
@@ -214,8 +211,11 @@ def start_load(
     settings = {
         "ports": ports,
         "plain": plain,
-        "key": str(country.key("consumer")),
-        "certificate": str(country.certificate("consumer")),
+        "consumers": [
+            (system, str(country.key(name)), str(country.certificate(name)))
+            for number, system in enumerate(country.consumers)
+            for name in (f"consumer-{number}",)
+        ],
         "provider": str(country.certificate("provider")),
         "log_keys": country.log_keys,
     }
