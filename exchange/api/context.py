@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from exchange.acceptance.accept import Acceptance
+from exchange.acceptance.accesses import Accesses
 from exchange.acceptance.changes import DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce
+from exchange.acceptance.registration import Registration
 from exchange.acceptance.stored import OpenedMessages
 from exchange.delivery.dead_letters import DeadLetters
 from exchange.delivery.mailbox import Mailbox
@@ -73,6 +75,8 @@ class Api:
     waiting: Waiting
     mailbox: Mailbox
     dead_letters: DeadLetters
+    accesses: Accesses
+    """Where reads and exports by people are recorded, before anything is shown."""
     founder: FounderToken | None
     clock: Clock
     why_not_ready: Callable[[], str | None]
@@ -82,6 +86,11 @@ class Api:
     long_polls: dict[SystemId, int] = field(default_factory=dict)
     problems: Counter[str] = field(default_factory=Counter)
     """Replies that were a problem document, by code; for metrics."""
+
+    @property
+    def registration(self) -> Registration:
+        """Registers, checks and ends schemas."""
+        return Registration(self.directory_log, self.directory, self.clock)
 
     def check_writable(self) -> None:
         """Raises LogUnavailable while nothing may be changed: the bus is frozen, or can't write."""
