@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from benchmarks import goals, legs, measured, outside, report, scale
@@ -70,6 +71,14 @@ class Full(Quick):
         self.legs += found
         self.figures += measured.of_cluster(found, many)
 
+    def on_engines(self) -> None:
+        """PostgreSQL alone, then with Kafka; an engine that isn't here leaves P3 and P4 open."""
+        try:
+            self.postgres_alone()
+            self.cluster()
+        except EngineMissing as missing:
+            self.figures += [Figure(goal, None, str(missing)) for goal in ("P3", "P4")]
+
     def as2(self) -> None:
         """CPU of an AS2 message with its receipt, where its library installs and runs."""
         run = outside.ran(python("benchmarks.peers.as2", "--seconds", "2"))
@@ -98,13 +107,7 @@ def main() -> int:
     args = parser.parse_args()
     began_s, run = time.monotonic(), Full(args.rounds, args.seconds)
     parts = (run.embedded, run.imports, run.starts, run.as2, run.scale)
-    try:
-        for part in parts:
-            part()
-        _on_engines(run)
-    except (DidNotStart, RunFailed) as error:
-        print(error, file=sys.stderr)
-        return 1
+    failed = [part.__name__ for part in (*parts, run.on_engines) if not _held(part)]
     run.figures.append(Figure("P8", None, P8_NOTE))
     print("\n".join(legs.table(run.rows(), measured.NAMES)))
     if run.as2_us:
@@ -114,16 +117,20 @@ def main() -> int:
     path = report.write("bench", run.as_json())
     print(measured.exchanged(run.legs))
     print(f"{path.relative_to(path.parents[2])}, after {time.monotonic() - began_s:.0f} s")
+    if failed:
+        print(f"bench: failed: {', '.join(failed)}", file=sys.stderr)
     print(goals.last_line("bench", run.figures))
-    return 0
+    return 1 if failed else 0
 
 
-def _on_engines(run: Full) -> None:
+def _held(part: Callable[[], None]) -> bool:
+    """Carry out a part; one that fails leaves its figures out, and the others go on."""
     try:
-        run.postgres_alone()
-        run.cluster()
-    except EngineMissing as missing:
-        run.figures += [Figure(goal, None, str(missing)) for goal in ("P3", "P4")]
+        part()
+    except (DidNotStart, RunFailed) as error:
+        print(f"{part.__name__}: {error}", file=sys.stderr, flush=True)
+        return False
+    return True
 
 
 if __name__ == "__main__":

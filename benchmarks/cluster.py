@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.legs import ITSELF
 from benchmarks.network import Country, make_country, register
 from benchmarks.peers.nats import NatsPeer
 from benchmarks.peers.rabbitmq import RabbitPeer
 from benchmarks.peers.server import PeerMissing
 from benchmarks.processes import free_ports
 from benchmarks.stage import (
-    ITSELF,
     Stage,
     Target,
     durability,
@@ -119,12 +119,11 @@ def _start(
     """All four processes side by side; return when each is ready, with a gateway's log."""
     started = []
     for number, port in enumerate(ports[: GATEWAYS + DELIVERERS]):
+        words = ["deliver", "--health-port", str(port)]
         if number < GATEWAYS:
-            options = ("--port", str(port), "--public-url", f"http://127.0.0.1:{port}")
-            started.append((port, *start_bus(stack, country, "gateway", *options)))
-        else:
-            options = ("--health-port", str(port))
-            started.append((port, *start_bus(stack, country, "deliver", *options)))
+            url = f"http://127.0.0.1:{port}"
+            words = ["gateway", "--port", str(port), "--public-url", url]
+        started.append((port, *start_bus(stack, country, *words)))
     for port, process, log in started:
         wait_until_ready(process, port, log)
     return [process for _, process, _ in started], started[0][2]

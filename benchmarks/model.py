@@ -42,7 +42,7 @@ class Costs:
         return self.gateways_us + self.deliverers_us
 
 
-MEASURED: Final = Costs(1_000, 900, 140, 670, 3_500, 4_700)
+MEASURED: Final = Costs(1_000, 900, 140, 670, 4_000, 4_700)
 """Used where no JSON is given; docs/scaling.md says of which run."""
 
 
@@ -152,7 +152,7 @@ def plan(
 def _partitions(entries: float, processes: int, a: Assumptions) -> int:
     """A power of two, at least one for each process that reads."""
     wanted = max(entries / a.partition_entries_per_s, processes, 1)
-    return 2 ** math.ceil(math.log2(wanted))
+    return 1 << math.ceil(math.log2(wanted))
 
 
 def _needs(

@@ -138,7 +138,7 @@ def change(country: Country, changes: Sequence[dict[str, Any]]) -> None:
 
 def _changes(country: Country) -> list[dict[str, Any]]:
     member = [{"id": "sx/GOV/1001", "name": "Benefits"}, {"id": "sx/GOV/2002", "name": "Decisions"}]
-    system = [
+    system: list[dict[str, Any]] = [
         *({"id": consumer, "name": "Benefits"} for consumer in country.consumers),
         {"id": PROVIDER, "name": "Decisions", "mailbox_max": MAILBOX_MAX},
     ]
@@ -150,7 +150,7 @@ def _changes(country: Country) -> list[dict[str, Any]]:
         _certificate(country, "provider", PROVIDER, "bus"),
     ]
     schema = [_schema("request", REQUEST_SCHEMA), _schema("response", RESPONSE_SCHEMA)]
-    nouns = {
+    nouns: dict[str, list[dict[str, Any]]] = {
         "member": member,
         "system": system,
         "certificate": certificate,

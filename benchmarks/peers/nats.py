@@ -7,9 +7,10 @@ import contextlib
 from pathlib import Path
 from typing import ClassVar
 
+from benchmarks.legs import ITSELF
 from benchmarks.peers.server import found, settings_text
 from benchmarks.processes import free_ports, python, running, wait_for_port
-from benchmarks.stage import ITSELF, Target, start_worker
+from benchmarks.stage import Target, start_worker
 
 
 class NatsPeer:

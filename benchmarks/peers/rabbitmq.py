@@ -10,9 +10,10 @@ import subprocess
 from pathlib import Path
 from typing import ClassVar, Final
 
+from benchmarks.legs import ITSELF
 from benchmarks.peers.server import found, settings_text
 from benchmarks.processes import free_ports, python, running, wait_for_port
-from benchmarks.stage import ITSELF, Target, start_worker
+from benchmarks.stage import Target, start_worker
 
 NODE: Final = "sealway-bench@localhost"
 

@@ -17,7 +17,7 @@ def found(program: str, package: str, libraries: Sequence[str]) -> str:
         raise PeerMissing(f"no {program} (Debian: apt-get install {package})")
     for library in libraries:
         if importlib.util.find_spec(library) is None:
-            raise PeerMissing(f"no Python package {library} (pip install 'sealway[bench]')")
+            raise PeerMissing(f"no Python package {library} (pip install -r benchmarks/peers/requirements.txt)")
     return path
 
 

@@ -9,9 +9,10 @@ from benchmarks.goals import GOALS, Figure, cut, last_line, table
 from benchmarks.histogram import Histogram, bucket_of, highest_us
 from benchmarks.lanes import due_by, is_whole
 from benchmarks.legs import ITSELF, Leg, added_p50_ms, client_bound, ratios, row
-from benchmarks.measured import of_embedded
+from benchmarks.measured import OPEN, of_cluster, of_embedded
 from benchmarks.outside import audited_entries
 from benchmarks.profiling import LOOP, stage_of
+from benchmarks.scale import cost_ratio
 from schemas.catalogue import Validators, admit
 
 MS = 1_000
@@ -85,6 +86,24 @@ def test_the_fsyncs_of_a_round_are_taken_off_what_that_round_added() -> None:
     legs += [_leg("bus", p50_ms=3.0, at=1), _leg("direct", p50_ms=1.0, at=1)]
     (p2,) = (figure for figure in of_embedded(legs, 32, [300.0]) if figure.goal == "P2")
     assert p2.value == pytest.approx(3.0 - 1.0 - 4 * 0.3, abs=0.05)
+
+
+def test_the_cost_in_a_large_bus_is_the_median_of_the_rounds_without_the_warm_up() -> None:
+    costs_s = [(0.1, 0.9), (0.1, 0.1), (0.1, 0.13), (0.2, 0.22)]
+    pairs = [
+        (_leg("bus", number, cpu_s=small), _leg("bus", number, cpu_s=large))
+        for number, (small, large) in enumerate(costs_s)
+    ]
+    assert cost_ratio(pairs) == pytest.approx(1.1)
+
+
+def test_what_clients_and_engines_leave_out_is_said() -> None:
+    (p3,) = of_cluster([_leg("cluster", at=64)], 64)
+    assert (p3.value, p3.note) == (None, "RabbitMQ was not here")
+    legs = [_leg("cluster", at=64, count=50), _leg("rabbitmq", at=64), _leg(OPEN, at=64)]
+    p3, p4 = of_cluster(legs, 64)
+    assert (p3.value, p4.goal) == (0.5, "P4")
+    assert p4.value == pytest.approx(5, rel=0.01)
 
 
 def test_accepting_per_core_is_what_its_cpu_allows() -> None:
