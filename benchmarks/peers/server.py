@@ -4,6 +4,9 @@ import importlib.util
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
+
+REQUIREMENTS: Final = "benchmarks/peers/requirements.txt"
 
 
 class PeerMissing(Exception):
@@ -17,7 +20,7 @@ def found(program: str, package: str, libraries: Sequence[str]) -> str:
         raise PeerMissing(f"no {program} (Debian: apt-get install {package})")
     for library in libraries:
         if importlib.util.find_spec(library) is None:
-            raise PeerMissing(f"no Python package {library} (pip install -r benchmarks/peers/requirements.txt)")
+            raise PeerMissing(f"no Python package {library} (pip install -r {REQUIREMENTS})")
     return path
 
 

@@ -450,8 +450,9 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         dead_letters=DeadLetters(
             ground.opened, parts.committer, ground.recorder, ground.directory, ground.clock
         ),
+        people=ground.store.people,
         accesses=Accesses(ground.directory_log, ground.recorder),
-        founder=load_founder(settings.keys) if settings.policy.founder else None,
+        founder=load_founder(settings.keys) if settings.founder_counts else None,
         clock=ground.clock,
         why_not_ready=parts.readiness.why_not,
         standing=lambda: _standing(settings, parts.relay),
