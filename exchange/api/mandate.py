@@ -18,7 +18,6 @@ from registry.directory import Directory
 from registry.errors import SenderSuspended
 from registry.nouns import Noun, State
 from registry.objects import parse_noun
-from registry.systems import MAILBOX_MAX_DEFAULT
 
 _NOUNS: Final = {
     Role.OPERATOR: frozenset({Noun.MEMBER, Noun.SYSTEM, Noun.CERTIFICATE, Noun.POLICY}),
@@ -142,9 +141,9 @@ def _check_system(directory: Directory, fact: PlannedFact) -> None:
     before = directory.system(fact.key)
     if before is not None and before.state is State.SUSPENDED and fact.after["state"] == "active":
         raise RoleMissing("The operator puts a suspended system back.")
-    allowed = MAILBOX_MAX_DEFAULT if before is None else before.mailbox_max
-    if fact.after["mailbox_max"] > max(allowed, MAILBOX_MAX_DEFAULT):
-        raise RoleMissing("The operator raises a system's 'mailbox_max'.")
+    was, now = None if before is None else before.mailbox_max, fact.after.get("mailbox_max")
+    if now != was and (now is None or was is None or now > was):
+        raise RoleMissing("The operator sets and raises a system's 'mailbox_max'.")
 
 
 def _check_service(directory: Directory, fact: PlannedFact) -> None:

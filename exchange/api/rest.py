@@ -35,6 +35,7 @@ from exchange.api.resources import (
     schema_examples,
     schemas,
     services,
+    subjects,
     systems,
     tiles,
 )
@@ -53,6 +54,7 @@ _ROUTERS = (
     certificates.router,
     schema_examples.router,
     schemas.router,
+    subjects.router,
     services.router,
     grants.router,
     persons.router,
