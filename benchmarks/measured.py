@@ -56,6 +56,8 @@ def _p5(legs: Sequence[Leg], concurrency: int) -> Figure:
     note = f"{accepted.rate:,.0f}/s as measured; per core = 1 / {cpu_us:.0f} µs of CPU"
     if accepted.is_client_bound:
         return Figure("P5", None, "client-bound")
+    if not cpu_us:
+        return Figure("P5", None, "too short a run for the kernel's clock")
     return Figure("P5", 1e6 / cpu_us, note)
 
 

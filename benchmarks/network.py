@@ -70,7 +70,7 @@ def make_country(
     `kafka` as `sealway init` takes them; without them the bus is embedded.
     """
     shards = SHARDS if engines else None
-    names = Names(BUS, "sx", port, shards=shards, **dict(engines or {}))
+    names = Names(BUS, "sx", port, shards=shards, founder=True, **dict(engines or {}))
     new = initialise(folder, names, _now_ms())
     (folder / "systems").mkdir()
     logs = range(names.logs + 1)
