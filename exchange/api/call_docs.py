@@ -58,6 +58,7 @@ def _noun(plural: str, noun: str, key: str, body: str) -> tuple[CallDoc, ...]:
 
 
 _ID = "/v1/messages/$ID"
+_ASK = "/v1/asks/$ID"
 CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
     (
         "Messages",
@@ -185,6 +186,38 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
                 "grant",
                 "g0123456789abcde",
                 '{"consumer":"…","system":"…","service":"…","purposes":[],"legal_basis":"…"}',
+            ),
+        ),
+    ),
+    (
+        "Asking for grants",
+        (
+            _get("/v1/asks", "Lists grants that were asked for."),
+            CallDoc(
+                "POST",
+                "/v1/asks",
+                "Asks for a grant of somebody's service.",
+                f"{_AUTH}{_JSON}$BUS/v1/asks "
+                '-d \'{"consumer":"…","system":"…","service":"…","legal_basis":"…"}\'',
+            ),
+            _get("/v1/asks/{id}", "How it stands: asked, given, refused, withdrawn.", _ASK),
+            CallDoc(
+                "POST",
+                "/v1/asks/{id}/give",
+                "Gives the grant as it was asked for.",
+                f"{_AUTH}-X POST $BUS{_ASK}/give",
+            ),
+            CallDoc(
+                "POST",
+                "/v1/asks/{id}/refuse",
+                "Refuses it, with a reason for the consumer.",
+                f'{_AUTH}{_JSON}$BUS{_ASK}/refuse -d \'{{"reason":"…"}}\'',
+            ),
+            CallDoc(
+                "POST",
+                "/v1/asks/{id}/withdraw",
+                "Asks no longer.",
+                f"{_AUTH}-X POST $BUS{_ASK}/withdraw",
             ),
         ),
     ),

@@ -56,6 +56,14 @@ class Mandate:
             for owner in _owners(directory, noun, change):
                 self._check_own(owner)
 
+    def check_sees_users(self, subject: str) -> None:
+        """Whether the caller is told what a subject's versions are and who uses them.
+
+        Raises RoleMissing.
+        """
+        if not self.caller.sees_all:
+            self._check_own(subject)
+
     def check_fact(self, directory: Directory, fact: PlannedFact) -> None:
         """Whether the caller may make this fact; ``directory`` is as it was before the set.
 
@@ -123,7 +131,7 @@ def _owners(directory: Directory, noun: Noun, change: Change) -> Iterator[str]:
         key = given.get({Noun.CERTIFICATE: "x5t", Noun.SCHEMA: "fingerprint"}.get(noun, "id"))
     if type(key) is not str:
         return
-    if noun in (Noun.SYSTEM, Noun.SERVICE):
+    if noun in (Noun.SYSTEM, Noun.SUBJECT, Noun.SERVICE):
         yield key.rpartition("/")[0] if noun is Noun.SERVICE else key
     elif (there := directory.get(noun, key)) is not None:
         yield _owner(noun, there.to_object())

@@ -69,6 +69,14 @@ PRODUCT = {
             *(f"POST /v1/mailbox/{verb}" for verb in ("lease", "confirm", "extend", "release")),
         ],
     ),
+    "grants asked for": ("OIA", ["GET /v1/asks", "GET /v1/asks/{id}"]),
+    "grant: ask, give on own services": (
+        "I",
+        [
+            "POST /v1/asks",
+            *(f"POST /v1/asks/{{id}}/{verb}" for verb in ("give", "refuse", "withdraw")),
+        ],
+    ),
     "people": (
         "O",
         [
@@ -87,7 +95,7 @@ KEYS = {
     "members": "sx/GOV/1001",
     "systems": str(BENEFITS),
     "schemas": "sha256:" + "0" * 64,
-    "subjects": "person",
+    "subjects": "sx/GOV/1001/person",
     "services": f"{BENEFITS}/person-status",
     "grants": "g0",
     "certificates": "x" * 43,
