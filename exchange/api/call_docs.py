@@ -152,6 +152,24 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
             ),
             *_noun("certificates", "certificate", "$X5T", '{"system":"…","certificate":"…"}'),
             *_noun("schemas", "schema", "sha256:…", '{"subject":"…","text":"…"}'),
+            CallDoc(
+                "POST",
+                "/v1/schemas/check",
+                "What registering a schema would come to; changes nothing.",
+                f"""{_AUTH}{_JSON}$BUS/v1/schemas/check -d '{{"subject":"…","text":"…"}}'""",
+            ),
+            _get(
+                "/v1/schemas/{key}/touched",
+                "Whom a change of a schema would touch.",
+                "/v1/schemas/sha256:…/touched",
+            ),
+            CallDoc(
+                "DELETE",
+                "/v1/schemas/{key}",
+                "Deletes a draft.",
+                f"{_AUTH}-X DELETE $BUS/v1/schemas/sha256:…",
+            ),
+            *_noun("subjects", "subject", "person", '{"subject":"person","level":"BACKWARD"}'),
             _get(
                 "/v1/schemas/{fingerprint}/example",
                 "A payload that satisfies the schema: a registered one, or one that is made up.",

@@ -73,10 +73,24 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/v1/mailbox/extend"): (*BODY, "role-missing", "lease-lost"),
     ("POST", "/v1/mailbox/release"): (*BODY, "role-missing", "lease-lost"),
     ("GET", "/log/{n}/tile/entries/{number}"): (*KNOWN, "role-missing", "not-found"),
+    ("GET", "/v1/schemas/{key}/touched"): ("role-missing", "not-found"),
+    ("POST", "/v1/schemas/check"): (*BODY, "role-missing", "conflict", "rate-exceeded"),
+    ("DELETE", "/v1/schemas/{key}"): (
+        *("role-missing", "not-found", "conflict", "changed-meanwhile", "schema-in-use"),
+        "outcome-unknown",
+    ),
     ("GET", "/readyz"): ("not-ready",),
     ("GET", "/livez"): (),
 }
-_REGISTRY: Final = ("members", "systems", "certificates", "schemas", "services", "grants")
+_REGISTRY: Final = (
+    "members",
+    "systems",
+    "certificates",
+    "schemas",
+    "subjects",
+    "services",
+    "grants",
+)
 _CHANGED: Final = ("changed-meanwhile",)
 
 

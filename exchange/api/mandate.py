@@ -142,8 +142,8 @@ def _check_system(directory: Directory, fact: PlannedFact) -> None:
     if before is not None and before.state is State.SUSPENDED and fact.after["state"] == "active":
         raise RoleMissing("The operator puts a suspended system back.")
     was, now = None if before is None else before.mailbox_max, fact.after.get("mailbox_max")
-    if now != was and (was is None or now is None or now > was):
-        raise RoleMissing("The operator sets a system's 'mailbox_max'; you may lower it.")
+    if now != was and (now is None or was is None or now > was):
+        raise RoleMissing("The operator sets and raises a system's 'mailbox_max'.")
 
 
 def _check_service(directory: Directory, fact: PlannedFact) -> None:

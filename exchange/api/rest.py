@@ -36,6 +36,7 @@ from exchange.api.resources import (
     schema_examples,
     schemas,
     services,
+    subjects,
     systems,
     tiles,
 )
@@ -54,6 +55,7 @@ _ROUTERS = (
     certificates.router,
     schema_examples.router,
     schemas.router,
+    subjects.router,
     services.router,
     grants.router,
     asks.router,

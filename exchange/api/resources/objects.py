@@ -112,7 +112,7 @@ def add_routes(router: APIRouter, collection: Collection, *, with_show: bool = T
         return respond(tagged(json_reply(found.to_object()), headers, object_tag(found)))
 
     async def add(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
-        members = await _members(api, headers, request)
+        members = await read_members(api, headers, request)
         proof = take_proof(collection.noun, members)
         expected = expected_tag(headers)
         change = Change(collection.noun, members, None, expected, new=expected is None)
@@ -121,7 +121,7 @@ def add_routes(router: APIRouter, collection: Collection, *, with_show: bool = T
     async def put(
         key: str, request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf
     ) -> Response:
-        members = await _members(api, headers, request)
+        members = await read_members(api, headers, request)
         proof = take_proof(collection.noun, members)
         expected = expected_tag(headers)
         change = Change(collection.noun, members, key, expected, new=expected is None)
@@ -133,14 +133,14 @@ def add_routes(router: APIRouter, collection: Collection, *, with_show: bool = T
     noun, one = collection.noun, f"{collection.path}/{{key:path}}"
     router.add_api_route(collection.path, list_all, methods=["GET"], summary=f"List {noun}s")
     router.add_api_route(
-        collection.path, add, methods=["POST"], summary=f"Add a {noun}", openapi_extra=_BODY
+        collection.path, add, methods=["POST"], summary=f"Add a {noun}", openapi_extra=BODY
     )
     if with_show:
         router.add_api_route(one, show, methods=["GET"], summary=f"Show a {noun}")
-    router.add_api_route(one, put, methods=["PUT"], summary=f"Change a {noun}", openapi_extra=_BODY)
+    router.add_api_route(one, put, methods=["PUT"], summary=f"Change a {noun}", openapi_extra=BODY)
 
 
-_BODY = {
+BODY = {
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": {"type": "object"}}},
@@ -153,7 +153,8 @@ def object_tag(one: DirectoryObject) -> str:
     return f'"{object_hash(one.to_object())}"'
 
 
-async def _members(api: Api, headers: HeadersOf, request: Request) -> dict[str, Any]:
+async def read_members(api: Api, headers: HeadersOf, request: Request) -> dict[str, Any]:
+    """The body of a change: the members of an object. Raises as `read_json`, RequestInvalid."""
     value = await read_json(api, headers, request.receive)
     if not isinstance(value, dict):
         raise RequestInvalid("The body must be a JSON object: the object's members.")

@@ -23,7 +23,9 @@ PRODUCT = {
         "I",
         [
             *("POST /v1/services", "PUT /v1/services/{key:path}"),
-            *("POST /v1/schemas", "PUT /v1/schemas/{key:path}"),
+            *("POST /v1/subjects", "PUT /v1/subjects/{key:path}"),
+            *("POST /v1/schemas", "PUT /v1/schemas/{key}"),
+            "DELETE /v1/schemas/{key}",
         ],
     ),
     "grant: give, withdraw": ("I", ["POST /v1/grants", "PUT /v1/grants/{key:path}"]),
@@ -32,11 +34,16 @@ PRODUCT = {
         "OIAS",
         [
             f"GET /v1/{noun}{key}"
-            for noun in ("members", "systems", "schemas", "services", "grants")
+            for noun in ("members", "systems", "subjects", "services", "grants")
             for key in ("", "/{key:path}")
         ]
+        + ["GET /v1/schemas", "GET /v1/schemas/{key}"]
         + ["GET /v1/certificates", "GET /v1/certificates/{x5t}"]
         + ["GET /v1/schemas/{fingerprint}/example"],
+    ),
+    "schema: what it would break": (
+        "OIA",
+        ["POST /v1/schemas/check", "GET /v1/schemas/{key}/touched"],
     ),
     "timeline": (
         "OIAS",
@@ -88,6 +95,7 @@ KEYS = {
     "members": "sx/GOV/1001",
     "systems": str(BENEFITS),
     "schemas": "sha256:" + "0" * 64,
+    "subjects": "sx/GOV/1001/person",
     "services": f"{BENEFITS}/person-status",
     "grants": "g0",
     "certificates": "x" * 43,
@@ -98,9 +106,8 @@ def address(call: str) -> str:
     """A call's address, with something in each place."""
     path = call.partition(" ")[2]
     noun = path.split("/")[2] if path.startswith("/v1/") else ""
-    for name in ("{key:path}", "{x5t}"):
+    for name in ("{key:path}", "{key}", "{fingerprint}", "{x5t}"):
         path = path.replace(name, KEYS.get(noun, ""))
-    path = path.replace("{fingerprint}", KEYS["schemas"])
     filled = path.replace("{id}", "01a201fb-aa7b-7cc0-98c4-dc0c0c07398f").replace("{n}", "0")
     return filled.replace("{name}", "body").replace("{number:path}", "000.p/1")
 
