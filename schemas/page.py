@@ -54,7 +54,8 @@ the subject's versions touch:
 record keeps who and why |
 
 `sealway schema add … --dry-run` (`POST /v1/schemas/check`) only asks. All readings of one
-registration take 30 s at most; what is left then is unknown. Avro and XSD aren't compared: a second
+registration take 30 s at most; what is left then is unknown. Avro is judged by its own
+rules of resolution, whatever the policy. XSD isn't compared: a second
 version of these is unknown.
 
 `sealway schema rules SUBJECT --level … --policy …` sets both for a subject, `--bus` for all others.

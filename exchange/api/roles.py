@@ -136,11 +136,9 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("PUT", "/v1/certificates/{key:path}"): _may(operator="", integrator="own member's"),
     ("GET", "/v1/schemas"): _SEEN,
     ("POST", "/v1/schemas"): _OWN,
-    ("POST", "/v1/schemas/check"): _may(operator="", integrator="", auditor=""),
+    ("POST", "/v1/schemas/check"): _may(operator="", integrator="own member's", auditor=""),
     ("GET", "/v1/schemas/{fingerprint}/example"): _SEEN,
-    ("GET", "/v1/schemas/{key}/touched"): _may(
-        operator="", integrator="of what it sees", auditor=""
-    ),
+    ("GET", "/v1/schemas/{key}/touched"): _may(operator="", integrator="own member's", auditor=""),
     ("GET", "/v1/schemas/{key}"): _SEEN,
     ("PUT", "/v1/schemas/{key}"): _OWN,
     ("DELETE", "/v1/schemas/{key}"): _OWN,
