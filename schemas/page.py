@@ -36,7 +36,8 @@ counter-example may. In Avro's JSON encoding for Avro. In a `network.toml`: list
 
 `sealway schema show FINGERPRINT --example` prints the first registered example, and
 `GET /v1/schemas/FINGERPRINT/example` answers it. Where there is none, one is made up for a JSON
-Schema or an Avro schema, the same each time, and shown only if it satisfies the schema. A schema
+Schema or an Avro schema, the same each time, and shown only if it satisfies the schema; the header
+`Sealway-Made-Up: ?1` says so. A schema
 whose rules only hold together may have none, and of XSD none is made up. `sealway service mock`
 answers questions with it.
 

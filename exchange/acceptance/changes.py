@@ -116,8 +116,9 @@ class DirectoryLog:
         each fact, again when another process was quicker.
 
         Raises:
+            SealwayError: ``may`` refuses a fact; nothing changed.
             RegistryError: a change is refused; its place in the set is in ``index``.
-            SealwayError: ``may`` refuses a fact, or log 0 can't be written; nothing changed.
+            SealwayError: log 0 can't be written; nothing changed.
         """
 
         made: dict[tuple[str, ...], Report] = {}

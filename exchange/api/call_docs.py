@@ -74,7 +74,7 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
             _get("/v1/messages/{id}/answer", "The answer.", _ID + "/answer"),
             _get(
                 "/v1/messages/{id}/receipt",
-                "The proof that the bus took it.",
+                "The proof that the bus took it; `?state=anchored`: up to what others vouched for.",
                 _ID + "/receipt",
             ),
             _get(
@@ -247,6 +247,16 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
             _get("/v1/logs/{n}", "A shard's key, with its proof.", "/v1/logs/1"),
             _get("/log/{n}/checkpoint", "The last signed checkpoint.", "/log/0/checkpoint"),
             _get(
+                "/log/{n}/cosigned",
+                "Log 0's last checkpoint that a quorum of witnesses cosigned.",
+                "/log/0/cosigned",
+            ),
+            _get(
+                "/log/{n}/policy",
+                "Who is asked to vouch for log 0 (C2SP tlog-policy).",
+                "/log/0/policy",
+            ),
+            _get(
                 "/log/{n}/tile/{level}/{number}",
                 "Hashes of the log's tree (C2SP tlog-tiles).",
                 "/log/0/tile/0/000.p/3",
@@ -270,7 +280,8 @@ def calls_page(public_url: str) -> str:
         "<h1>Calls of this bus</h1><p>For programs: <a href='openapi.json'>openapi.json</a>. "
         "What each refusal means: <a href='problems'>problems</a>. In the lines below "
         f"<code>BUS={escape(public_url)}</code>; <code>TOKEN</code> is what "
-        "<code>sealway token</code> prints for that call, or a person's token.</p>"
+        "<code>sealway token</code> prints for that call, or a person's token. Clients of "
+        "Confluent's schema registry find its API below <code>/confluent</code>.</p>"
     )
     sections = "".join(
         f"<h2>{escape(title)}</h2>" + "".join(map(_call, calls)) for title, calls in CALLS

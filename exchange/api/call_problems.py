@@ -35,7 +35,7 @@ MESSAGE: Final = (
     ),
     *("message-id-reused", "answer-not-expected", "already-answered", "answer-late"),
     *("exchange-cancelled", "quota-exceeded", "rate-exceeded", "mailbox-full", "rejected"),
-    *("bus-backlogged", "outcome-unknown"),
+    *("bus-backlogged", "anchoring-late", "outcome-unknown"),
 )
 
 _ASK: Final = ("role-missing", "not-found", "conflict", "outcome-unknown")
@@ -46,7 +46,7 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
         *("not-found", "role-missing", "answer-not-yet", "rejected", "message-expired"),
         *("exchange-cancelled", "outcome-unknown"),
     ),
-    ("GET", "/v1/messages/{id}/receipt"): ("not-found", "outcome-unknown"),
+    ("GET", "/v1/messages/{id}/receipt"): ("not-found", "anchor-not-yet", "outcome-unknown"),
     ("GET", "/v1/messages/{id}/delivery"): ("not-found", "role-missing", "outcome-unknown"),
     ("GET", "/v1/messages/{id}/parts/{name}"): ("not-found", "role-missing", "outcome-unknown"),
     ("GET", "/v1/asks"): ("role-missing",),
@@ -82,6 +82,7 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("GET", "/readyz"): ("not-ready",),
     ("GET", "/livez"): (),
 }
+_SANDBOX: Final = (*CHANGE, *BODY, *OF_SCHEMAS)
 _REGISTRY: Final = (
     "members",
     "systems",
@@ -99,7 +100,9 @@ def problems_of(method: str, path: str) -> tuple[str, ...]:
     needs_token = path.startswith("/v1/") and not path.startswith("/v1/logs/")
     is_message = path == "/v1/messages"
     kind = KNOWN if needs_token and not is_message else ()
-    own = _OWN.get((method, path))
+    if path == "/v1/sandbox/members":
+        kind = ()
+    own = _SANDBOX if path.startswith("/v1/sandbox/") else _OWN.get((method, path))
     if own is None:
         own = _by_shape(method, path)
     return tuple(dict.fromkeys((*kind, *own, *ALWAYS)))

@@ -131,7 +131,7 @@ def _owners(directory: Directory, noun: Noun, change: Change) -> Iterator[str]:
         key = given.get({Noun.CERTIFICATE: "x5t", Noun.SCHEMA: "fingerprint"}.get(noun, "id"))
     if type(key) is not str:
         return
-    if noun in (Noun.SYSTEM, Noun.SUBJECT, Noun.SERVICE):
+    if noun in (Noun.SYSTEM, Noun.SERVICE):
         yield key.rpartition("/")[0] if noun is Noun.SERVICE else key
     elif (there := directory.get(noun, key)) is not None:
         yield _owner(noun, there.to_object())
