@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sealway.exchange_rules import Delivered, decode_json
+from sealway.parts import Attachment, attachments_of, context_of
 from signing.receipts import VerifiedReceipt
 
 
@@ -25,6 +27,22 @@ class Receipt:
     def of(cls, verified: VerifiedReceipt) -> Receipt:
         """The public form of a verified receipt."""
         return cls(verified.log, verified.index, verified.text, verified.leaf.ts_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """Proof that others saw the log which holds a message, verified under the caller's anchors.
+
+    `cosigned_s`: when each witness that cosigned did, by its name in the policy, in seconds since
+    1970; `stamped_ms`: the time-stamp's time, None where no roots were given. `data` is the whole
+    proof, to keep beside the message.
+    """
+
+    log: str
+    index: int
+    cosigned_s: Mapping[str, int]
+    stamped_ms: int | None
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +86,16 @@ class Answer:
     def part(self, name: str) -> bytes | None:
         """The bytes of another part, or None."""
         return self.message.part(name)
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The parts beside the body, without the context."""
+        return attachments_of(self.message)
+
+    @property
+    def context(self) -> Any:
+        """Words and names for people, as JSON, or None. Raises ProofFailed."""
+        return context_of(self.message)
 
     @classmethod
     def of(cls, delivered: Delivered, exchange: Any) -> Answer:

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-from sealway.answers import ExchangeState
+from sealway.answers import Anchored, ExchangeState
 from sealway.conversation import Conversation, Wish
 from sealway.errors import AnswerPending, BusUnavailable, ProofFailed, Refused, Rejected
 from sealway.exchange_rules import Delivered, check_pairing
@@ -96,6 +96,16 @@ class Question:
             self._receipt = receipt
             return receipt
 
+    def anchored(self, policy: bytes, roots: bytes) -> Steps[Anchored]:
+        """Our own message's anchored receipt, verified under anchors that the caller has."""
+        from sealway.anchoring import check_anchored, read_anchors
+
+        anchors = read_anchors(policy, roots)
+        with self._told():
+            message = yield from self._asked()
+            data = yield from self._talk.anchored(self.id)
+            return check_anchored(data, message.envelope, anchors)
+
     def state(self) -> Steps[ExchangeState]:
         """How it stands, in the bus's words."""
         with self._told():
@@ -114,6 +124,13 @@ class Question:
         with self._told():
             until_s = self._talk.clock.elapsed_s() + timeout_s
             return (yield from self._talk.cancel((yield from self._asked()), until_s))
+
+    def acknowledge(self, accepted: bool, timeout_s: float) -> Steps[VerifiedReceipt]:
+        """Say that its answer has arrived, and whether we take it as it is."""
+        answer = yield from self.answer(0.0)
+        with self._told():
+            until_s = self._talk.clock.elapsed_s() + timeout_s
+            return (yield from self._talk.acknowledge(answer, accepted, until_s))
 
     def _asked(self) -> Steps[Message]:
         """What we signed: from memory, or as the bus keeps it, proven to be ours."""

@@ -54,11 +54,16 @@ class AnswerMemory:
 
     def put(self, message_id: str, frame: bytes) -> None:
         """Remember an answer; the oldest go when there are too many."""
+        self.drop(message_id)
         self._frames[message_id] = frame
         self._size += len(frame)
         while len(self._frames) > ANSWERS_MAX or self._size > ANSWERS_BYTES_MAX:
             _, dropped = self._frames.popitem(last=False)
             self._size -= len(dropped)
+
+    def drop(self, message_id: str) -> None:
+        """Remember none: the bus will not have it, and the next try may differ."""
+        self._size -= len(self._frames.pop(message_id, b""))
 
 
 class Serving:
@@ -136,12 +141,16 @@ class Serving:
             return None
         return delivered
 
-    def response(self, request: Delivered, part: PartIn) -> bytes:
-        """The frame of a signed response."""
+    def response(self, request: Delivered, parts: Sequence[PartIn]) -> bytes:
+        """The frame of a signed response, the body first.
+
+        Raises:
+            EnvelopeMalformed: the manifest of so many parts is too long.
+        """
         envelope = request.envelope
         now_ms = self._talk.clock.now_ms()
         draft = answer_draft(envelope.manifest, envelope.digest, "response", now_ms)
-        return compose(draft, [part], self._talk.identity.signer).frame
+        return compose(draft, parts, self._talk.identity.signer).frame
 
     def rejection(self, request: Delivered, reject: Reject) -> bytes:
         """The frame of a signed rejection; its text, if any, travels in the part `context`."""

@@ -40,7 +40,12 @@ OF_CERTIFICATES: Final = frozenset(
 )
 """Codes that a newer directory may have an end to."""
 
-TROUBLE: Final = frozenset({"log-unavailable", "bus-backlogged", "outcome-unknown", "internal"})
+ENDING: Final = frozenset({"response", "rejection", "cancel"})
+"""Kinds that end the exchange they are about."""
+
+TROUBLE: Final = frozenset(
+    {"log-unavailable", "bus-backlogged", "outcome-unknown", "internal", "anchoring-late"}
+)
 """Codes that say nothing about the message: no refusal is logged for them."""
 
 
@@ -92,6 +97,8 @@ class Workshop:
     """How long the bus has for a new delivery before a sweep takes it; 0 while it is away."""
     check_room: Callable[[], None]
     """Raises BusBacklogged while too much of what was accepted isn't on its way."""
+    check_anchored: Callable[[], None]
+    """Raises AnchoringLate while nobody has vouched for the log for too long."""
 
 
 class Acceptance:
@@ -153,6 +160,7 @@ class Acceptance:
         """
         if self._w.committer.writer.failed is not None:
             raise self._w.committer.writer.failed
+        self._w.check_anchored()
 
     async def _arrive(self, envelope: VerifiedEnvelope) -> Arrival | Accepted:
         self.check_writable()
@@ -199,9 +207,12 @@ class Acceptance:
             check_payload(arrival, parts, self._w.validators)
 
     async def _find_request(self, arrival: Arrival) -> None:
-        about = arrival.envelope.manifest.about
-        if about is not None:
-            arrival.request = await self._w.requests.find(about.id)
+        manifest = arrival.envelope.manifest
+        if manifest.about is None:
+            return
+        acknowledges = manifest.kind == "acknowledgement"
+        find = self._w.requests.find_message if acknowledges else self._w.requests.find
+        arrival.request = await find(manifest.about.id)
 
     async def take(
         self, arrival: Arrival, parts: Parts, *, checked_at: int | None = None
@@ -310,5 +321,5 @@ class Acceptance:
                     ExchangeState.OPEN,
                 )
             )
-        elif manifest.about is not None and manifest.kind != "interim":
+        elif manifest.about is not None and manifest.kind in ENDING:
             self._w.requests.drop(manifest.about.id)

@@ -35,19 +35,30 @@ MESSAGE: Final = (
     ),
     *("message-id-reused", "answer-not-expected", "already-answered", "answer-late"),
     *("exchange-cancelled", "quota-exceeded", "rate-exceeded", "mailbox-full", "rejected"),
-    *("bus-backlogged", "outcome-unknown"),
+    *("bus-backlogged", "anchoring-late", "outcome-unknown"),
 )
 
+_ASK: Final = ("role-missing", "not-found", "conflict", "outcome-unknown")
 _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/v1/messages"): (*MESSAGE, *BODY),
     ("GET", "/v1/messages/{id}"): ("not-found", "rate-exceeded"),
     ("GET", "/v1/messages/{id}/answer"): (
         *("not-found", "role-missing", "answer-not-yet", "rejected", "message-expired"),
-        "exchange-cancelled",
+        *("exchange-cancelled", "outcome-unknown"),
     ),
-    ("GET", "/v1/messages/{id}/receipt"): ("not-found", "outcome-unknown"),
+    ("GET", "/v1/messages/{id}/receipt"): ("not-found", "anchor-not-yet", "outcome-unknown"),
     ("GET", "/v1/messages/{id}/delivery"): ("not-found", "role-missing", "outcome-unknown"),
-    ("GET", "/v1/messages/{id}/parts/{name}"): ("not-found", "role-missing"),
+    ("GET", "/v1/messages/{id}/parts/{name}"): ("not-found", "role-missing", "outcome-unknown"),
+    ("GET", "/v1/asks"): ("role-missing",),
+    ("GET", "/v1/asks/{id}"): ("role-missing", "not-found"),
+    ("POST", "/v1/asks"): (*BODY, "role-missing", "not-found", "rate-exceeded", "outcome-unknown"),
+    ("POST", "/v1/asks/{id}/give"): (*_ASK, "sender-suspended"),
+    ("POST", "/v1/asks/{id}/refuse"): (*BODY, *_ASK),
+    ("POST", "/v1/asks/{id}/withdraw"): _ASK,
+    ("GET", "/v1/persons"): ("role-missing",),
+    ("GET", "/v1/persons/{id}"): ("role-missing", "not-found"),
+    ("POST", "/v1/persons"): (*BODY, "role-missing", "conflict", "outcome-unknown"),
+    ("POST", "/v1/persons/{id}/revoke"): ("role-missing", "not-found", "outcome-unknown"),
     ("GET", "/v1/mailbox"): ("role-missing",),
     ("POST", "/v1/mailbox/lease"): (*BODY, "role-missing", "rate-exceeded"),
     ("POST", "/v1/mailbox/confirm"): (*BODY, "role-missing", "lease-lost", "outcome-unknown"),
@@ -62,10 +73,25 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/v1/mailbox/extend"): (*BODY, "role-missing", "lease-lost"),
     ("POST", "/v1/mailbox/release"): (*BODY, "role-missing", "lease-lost"),
     ("GET", "/log/{n}/tile/entries/{number}"): (*KNOWN, "role-missing", "not-found"),
+    ("GET", "/v1/schemas/{key}/touched"): ("role-missing", "not-found"),
+    ("POST", "/v1/schemas/check"): (*BODY, "role-missing", "conflict", "rate-exceeded"),
+    ("DELETE", "/v1/schemas/{key}"): (
+        *("role-missing", "not-found", "conflict", "changed-meanwhile", "schema-in-use"),
+        "outcome-unknown",
+    ),
     ("GET", "/readyz"): ("not-ready",),
     ("GET", "/livez"): (),
 }
-_REGISTRY: Final = ("members", "systems", "certificates", "schemas", "services", "grants")
+_SANDBOX: Final = (*CHANGE, *BODY, *OF_SCHEMAS)
+_REGISTRY: Final = (
+    "members",
+    "systems",
+    "certificates",
+    "schemas",
+    "subjects",
+    "services",
+    "grants",
+)
 _CHANGED: Final = ("changed-meanwhile",)
 
 
@@ -74,7 +100,9 @@ def problems_of(method: str, path: str) -> tuple[str, ...]:
     needs_token = path.startswith("/v1/") and not path.startswith("/v1/logs/")
     is_message = path == "/v1/messages"
     kind = KNOWN if needs_token and not is_message else ()
-    own = _OWN.get((method, path))
+    if path == "/v1/sandbox/members":
+        kind = ()
+    own = _SANDBOX if path.startswith("/v1/sandbox/") else _OWN.get((method, path))
     if own is None:
         own = _by_shape(method, path)
     return tuple(dict.fromkeys((*kind, *own, *ALWAYS)))
@@ -89,6 +117,8 @@ def _by_shape(method: str, path: str) -> tuple[str, ...]:
     if not of_registry:
         return (*BODY, "role-missing", *missing)
     more = (*_CHANGED, "precondition-required") if method == "PUT" else _CHANGED
-    if path.split("/")[2] in ("schemas", "changes"):
+    plural = path.split("/")[2]
+    if plural in ("schemas", "changes"):
         more = (*OF_SCHEMAS, *more)
-    return (*BODY, *CHANGE, *more)
+    proof = ("possession-unproven",) if plural in ("certificates", "changes") else ()
+    return (*BODY, *CHANGE, "sender-suspended", *more, *proof)

@@ -10,7 +10,9 @@ from exchange.acceptance.accesses import Accesses
 from exchange.acceptance.changes import DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.registration import Registration
+from exchange.acceptance.sandbox import Sandbox
 from exchange.acceptance.stored import OpenedMessages
+from exchange.api.denials import Denials
 from exchange.delivery.dead_letters import DeadLetters
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.waiting import Waiting
@@ -18,8 +20,10 @@ from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.log_writer import Clock
 from exchange.ledger.logs import Logs
 from exchange.ledger.receipts import Receipts
+from exchange.storage.people import People
 from exchange.storage.port import Reads
-from signing.identifiers import SystemId
+from exchange.witnessing.receipts import AnchoredReceipts
+from exchange.witnessing.witnessing import Witnessing
 
 
 class FounderToken(Protocol):
@@ -78,12 +82,21 @@ class Api:
     accesses: Accesses
     """Where reads and exports by people are recorded, before anything is shown."""
     founder: FounderToken | None
+    people: People
     clock: Clock
+    witnessing: Witnessing
+    anchored: AnchoredReceipts
+    why_not_writable: Callable[[], str | None]
+    """A sentence when nothing can be recorded now, None when it can."""
     why_not_ready: Callable[[], str | None]
-    """A sentence when the bus can't accept now, None when it can."""
+    """A sentence when no message is accepted now: the same, or nobody vouches for the log."""
     standing: Callable[[], dict[str, str]]
     """What a process that is ready adds: how its parts stand that it can do without for a while."""
-    long_polls: dict[SystemId, int] = field(default_factory=dict)
+    sandbox: Sandbox | None = None
+    """What members do for themselves, on a bus that is a sandbox."""
+    long_polls: dict[str, int] = field(default_factory=dict)
+    """How many calls wait, by system, or by ``person:<id>``."""
+    denials: Denials = field(default_factory=Denials)
     problems: Counter[str] = field(default_factory=Counter)
     """Replies that were a problem document, by code; for metrics."""
 
@@ -94,6 +107,6 @@ class Api:
 
     def check_writable(self) -> None:
         """Raises LogUnavailable while nothing may be changed: the bus is frozen, or can't write."""
-        reason = self.why_not_ready()
+        reason = self.why_not_writable()
         if reason is not None:
             raise LogUnavailable(reason)

@@ -100,6 +100,17 @@ METRICS: Final[tuple[Figure, ...]] = (
         ),
     ),
     Figure(
+        "sealway_denials_total",
+        "counter",
+        "Calls of somebody known whose role doesn't allow them, by role.",
+        lambda w: list(w.api.denials.by_role.items()),
+        label="role",
+        alarm=(
+            "increase(sealway_denials_total[10m]) > 100",
+            "A client with the wrong token, or somebody who tries doors: the log says who.",
+        ),
+    ),
+    Figure(
         "sealway_group_entries",
         "histogram",
         "Entries of a committed group.",
@@ -343,6 +354,38 @@ METRICS: Final[tuple[Figure, ...]] = (
             "sealway_certificate_left_seconds < 30 * 86400",
             "Register the next certificate: after its end nothing signed under it is accepted.",
         ),
+    ),
+    Figure(
+        "sealway_anchor_age_seconds",
+        "gauge",
+        "Since a quorum of witnesses last cosigned log 0, and since it was last stamped.",
+        lambda w: list(w.api.witnessing.lateness.ages_s().items()),
+        label="what",
+        alarm=(
+            "sealway_anchor_age_seconds > 600",
+            (
+                "After anchoring.stop_s nothing is accepted any more: "
+                "[anchor-the-log](how-to/anchor-the-log.md)."
+            ),
+        ),
+    ),
+    Figure(
+        "sealway_witness_answers_total",
+        "counter",
+        "Witnesses asked to cosign log 0, by what came of it.",
+        lambda w: list(w.api.witnessing.asked.items()),
+        label="outcome",
+        alarm=(
+            'increase(sealway_witness_answers_total{outcome=~"conflict|false"}[1h]) > 0',
+            "A witness has seen another history, or isn't who it was: look before all else.",
+        ),
+    ),
+    Figure(
+        "sealway_timestamp_answers_total",
+        "counter",
+        "Time-stamp authorities asked, by what came of it.",
+        lambda w: list(w.api.witnessing.stamped.items()),
+        label="outcome",
     ),
     Figure(
         "sealway_database_connections_in_use",

@@ -20,6 +20,7 @@ from exchange.acceptance.accesses import Accesses
 from exchange.acceptance.record import Act, Parties
 from exchange.acceptance.refusals import CountedRefusals, Refusals
 from exchange.acceptance.requests import Requests
+from exchange.acceptance.sandbox import EXAMPLES, Sandbox
 from exchange.api.context import Api
 from exchange.bus.embedded import EmbeddedBus
 from exchange.bus.kafka.brokers import KafkaLimits
@@ -30,6 +31,7 @@ from exchange.delivery.asking import Asking
 from exchange.delivery.attempts import Desk
 from exchange.delivery.dead_letters import DeadLetters
 from exchange.delivery.deliverer import Deliverer, Tools
+from exchange.delivery.examples import ExampleAnswers
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.parking import Parking
 from exchange.delivery.payloads import MessageCodec
@@ -43,6 +45,7 @@ from exchange.ledger.group_commit import GroupCommitter, Submission
 from exchange.ledger.log_writer import LogWriter
 from exchange.ledger.logs import Logs
 from exchange.ledger.receipts import Receipts
+from exchange.operation.anchor_rules import make_witnessing
 from exchange.operation.anchoring import Anchoring
 from exchange.operation.engines import brokers
 from exchange.operation.founder import load_founder
@@ -70,10 +73,13 @@ from exchange.operation.rounds import (
     Rounds,
 )
 from exchange.operation.settings import Settings
+from exchange.operation.standing import standing
 from exchange.operation.watching import Watched
 from exchange.storage.port import LeasedStore
 from exchange.storage.postgres.store import PostgresStore
 from exchange.storage.rows import ShardHead
+from exchange.witnessing.receipts import AnchoredReceipts
+from exchange.witnessing.witnessing import ROUND_S, Witnessing
 from schemas.catalogue import Validators
 from signing.at_rest import EpochKeys
 from signing.encoding import b64_encode
@@ -158,6 +164,7 @@ class _Parts:
     acceptance: Acceptance
     validators: Validators
     readiness: Readiness
+    witnessing: Witnessing
 
     @property
     def is_frozen(self) -> bool:
@@ -187,6 +194,7 @@ def _make_parts(ground: Ground, roles: frozenset[Role]) -> _Parts:
     committer = _make_committer(ground, held, late)
     refusals = _make_refusals(ground, committer)
     validators = Validators(settings.limits.validators_max)
+    witnessing = make_witnessing(ground, roles)
     requests = Requests(reads, ground.opened)
     acceptance = late.acceptance = Acceptance(
         Workshop(
@@ -201,6 +209,7 @@ def _make_parts(ground: Ground, roles: frozenset[Role]) -> _Parts:
             terms=terms(settings),
             clock=ground.clock,
             check_room=relay.check_room,
+            check_anchored=witnessing.lateness.check,
             grace_ms=_grace(settings, roles, relay),
         )
     )
@@ -220,6 +229,7 @@ def _make_parts(ground: Ground, roles: frozenset[Role]) -> _Parts:
         acceptance,
         validators,
         readiness,
+        witnessing,
     )
 
 
@@ -306,6 +316,8 @@ async def _start(ground: Ground, parts: _Parts) -> None:
         await parts.waiting.start()
         stack.push_async_callback(parts.waiting.stop)
     ground.directory_log.on_changed = _announcer(parts.bus)
+    if not parts.is_frozen:
+        await parts.witnessing.begin()
     rounds = _make_rounds(ground, parts)
     rounds.start()
     stack.push_async_callback(rounds.stop)
@@ -345,6 +357,8 @@ def _make_rounds(ground: Ground, parts: _Parts) -> Rounds:
     kept = ground.settings.retention.messages_days
     if kept is not None and Role.DELIVER in parts.roles and not parts.is_frozen:
         rounds.add("retention", DAYS_S, Retention(store, ground.clock, kept).look)
+    if parts.witnessing.rules.needs_anything and not parts.is_frozen:
+        rounds.add("anchors", ROUND_S, parts.witnessing.look)
     if ground.settings.kafka is not None:
         checkpoints = Checkpoints(ground.place.board, lambda: parts.held.and_directory())
         rounds.add("checkpoints", CHECKPOINTS_S, checkpoints.tell)
@@ -352,6 +366,8 @@ def _make_rounds(ground: Ground, parts: _Parts) -> Rounds:
 
 
 def _make_deliverer(ground: Ground, parts: _Parts, outward: Outward) -> Deliverer:
+    if ground.settings.sandbox is not None:
+        outward.adapters[EXAMPLES] = ExampleAnswers(ground.directory)
     asking = Asking(
         parts.acceptance,
         ground.directory,
@@ -433,6 +449,7 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         settings.delivery.leases_max,
     )
     return Api(
+        sandbox=_make_sandbox(ground),
         bus=settings.bus,
         instance=settings.instance,
         public_url=settings.public_url,
@@ -450,19 +467,31 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         dead_letters=DeadLetters(
             ground.opened, parts.committer, ground.recorder, ground.directory, ground.clock
         ),
+        people=ground.store.people,
         accesses=Accesses(ground.directory_log, ground.recorder),
-        founder=load_founder(settings.keys) if settings.policy.founder else None,
+        founder=load_founder(settings.keys) if settings.founder_counts else None,
         clock=ground.clock,
-        why_not_ready=parts.readiness.why_not,
-        standing=lambda: _standing(settings, parts.relay),
+        witnessing=parts.witnessing,
+        anchored=AnchoredReceipts(parts.witnessing.rules, parts.logs, ground.store.reads),
+        why_not_writable=parts.readiness.why_not,
+        why_not_ready=lambda: parts.readiness.why_not() or parts.witnessing.lateness.why_stopped(),
+        standing=lambda: standing(settings, parts.relay, parts.witnessing),
     )
 
 
-def _standing(settings: Settings, relay: Relay) -> dict[str, str]:
-    """How what carries stands; ready all the same, since the sweep delivers."""
-    if settings.bus_kind != "kafka":
-        return {}
-    return {"bus": "away" if relay.is_away else "connected"}
+def _make_sandbox(ground: Ground) -> Sandbox | None:
+    """The door that only a sandbox has."""
+    settings, keys = ground.settings.sandbox, ground.sandbox_keys
+    if settings is None or keys is None:
+        return None
+    return Sandbox(
+        ground.directory_log,
+        ground.directory,
+        keys.mint,
+        ground.clock,
+        members_max=settings.members_max,
+        joins_per_minute_max=settings.joins_per_minute_max,
+    )
 
 
 def _lease_key(epochs: EpochKeys) -> bytes:

@@ -10,6 +10,7 @@ message id; times ms since 1970.
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from exchange.storage.people import People
 from exchange.storage.rows import (
     AnchoringState,
     AnchorRow,
@@ -213,12 +214,12 @@ class Anchors(Protocol):
     """What others vouch for of log 0, and which process asks them. Raises what a write raises."""
 
     async def take_anchoring(
-        self, log: int, now_ms: int, lease_ms: int, *, cosigned: bool, stamped: bool
+        self, log: int, now_ms: int, lease_ms: int | None, *, cosigned: bool, stamped: bool
     ) -> AnchoringState:
         """Be the process that asks, or go on being it, unless another one is.
 
-        ``cosigned``, ``stamped``: what the settings ask for; the first who asks for it says since
-        when. Where one process has the database it always is the one.
+        ``lease_ms``: None only looks. ``cosigned``, ``stamped``: what the settings ask for; the
+        first who does says since when. Where one process has the database it is the one.
         """
 
     async def keep_anchor(self, row: AnchorRow) -> None:
@@ -254,6 +255,10 @@ class LogLeases(Protocol):
 
 class LeasedStore(Store, LogLeases, Anchors, Protocol):
     """A whole engine, as a process opens it."""
+
+    @property
+    def people(self) -> People:
+        """People with tokens, and grants that were asked for."""
 
     async def close(self) -> None:
         """Let go of the database; harmless to call twice."""

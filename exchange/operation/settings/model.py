@@ -13,11 +13,19 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from adapters.egress import HostRule
+from adapters.egress import AllowList, HostRule
+from exchange.operation.settings.anchors import (
+    MEMBERS_MIN,
+    AnchoringTable,
+    AskedName,
+    AskedWitness,
+    TimeAuthority,
+)
 from exchange.operation.settings.engines import Database, FilePath, Kafka, Retention
 from exchange.operation.settings.limits import Delivery, Limits, Table
 from signing.errors import SealwayError
 from signing.identifiers import parse_instance, parse_system_id
+from signing.log.cosignature import parse_cosignature_key
 
 _BUS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?", re.ASCII)
 
@@ -105,15 +113,30 @@ class Push(Table):
 class Policy(Table):
     """`[policy]`: what the bus allows; part of the `policy` records in log 0."""
 
-    founder: bool = Field(
-        default=True,
+    founder: bool | None = Field(
+        default=None,
         description="whether the token that `init` made may act: operator, and integrator of "
-        "every member; turn it off when people have tokens of their own",
+        "every member; if not given, true without [database] and false with it: on a country's "
+        "bus people have tokens of their own, and the founder's is for the first of them",
     )
     algorithms: tuple[Literal["ES256", "Ed25519"], ...] = Field(
         default=("ES256", "Ed25519"),
         min_length=1,
         description="signature algorithms accepted from systems",
+    )
+
+
+class Sandbox(Table):
+    """`[sandbox]`: this bus is one: who comes may join, and has each grant that it asks for."""
+
+    members_max: int = Field(
+        default=1_000, ge=1, le=100_000, description="a sandbox is for trying; make another one"
+    )
+    joins_per_minute_max: int = Field(
+        default=30,
+        ge=1,
+        le=10_000,
+        description="strangers may join, so their number in a minute is bounded, of all together",
     )
 
 
@@ -174,6 +197,11 @@ class Settings(Table):
         default=None, description="Apache Kafka; without this table, the database is polled"
     )
     retention: Retention = Retention()
+    sandbox: Sandbox | None = Field(
+        default=None,
+        description="with this table the bus is a sandbox: its instance must be `sandbox`, its "
+        "name `sandbox` or one that begins with `sandbox.`; no other bus may have such names",
+    )
     egress: Egress = Egress()
     hosted: dict[Annotated[str, AfterValidator(_system_id)], HostedKey] = Field(
         default={}, description="systems for which an adapter here signs answers"
@@ -184,6 +212,13 @@ class Settings(Table):
     push: dict[AdapterName, Push] = Field(
         default={}, description="one table an endpoint; answers come in the reply, or later"
     )
+    witnesses: dict[AskedName, AskedWitness] = Field(
+        default={}, max_length=32, description="who is asked to cosign log 0"
+    )
+    authorities: dict[AskedName, TimeAuthority] = Field(
+        default={}, max_length=8, description="who is asked to time-stamp log 0"
+    )
+    anchoring: AnchoringTable = AnchoringTable()
     policy: Policy = Policy()
     limits: Limits = Limits()
     delivery: Delivery = Delivery()
@@ -205,6 +240,24 @@ class Settings(Table):
         """How many traffic logs there should be at least."""
         return 1 if self.database is None else self.shards
 
+    def _check_sandbox(self) -> None:
+        """Its names mark everything that a sandbox signs, so they are a sandbox's alone."""
+        named = (self.instance == "sandbox", self.bus.partition(".")[0] == "sandbox")
+        if self.sandbox is None and any(named):
+            raise ValueError(
+                "the instance `sandbox`, and names of a bus that begin with it, are a sandbox's:"
+                " add [sandbox], or choose others"
+            )
+        if self.sandbox is not None and not all(named):
+            raise ValueError(
+                'with [sandbox], instance must be "sandbox" and bus "sandbox" or "sandbox.…"'
+            )
+        if self.sandbox is not None and (self.database is not None or "examples" in self.adapters):
+            raise ValueError(
+                "a sandbox is one process on a file, and plays the adapter `examples` itself:"
+                " take [database] or that adapter away"
+            )
+
     @model_validator(mode="before")
     @classmethod
     def _derive_public_url(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -213,8 +266,15 @@ class Settings(Table):
         host, port = values.get("host", "127.0.0.1"), values.get("port", 8480)
         return {**values, "public_url": f"http://{host}:{port}"}
 
+    @property
+    def founder_counts(self) -> bool:
+        """Whether the founder's token may act: as said, and otherwise only on an embedded bus."""
+        said = self.policy.founder
+        return self.database is None if said is None else said
+
     @model_validator(mode="after")
     def _check_across(self) -> Self:
+        self._check_sandbox()
         if self.kafka is not None and self.database is None:
             raise ValueError(
                 "[kafka] needs [database]: Kafka carries, the database keeps; add the one"
@@ -226,9 +286,35 @@ class Settings(Table):
             raise ValueError("limits.lease_s must be at most limits.lease_s_max")
         if self.delivery.retry_first_s > self.delivery.retry_max_s:
             raise ValueError("delivery.retry_first_s must be at most delivery.retry_max_s")
+        self._check_asked()
         named = [("hosted", s, s) for s in self.hosted]
         named += [("push", name, one.system) for name, one in self.push.items()]
         for table, name, system in named:
             if system.partition("/")[0] != self.instance:
                 raise ValueError(f"{table}.{name!r} is not of instance {self.instance!r}")
         return self
+
+    def _check_asked(self) -> None:
+        """Raises ValueError: too few members, a key twice, a host that isn't listed, times."""
+        if self.anchoring.stop_s <= self.anchoring.alarm_s:
+            raise ValueError("anchoring.stop_s must be more than anchoring.alarm_s")
+        counted = {one.member for one in self.witnesses.values() if not one.own}
+        if self.witnesses and len(counted) < max(MEMBERS_MIN, self.anchoring.quorum):
+            raise ValueError(
+                f"witnesses must be of at least {MEMBERS_MIN} members, and of as many as"
+                " anchoring.quorum asks for; the operator's own don't count"
+            )
+        keys = {parse_cosignature_key(one.key).public_key for one in self.witnesses.values()}
+        if len(keys) < len(self.witnesses):
+            raise ValueError("two of witnesses have one key")
+        listed = AllowList(self.egress.hosts)
+        for table, asked in (("witnesses", self.witnesses), ("authorities", self.authorities)):
+            for name, one in asked.items():
+                url = urlsplit(one.url)
+                port = url.port or (443 if url.scheme == "https" else 80)
+                try:
+                    listed.rule_for(url.hostname or "", port)
+                except SealwayError:
+                    raise ValueError(
+                        f"egress.hosts must list {url.hostname}:{port}, which {table}.{name} names"
+                    ) from None

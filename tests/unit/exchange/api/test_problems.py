@@ -33,7 +33,7 @@ WIRE = {
     "algorithm-not-allowed token-missing token-invalid",
     (403, False): "sender-suspended not-allowed role-missing",
     (404, False): "not-found",
-    (404, True): "answer-not-yet",
+    (404, True): "answer-not-yet anchor-not-yet",
     (405, False): "method-not-allowed",
     (408, True): "client-too-slow",
     (409, False): "message-id-reused answer-not-expected already-answered answer-late "
@@ -46,9 +46,9 @@ WIRE = {
     (415, False): "body-type-unsupported",
     (431, False): "header-too-large",
     (422, False): "payload-invalid payload-undeclared purpose-required schema-unknown "
-    "request-invalid rejected",
+    "request-invalid rejected possession-unproven",
     (429, True): "quota-exceeded rate-exceeded mailbox-full",
-    (503, True): "log-unavailable outcome-unknown bus-backlogged not-ready",
+    (503, True): "log-unavailable outcome-unknown bus-backlogged not-ready anchoring-late",
     (500, True): "internal",
 }
 ATTEMPT_CODES = (
@@ -78,7 +78,8 @@ def test_the_table_is_the_wire_formats() -> None:
 
 def test_attempts_and_rejections_are_the_wire_formats() -> None:
     assert set(ATTEMPTS) == set(ATTEMPT_CODES.split())
-    assert set(REJECTIONS) == {"access-denied", "no-data", "unknown-request", "failure"}
+    theirs = {"access-denied", "no-data", "unknown-request", "failure"}
+    assert set(REJECTIONS) == theirs | {"no-example"}  # the sandbox's own, in the provider's place
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.section}.{row.code}")
