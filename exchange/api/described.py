@@ -17,6 +17,7 @@ _NOUNS: Final = {
     "systems": "System",
     "certificates": "Certificate",
     "schemas": "Schema",
+    "subjects": "Subject",
     "services": "Service",
     "grants": "Grant",
 }
@@ -73,8 +74,41 @@ _OWN: Final[dict[tuple[str, str], dict[int, Answer]]] = {
     ("GET", "/v1/dead/{id}"): {200: _json("One, with what was tried.", "DeadLetter")},
     ("POST", "/v1/dead/{id}/redrive"): {200: _json("It is tried again.", "Settled")},
     ("POST", "/v1/dead/{id}/drop"): {200: _json("Nobody gets it any more.", "Settled")},
+    ("GET", "/v1/persons"): {200: Answer("People.", {_JSON: page_of("Person")})},
+    ("POST", "/v1/persons"): {201: _json("They may call from now on.", "Person")},
+    ("GET", "/v1/persons/{id}"): {200: _json("One.", "Person")},
+    ("POST", "/v1/persons/{id}/revoke"): {200: _json("Their token counts no more.", "Person")},
+    ("GET", "/v1/asks"): {200: Answer("Asks you may see.", {_JSON: page_of("Ask")})},
+    ("POST", "/v1/asks"): {
+        200: _json("It was asked already.", "Ask"),
+        201: _json("The provider's integrator sees it.", "Ask"),
+    },
+    ("GET", "/v1/asks/{id}"): {200: _json("How it stands.", "Ask")},
+    ("POST", "/v1/asks/{id}/give"): {200: _json("The grant is given.", "Ask")},
+    ("POST", "/v1/asks/{id}/refuse"): {200: _json("It is refused.", "Ask")},
+    ("POST", "/v1/asks/{id}/withdraw"): {200: _json("It is taken back.", "Ask")},
+    ("POST", "/v1/schemas"): {
+        200: _json("It was registered already.", "SchemaRegistered"),
+        201: _json("It is a new version.", "SchemaRegistered"),
+    },
+    ("PUT", "/v1/schemas/{key}"): {200: _json("As it is now.", "SchemaRegistered")},
+    ("DELETE", "/v1/schemas/{key}"): {200: _json("The draft is withdrawn.", "SchemaRegistered")},
+    ("POST", "/v1/schemas/check"): {200: _json("The verdict.", "SchemaChecked")},
+    ("GET", "/v1/schemas/{fingerprint}/example"): {
+        200: Answer("A payload, in the format's media type.", {"*/*": {}})
+    },
+    ("GET", "/v1/certificates/{x5t}"): {
+        200: _json("The certificate, its record and the proof.", "ProvenRecord")
+    },
+    ("GET", "/v1/logs/{n}"): {200: _json("The log's record and the proof.", "ProvenRecord")},
+    ("GET", "/livez"): {200: _json("It answers.", "State")},
+    ("GET", "/readyz"): {200: _json("Messages are accepted.", "State")},
+    ("GET", "/.well-known/sealway"): {200: _json("The bus.", "Bus")},
+    ("GET", f"{_MESSAGE}/refusals"): {200: _json("Each with its proof.", "Refusals")},
     ("POST", "/v1/changes"): {200: _json("All are in force.", "Changed")},
     ("GET", "/log/{n}/checkpoint"): {200: Answer("A signed note (C2SP).", {"text/plain": TEXT})},
+    ("GET", "/log/{n}/cosigned"): {200: Answer("A cosigned note.", {"text/plain": TEXT})},
+    ("GET", "/log/{n}/policy"): {200: Answer("A C2SP tlog-policy.", {"text/plain": TEXT})},
     ("GET", "/log/{n}/tile/{level}/{number}"): {
         200: _bytes("Hashes (C2SP tlog-tiles).", "application/octet-stream")
     },

@@ -3,6 +3,7 @@
 Owns what FastAPI can't know: the calls beside it, and that every refusal is one kind of document.
 """
 
+import re
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -10,11 +11,13 @@ from fastapi.openapi.utils import get_openapi
 
 from exchange.api.bodies import Body
 from exchange.api.call_problems import problems_of
+from exchange.api.described import answers_of, headers_of, shapes
 from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmBody, LeaseBody
 from exchange.api.messages import PATH as MESSAGES_PATH
 from exchange.api.problems import MEDIA_TYPE, PROBLEMS
 from exchange.api.resources.changes import ChangeBody
 from exchange.api.resources.proposals import ReferenceBody
+from exchange.api.roles import rule_as_written
 from signing.message import DELIVERY_TYPE, FRAME_TYPE
 
 _TEXT: Final = {"type": "string"}
@@ -40,6 +43,11 @@ PROBLEM: Final[dict[str, Any]] = {
     },
 }
 _BINARY: Final = {"type": "string", "format": "binary"}
+_BEARER: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A person's token, or a JWT that a system signs for this very call.",
+}
 _REFUSED: Final[dict[str, Any]] = {
     "description": "Refused",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -51,17 +59,39 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
         document["paths"] |= _hot_paths()
-        document.setdefault("components", {})["schemas"] = {
-            "ChangeBody": ChangeBody.model_json_schema(),
-            "ReferenceBody": ReferenceBody.model_json_schema(),
-            "Problem": PROBLEM,
+        document["components"] = {
+            "schemas": {
+                "ChangeBody": ChangeBody.model_json_schema(),
+                "ReferenceBody": ReferenceBody.model_json_schema(),
+                "Problem": PROBLEM,
+                **shapes(),
+            },
+            "securitySchemes": {"bearer": _BEARER},
         }
         for path, calls in document["paths"].items():
             for method, call in calls.items():
-                call["responses"].pop("422", None)
-                call["responses"] |= _refusals(method.upper(), path)
+                _complete(call, method.upper(), path)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _complete(call: dict[str, Any], method: str, path: str) -> None:
+    """What FastAPI can't know of a call: its name, who may make it, all that it answers."""
+    call["operationId"] = _name(method, path)
+    call["responses"].pop("422", None)
+    if good := answers_of(method, path):
+        call["responses"] = {str(status): one.to_object() for status, one in good.items()}
+    call["responses"] |= _refusals(method, path)
+    if headers := headers_of(method, path):
+        call["parameters"] = [*call.get("parameters", []), *headers]
+    if not rule_as_written(method, path).is_public:
+        call["security"] = [{"bearer": []}]
+
+
+def _name(method: str, path: str) -> str:
+    """``get_messages_id_receipt`` for ``GET /v1/messages/{id}/receipt``: what clients call it."""
+    words = re.findall(r"[a-z0-9]+", path.removeprefix("/v1").lower())
+    return "_".join([method.lower(), *words])
 
 
 def _refusals(method: str, path: str) -> dict[str, Any]:
@@ -91,14 +121,6 @@ def _hot_paths() -> dict[str, Any]:
     }
     binary = {"schema": _BINARY}
     send = _post("Send a message", "messages", {FRAME_TYPE: binary, "application/json": {}})
-    send["post"]["parameters"] = [
-        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
-        for name in ("Prefer", "Sealway-Envelope", "Sealway-Salt")
-    ]
-    send["post"]["responses"] |= {
-        "200": {"description": "The provider's answer", "content": {DELIVERY_TYPE: binary}},
-        "202": {"description": "Accepted; the receipt"},
-    }
     return {**paths, MESSAGES_PATH: send}
 
 

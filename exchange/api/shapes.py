@@ -40,11 +40,17 @@ def shape(says: str, members: dict[str, Shape], optional: Iterable[str] = ()) ->
     return {"type": "object", "description": says, "required": required, "properties": members}
 
 
+OR_NULL: Final[Shape] = {"type": ["object", "null"]}
 _STATE: Final = one_of("active", "suspended", "withdrawn")
 _DELIVERY: Final = shape(
     "How requests reach the provider.",
-    {"kind": one_of("mailbox", "adapter", "push"), "name": TEXT, "url": TEXT},
-    ["name", "url"],
+    {"kind": one_of("mailbox", "adapter", "push"), "name": TEXT},
+    ["name"],
+)
+
+_SCHEMA_MAY: Final = (
+    *("references", "examples", "counter_examples", "deprecated_at", "sunset", "successor"),
+    "compatibility",
 )
 
 OBJECTS: Final[dict[str, Shape]] = {
@@ -60,9 +66,8 @@ OBJECTS: Final[dict[str, Shape]] = {
             "v_max": {**INTEGER, "description": "The highest manifest version it reads."},
             "answers": one_of("fetch", "mailbox"),
             "mailbox_max": {**INTEGER, "description": "Waiting messages, for each service."},
-            "push": TEXT,
         },
-        ["mailbox_max", "push"],
+        ["mailbox_max"],
     ),
     "Certificate": shape(
         "A system's certificate.",
@@ -98,8 +103,27 @@ OBJECTS: Final[dict[str, Shape]] = {
             "successor": TEXT,
             "compatibility": ANY,
         },
-        ["references", "examples", "counter_examples", "deprecated_at", "sunset", "successor",
-         "compatibility"],
+        _SCHEMA_MAY,
+    ),
+    "SchemaRegistered": shape(
+        "The schema as it is now, how it stands beside others, and whom it touches.",
+        {"fingerprint": TEXT, "id": INTEGER, "report": OR_NULL, "touched": ANY},
+    ),
+    "SchemaChecked": shape(
+        "What registering would come to.",
+        {
+            "answer": one_of("yes", "no", "unknown"),
+            "fingerprint": TEXT,
+            "registered": OR_NULL,
+            "rules": ANY,
+            "report": OR_NULL,
+            "touched": ANY,
+        },
+    ),
+    "Subject": shape(
+        "How the versions of one schema must follow each other.",
+        {"subject": TEXT, "level": TEXT, "policy": TEXT},
+        ["level", "policy"],
     ),
     "Service": shape(
         "A kind of exchange that a system offers.",
@@ -148,6 +172,60 @@ _RESULT: Final = shape(
 
 DOCUMENTS: Final[dict[str, Shape]] = {
     "TimelineLine": _LINE,
+    "Person": shape(
+        "Somebody with a token, and what they may do.",
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "role": one_of("operator", "integrator", "auditor"),
+            "member": TEXT,
+            "state": one_of("active", "expired", "revoked"),
+            "added_by": TEXT,
+            "added_at": TIME,
+            "expires_at": TIME,
+            "revoked_at": TIME,
+        },
+        ["member", "revoked_at"],
+    ),
+    "Ask": shape(
+        "A consumer's wish for a grant, and how it stands.",
+        {
+            "id": TEXT,
+            "consumer": TEXT,
+            "system": TEXT,
+            "service": TEXT,
+            "state": one_of("asked", "given", "refused", "withdrawn"),
+            "asked_by": TEXT,
+            "asked_at": TIME,
+            "ended_by": TEXT,
+            "ended_at": TIME,
+            "reason": TEXT,
+        },
+        ["ended_by", "ended_at", "reason"],
+    ),
+    "State": shape("How the process stands.", {"state": TEXT}),
+    "Bus": shape(
+        "Which bus this is, and what it offers; never a root of trust.",
+        {
+            "bus": TEXT,
+            "instance": TEXT,
+            "version": TEXT,
+            "time": TIME,
+            "logs": array(
+                shape("A log.", {"n": INTEGER, "origin": TEXT, "url": TEXT, "key": TEXT}, ["key"])
+            ),
+            "directory_version": INTEGER,
+            "kinds": array(TEXT),
+            "forms": array(TEXT),
+            "limits": ANY,
+            "docs": TEXT,
+        },
+    ),
+    "ProvenRecord": shape(
+        "What the directory log says, with the proof that it says so.",
+        {"record": TEXT, "receipt": TEXT},
+    ),
+    "Refusals": shape("What was refused under an id.", {"items": array(ANY)}),
     "LeaseResult": _RESULT,
     "Accepted": shape(
         "The bus took responsibility for the message.",

@@ -12,12 +12,13 @@ from typing import Any, Final
 import httpx
 
 from signing.compose import Composed
-from signing.encoding import b64url_encode
-from signing.identifiers import SystemId
+from signing.encoding import b64url_encode, sha256
+from signing.identifiers import Code, SystemId
 from signing.message import FRAME_TYPE
 from tests.fuzz.callers import Caller
 from tests.support.agencies import (
     BENEFITS,
+    CIVIL,
     PERSON_STATUS,
     POPULATION,
     Credentials,
@@ -28,6 +29,12 @@ from tests.support.agencies import (
 NOUNS: Final = ("members", "systems", "certificates", "schemas", "services", "grants")
 WORN_OUT_S: Final = 20.0
 """How long a mailbox delivery may take to be leased as often as it may be."""
+
+
+def _text(title: str) -> str:
+    """A schema that takes anything."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps({"$schema": dialect, "title": title})
 
 
 class Alive:
@@ -66,12 +73,15 @@ class Alive:
 
     def live(self) -> None:
         """Everything once: what people look at, what they register, a message's whole life."""
-        for path in ("/livez", "/readyz", "/.well-known/sealway", "/openapi.json", "/v1/logs/0"):
+        for path in ("/livez", "/readyz", "/.well-known/sealway", "/openapi.json", "/v1/logs/1"):
             self.call("stranger", "GET", path)
         for path in ("/log/0/checkpoint", "/log/0/tile/0/000.p/3"):
             self.call("stranger", "GET", path)
-        self.call("founder", "GET", "/log/0/tile/entries/000.p/3")
+        self.call("auditor", "GET", "/log/0/tile/entries/000.p/3")
         self._registry()
+        self._schemas()
+        self._people()
+        self._asks()
         self._answered()
         self._mailbox()
         self._dead()
@@ -81,9 +91,10 @@ class Alive:
             added = self.call("founder", "POST", f"/v1/{noun}", members)
             place = added.headers["location"]
             self.keys_of.setdefault(noun, []).append(place.removeprefix(f"/v1/{noun}/"))
-            self.call("founder", "GET", place)
+            shown = self.call("founder", "GET", place)
+            object_ = shown.json() if noun != "certificates" else {"state": "active"}
             again = {"If-Match": added.headers["etag"]}
-            self.call("founder", "PUT", place, added.json(), **again)
+            self.call("founder", "PUT", place, object_, **again)
             self.call("founder", "GET", f"/v1/{noun}")
         self.call("founder", "POST", "/v1/changes", {"changes": [self._change()]})
 
@@ -93,11 +104,10 @@ class Alive:
         member = f"sx/GOV/{self._unique}"
         system, now_ms = f"{member}/one", time.time_ns() // 1_000_000
         made = credentials(system, now_ms)
-        text = json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema"})
         yield "members", {"id": member, "name": "A new agency"}
         yield "systems", {"id": system, "name": "Its system"}
         yield "certificates", {"system": system, "certificate": b64url_encode(made.der)}
-        yield "schemas", {"subject": f"subject-{self._unique}", "text": text}
+        yield "schemas", {"subject": f"subject-{self._unique}", "text": _text(system)}
         yield (
             "services",
             {
@@ -120,6 +130,50 @@ class Alive:
             },
         )
 
+    def _schemas(self) -> None:
+        """A draft that is looked at and deleted, and a subject's rules."""
+        self._unique += 1
+        subject = f"draft-{self._unique}"
+        draft = {"subject": subject, "text": _text(subject), "state": "draft"}
+        wanted = {name: draft[name] for name in ("subject", "text")}
+        self.call("founder", "POST", "/v1/schemas/check", wanted)
+        added = self.call("founder", "POST", "/v1/schemas", draft)
+        place = added.headers["location"]
+        for what in ("/example", "/touched"):
+            self.call("founder", "GET", place + what)
+        self.call("founder", "DELETE", place, **{"If-Match": added.headers["etag"]})
+        rules = {"subject": draft["subject"], "level": "BACKWARD"}
+        added = self.call("founder", "POST", "/v1/subjects", rules)
+        place, again = added.headers["location"], {"If-Match": added.headers["etag"]}
+        self.call("founder", "GET", "/v1/subjects")
+        self.call("founder", "GET", place)
+        self.call("founder", "PUT", place, added.json(), **again)
+
+    def _people(self) -> None:
+        hash_ = b64url_encode(sha256(str(self._unique).encode()))
+        new = {"name": "For a day", "role": "auditor", "token_hash": hash_, "days": 1}
+        place = self.call("operator", "POST", "/v1/persons", new).headers["location"]
+        self.call("operator", "GET", "/v1/persons")
+        self.call("operator", "GET", place)
+        self.call("operator", "POST", f"{place}/revoke")
+
+    def _asks(self) -> None:
+        """One that is given, one refused, one taken back."""
+        mine, theirs = "integrator of sx/GOV/1001", "integrator of sx/GOV/2002"
+        wish = {
+            "consumer": BENEFITS,
+            "system": CIVIL,
+            "service": PERSON_STATUS,
+            "legal_basis": "Benefits Act, section 5",
+            "purposes": ["child-benefit"],
+        }
+        for who, verb in ((theirs, "give"), (theirs, "refuse"), (mine, "withdraw")):
+            place = self.call(mine, "POST", "/v1/asks", wish).headers["location"]
+            self.call(theirs, "GET", place)
+            reason = {"reason": "Not now."} if verb == "refuse" else None
+            self.call(who, "POST", f"{place}/{verb}", reason)
+        self.call(mine, "GET", "/v1/asks")
+
     def _change(self) -> dict[str, Any]:
         self._unique += 1
         return {
@@ -127,8 +181,10 @@ class Alive:
             "object": {"id": f"sx/GOV/{self._unique}", "name": "One more agency"},
         }
 
-    def _ask(self, service: str, wait: str = "") -> Composed:
-        asked = question(self._keys, time.time_ns() // 1_000_000, service)
+    def _ask(self, service: str, wait: str = "", **members: Any) -> Composed:
+        asked = question(
+            self._keys, time.time_ns() // 1_000_000, service, {"person_code": "7"}, **members
+        )
         self.ids.append(asked.manifest.id)
         prefer = {"Prefer": wait} if wait else {}
         self._post(asked, **prefer)
@@ -140,8 +196,10 @@ class Alive:
 
     def _answered(self) -> None:
         id_ = self._ask(PERSON_STATUS, "wait=5").manifest.id
-        for what in ("", "/answer", "/receipt", "/parts/body", "/refusals"):
+        for what in ("", "/answer", "/receipt", "/parts/body"):
             self.call("benefits", "GET", f"/v1/messages/{id_}{what}")
+        refused = self._ask(PERSON_STATUS, purpose=Code("for-no-reason"))
+        self.call("benefits", "GET", f"/v1/messages/{refused.manifest.id}/refusals")
         self.call("civil", "GET", f"/v1/messages/{id_}/delivery")
 
     def _mailbox(self) -> None:

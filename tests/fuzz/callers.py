@@ -1,12 +1,16 @@
 """Who calls: a stranger, people of each role, systems. Each with what it would put in front."""
 
+import secrets
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import httpx
+
 from sealway.connection import SystemClock
 from sealway.credentials import PersonCredentials, SystemCredentials, identity_of
 from sealway.profile import profile_from
+from signing.encoding import b64url_encode, sha256
 from tests.faults.site import Site
 
 Authorize = Callable[[str, str], str | None]
@@ -39,6 +43,21 @@ def person(name: str, token: str) -> Caller:
 def founder(site: Site) -> Caller:
     """The person of the bus's first token."""
     return person("founder", (site.bus / "founder.token").read_text("ascii").strip())
+
+
+def people(site: Site, http: httpx.Client) -> list[Caller]:
+    """An operator, an auditor, and the integrators of two members, added by the founder."""
+    roles = [("operator", None), ("auditor", None)]
+    roles += [("integrator", "sx/GOV/1001"), ("integrator", "sx/GOV/2002")]
+    first, found = founder(site), []
+    for role, member in roles:
+        token = b64url_encode(secrets.token_bytes(32))
+        members = {"name": role, "role": role, "token_hash": b64url_encode(sha256(token.encode()))}
+        members |= {} if member is None else {"member": member}
+        headers = first.headers("POST", f"{site.url}/v1/persons")
+        http.post("/v1/persons", json=members, headers=headers).raise_for_status()
+        found.append(person(role if member is None else f"{role} of {member}", token))
+    return found
 
 
 def system(site: Site, profile: str) -> Caller:

@@ -31,7 +31,7 @@ from signing.keys import LocalSigner, load_private_key
 from tests.faults.processes import Crowd, serve, wait_ready
 from tests.faults.site import Site, apply_network, make_site, with_egress
 from tests.fuzz.alive import Alive
-from tests.fuzz.callers import Caller, founder, stranger, system
+from tests.fuzz.callers import Caller, founder, people, stranger, system
 from tests.fuzz.judging import Judge
 from tests.support.agencies import BENEFITS, CIVIL, STATISTICS, Credentials
 
@@ -59,7 +59,7 @@ class Run:
         self.judge = Judge(self.document, self._is_explained)
         self.patterns = [
             (re.compile(re.sub(r"\\{[^}]+\\}", "[^?]+", re.escape(path)) + r"\Z"), path)
-            for path in sorted(self.document["paths"], key=lambda one: -len(one))
+            for path in sorted(self.document["paths"], key=lambda one: (one.count("{"), -len(one)))
         ]
         self.explained: dict[str, bool] = {}
         self.seen: set[str] = set()
@@ -152,8 +152,9 @@ def keys_of(site: Site) -> dict[SystemId, Credentials]:
 
 def run(site: Site, count: int, chance: random.Random) -> bool:
     """Everything, against a bus that is ready; whether it held."""
-    callers = [stranger(), founder(site), *(system(site, name) for name in PROFILES.values())]
     one = Run(site, chance)
+    callers = [stranger(), founder(site), *people(site, one.http)]
+    callers += [system(site, name) for name in PROFILES.values()]
     alive = Alive(one.http, {caller.name: caller for caller in callers}, keys_of(site), one.see)
     alive.live()
     for caller in callers:
