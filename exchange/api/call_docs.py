@@ -142,6 +142,25 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
         ),
     ),
     (
+        "Audit",
+        (
+            CallDoc(
+                "POST",
+                "/v1/exports/preview",
+                "Says what an export would take.",
+                _FOUNDER,
+                f"{_AUTH}{_JSON}$BUS/v1/exports/preview -d '{{}}'",
+            ),
+            CallDoc(
+                "POST",
+                "/v1/exports",
+                "Exports an evidence bundle; recorded with who asked.",
+                _FOUNDER,
+                f"{_AUTH}{_JSON}$BUS/v1/exports -d '{{}}' -o case.zip",
+            ),
+        ),
+    ),
+    (
         "Registry",
         (
             CallDoc(

@@ -20,6 +20,7 @@ from exchange.api.resources import (
     certificates,
     changes,
     dead,
+    exports,
     grants,
     health,
     logs,
@@ -50,6 +51,7 @@ _ROUTERS = (
     grants.router,
     logs.router,
     tiles.router,
+    exports.router,
     health.router,
     pages.router,
 )

@@ -47,6 +47,7 @@ from exchange.ledger.logs import Logs
 from exchange.ledger.receipts import Receipts
 from exchange.operation.anchoring import Anchoring
 from exchange.operation.engines import brokers
+from exchange.operation.exporting import heads_of, make_exporter
 from exchange.operation.founder import load_founder
 from exchange.operation.ground import Ground, lay_ground
 from exchange.operation.held import Held, Readiness
@@ -58,7 +59,6 @@ from exchange.operation.numbers import (
     sweep_times,
     terms,
 )
-from exchange.operation.opening import open_heads
 from exchange.operation.roles import BOTH, Role
 from exchange.operation.rounds import (
     CHECKPOINTS_S,
@@ -74,7 +74,6 @@ from exchange.operation.settings import Settings
 from exchange.operation.watching import Watched
 from exchange.storage.port import LeasedStore
 from exchange.storage.postgres.store import PostgresStore
-from exchange.storage.rows import ShardHead
 from schemas.catalogue import Validators
 from signing.at_rest import EpochKeys
 from signing.encoding import b64_encode
@@ -343,11 +342,8 @@ def _start_anchoring(ground: Ground, parts: _Parts) -> None:
     def on_behind(reason: LedgerError) -> None:
         parts.held.freeze(reason)
 
-    async def heads() -> Sequence[ShardHead]:
-        await parts.held.seal()
-        return await open_heads(ground.store)
-
     every_s = ground.settings.limits.heads_every_s
+    heads = heads_of(ground.store, parts.held)
     anchoring = Anchoring(ground.directory_log, heads, parts.refusals, every_s, on_behind)
     anchoring.start()
     ground.stack.push_async_callback(anchoring.stop)
@@ -449,6 +445,7 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         _lease_key(ground.epochs),
         settings.delivery.leases_max,
     )
+    accesses = Accesses(ground.directory_log, ground.recorder)
     return Api(
         bus=settings.bus,
         instance=settings.instance,
@@ -467,7 +464,8 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         dead_letters=DeadLetters(
             ground.opened, parts.committer, ground.recorder, ground.directory, ground.clock
         ),
-        accesses=Accesses(ground.directory_log, ground.recorder),
+        accesses=accesses,
+        exports=make_exporter(ground, parts.held, parts.logs, accesses),
         founder=load_founder(settings.keys) if settings.policy.founder else None,
         clock=ground.clock,
         why_not_ready=parts.readiness.why_not,
