@@ -12,6 +12,7 @@ from typing import Any
 
 from registry.acts import BUS_KEY_ADDED, act_of
 from registry.certificates import BusKey, read_der
+from registry.compatibility import Compare, judged, uncompared
 from registry.completion import complete
 from registry.contents import Contents
 from registry.directory import Directory
@@ -19,6 +20,8 @@ from registry.errors import ChangedMeanwhile, ChangeInvalid, Conflict, RegistryE
 from registry.nouns import LEAF_KINDS, Noun
 from registry.objects import parse_noun, parse_object
 from registry.rules import Moment, check_rules
+from registry.schema_versions import SchemaVersion
+from registry.verdicts import Decision
 from signing.encoding import b64url_encode
 from signing.keys import ALGORITHMS
 from signing.records import object_hash
@@ -31,7 +34,8 @@ class Change:
     """One change as asked for; members left out keep what they are.
 
     ``expected`` is the hash of the object that the caller saw (If-Match); ``new`` refuses to
-    change what is there already.
+    change what is there already. ``decision``: somebody takes it upon them that a schema's
+    compatibility is unknown.
     """
 
     noun: str
@@ -39,6 +43,7 @@ class Change:
     key: str | None = None
     expected: str | None = None
     new: bool = False
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,12 @@ def plan(
     changes: Sequence[Change],
     now_ms: int,
     allowed_algorithms: Collection[str] | None = None,
+    compare: Compare = uncompared,
 ) -> Plan:
     """What these changes come to, all or none; each sees the ones before it.
 
-    ``allowed_algorithms``: by default the policy's. Limits: ``CHANGES_MAX`` changes.
+    ``allowed_algorithms``: by default the policy's. ``compare`` answers for versions of schemas
+    that follow others; without it each is unknown. Limits: ``CHANGES_MAX`` changes.
 
     Raises:
         ChangeInvalid, Conflict, ChangedMeanwhile: the first change that is refused; its place in
@@ -81,7 +88,7 @@ def plan(
     facts: list[PlannedFact] = []
     for index, change in enumerate(changes):
         try:
-            fact = _planned(contents, change, now_ms, allowed_algorithms)
+            fact = _planned(contents, change, now_ms, allowed_algorithms, compare)
         except RegistryError as error:
             error.index = index
             raise
@@ -98,7 +105,11 @@ def bus_key_fact(der: bytes) -> PlannedFact:
 
 
 def _planned(
-    contents: Contents, change: Change, now_ms: int, allowed: Collection[str] | None
+    contents: Contents,
+    change: Change,
+    now_ms: int,
+    allowed: Collection[str] | None,
+    compare: Compare,
 ) -> PlannedFact | None:
     noun = parse_noun(change.noun)
     if not isinstance(change.object, Mapping):
@@ -117,6 +128,10 @@ def _planned(
     if change.new and previous is not None:
         raise Conflict(f"This {noun} is registered already, with other members.")
     check_rules(contents, one, previous, Moment(now_ms, _algorithms(contents, allowed)))
+    if isinstance(one, SchemaVersion):
+        assert previous is None or isinstance(previous, SchemaVersion)
+        one = judged(contents, one, previous, change.decision, compare)
+        after = one.to_object()
     contents.put(one)
     state = None if previous is None else previous.state
     act = act_of(noun, state, one.state, new=previous is None)

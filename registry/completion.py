@@ -12,9 +12,11 @@ from registry.certificates import derived_members, read_der
 from registry.contents import Contents
 from registry.errors import ChangeInvalid, Conflict
 from registry.grants import default_grant_id
-from registry.nouns import Noun
+from registry.lifecycle import with_times
+from registry.nouns import Noun, State
 from registry.objects import CLASSES, DirectoryObject
 from registry.policy import POLICY_KEY
+from registry.schema_versions import SchemaVersion
 from schemas.catalogue import admit
 from schemas.errors import SchemaError
 from schemas.formats.port import References
@@ -38,6 +40,9 @@ def complete(
     where = _key(noun, filled) if key is None else key
     previous = None if where is None else contents.of(noun).get(where)
     kept = {} if previous is None else previous.to_object()
+    if noun is Noun.SCHEMA:
+        assert previous is None or isinstance(previous, SchemaVersion)
+        filled = with_times(filled, previous, now_ms)
     cls = CLASSES[noun]
     for name in getattr(cls, "FIXED", ()):
         if name in kept and name in filled and filled[name] != kept[name]:
@@ -59,6 +64,7 @@ def _key(noun: Noun, members: Members) -> str | None:
     names = {
         Noun.CERTIFICATE: ("x5t",),
         Noun.SCHEMA: ("fingerprint",),
+        Noun.SUBJECT: ("subject",),
         Noun.SERVICE: ("system", "code"),
     }.get(noun, ("id",))
     parts = [members.get(name) for name in names]
@@ -83,13 +89,14 @@ def _fingerprint(contents: Contents, name: str, value: Any) -> Any:
     if name not in ("request_schema", "response_schema") or not isinstance(value, dict):
         return value
     subject = value.get("subject")
-    versions = contents.subjects.get(subject) if type(subject) is str else None
-    if value.keys() != {"subject"} or versions is None:
+    versions = contents.in_force(subject) if type(subject) is str else []
+    if value.keys() != {"subject"} or not versions:
         raise ChangeInvalid(
             f"The service's '{name}' must be a fingerprint, or {{'subject': …}} of a schema "
             "that is registered. Add the schema first."
         )
-    return versions[-1]
+    active = [one for one in versions if one.state is State.ACTIVE]
+    return (active or versions)[-1].fingerprint
 
 
 def _numbered(contents: Contents, members: Members) -> Members:
@@ -112,13 +119,16 @@ def _numbered(contents: Contents, members: Members) -> Members:
                 "Refer to it by its fingerprint."
             )
         # Another spelling of the same schema: the text first submitted is kept.
-        return {**members, "fingerprint": fingerprint, "text": there.text}
+        found = {**members, "fingerprint": fingerprint, "text": there.text}
+        if there.state is State.WITHDRAWN:
+            found.setdefault("state", State.ACTIVE.value)
+        return found
     numbers = {
         "fingerprint": fingerprint,
         "id": contents.schema_id_last + 1,
         "version": len(contents.subjects.get(subject, ())) + 1,
     }
-    for name, value in numbers.items():
+    for name, value in {**numbers, "compatibility": None}.items():
         if members.get(name, value) != value:
             raise ChangeInvalid(f"The schema's '{name}' is given by the registry; leave it out.")
     return {**members, **numbers}
@@ -152,7 +162,8 @@ _OF_A_REFERENCE = frozenset({"name", "subject", "version", "fingerprint"})
 def _of_version(contents: Contents, subject: str, version: Any) -> str | None:
     versions = contents.subjects.get(subject, ())
     if version is None:
-        return versions[-1] if versions else None
+        usable = contents.in_force(subject) or contents.versions(subject)
+        return usable[-1].fingerprint if usable else None
     return versions[version - 1] if type(version) is int and 0 < version <= len(versions) else None
 
 

@@ -12,9 +12,10 @@ from registry.grants import Grant
 from registry.members import Member
 from registry.nouns import Noun, State
 from registry.objects import DirectoryObject
-from registry.policy import Policy
+from registry.policy import POLICY_KEY, Policy
 from registry.schema_versions import SchemaVersion
 from registry.services import Service
+from registry.subjects import DEFAULT_RULES, Rules, Subject
 from registry.systems import System
 from schemas.formats.port import NO_REFERENCES, References, Source
 from signing.identifiers import fold
@@ -31,6 +32,7 @@ class Contents:
     systems: dict[str, System] = field(default_factory=dict)
     certificates: dict[str, Certificate] = field(default_factory=dict)
     schemas: dict[str, SchemaVersion] = field(default_factory=dict)
+    subject_rules: dict[str, Subject] = field(default_factory=dict)
     services: dict[str, Service] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
@@ -41,7 +43,9 @@ class Contents:
     known: dict[str, KnownCertificate] = field(default_factory=dict)
     """Thumbprint → whose it is, ready to verify."""
     subjects: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Subject → fingerprints, version 1 first."""
+    """Subject → fingerprints, version 1 first, whatever their state."""
+    schema_ids: dict[int, str] = field(default_factory=dict)
+    """Id → fingerprint."""
     active_grants: dict[GrantPlace, tuple[Grant, ...]] = field(default_factory=dict)
     """Active grants between two systems for one service, in order of their ids."""
     schema_id_last: int = 0
@@ -67,6 +71,25 @@ class Contents:
         elif isinstance(obj, Grant):
             self._put_grant(obj)
 
+    def versions(self, subject: str) -> list[SchemaVersion]:
+        """Every version of a subject, oldest first, whatever its state."""
+        return [self.schemas[one] for one in self.subjects.get(subject, ())]
+
+    def in_force(self, subject: str) -> list[SchemaVersion]:
+        """The versions that may be in use, oldest first: active and deprecated ones."""
+        return [one for one in self.versions(subject) if one.is_in_force]
+
+    def rules(self, subject: str) -> Rules:
+        """How versions of a subject must follow each other: its own rules, then the bus's."""
+        own, bus = self.subject_rules.get(subject), self.policies.get(POLICY_KEY)
+        if own is None and (bus is None or (bus.schema_level, bus.schema_policy) == (None, None)):
+            return DEFAULT_RULES
+        levels = [None if own is None else own.level, None if bus is None else bus.schema_level]
+        policies = [None if own is None else own.policy, None if bus is None else bus.schema_policy]
+        level = next((one for one in levels if one is not None), DEFAULT_RULES.level)
+        policy = next((one for one in policies if one is not None), DEFAULT_RULES.policy)
+        return Rules(level, policy)
+
     def references(self, schema: SchemaVersion) -> References:
         """The schemas that one refers to, by the names it uses; what they refer to included."""
         if not schema.references:
@@ -82,6 +105,7 @@ class Contents:
         versions = self.subjects.get(schema.subject, ())
         if schema.fingerprint not in versions:
             self.subjects[schema.subject] = (*versions, schema.fingerprint)
+        self.schema_ids[schema.id] = schema.fingerprint
         self.schema_id_last = max(self.schema_id_last, schema.id)
 
     def _put_grant(self, grant: Grant) -> None:
@@ -100,9 +124,17 @@ _ATTRIBUTES: dict[Noun, str] = {
     Noun.SYSTEM: "systems",
     Noun.CERTIFICATE: "certificates",
     Noun.SCHEMA: "schemas",
+    Noun.SUBJECT: "subject_rules",
     Noun.SERVICE: "services",
     Noun.GRANT: "grants",
     Noun.POLICY: "policies",
     Noun.BUS_KEY: "bus_keys",
 }
-_DICTIONARIES = (*_ATTRIBUTES.values(), "folded", "known", "subjects", "active_grants")
+_DICTIONARIES = (
+    *_ATTRIBUTES.values(),
+    "folded",
+    "known",
+    "subjects",
+    "schema_ids",
+    "active_grants",
+)

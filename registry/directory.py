@@ -19,7 +19,9 @@ from registry.objects import DirectoryObject, parse_noun, parse_object
 from registry.policy import POLICY_KEY, Policy
 from registry.schema_versions import SchemaVersion
 from registry.services import Service
+from registry.subjects import Rules
 from registry.systems import System
+from registry.touched import Touched, touched
 from schemas.formats.port import References
 from signing.errors import CertificateUnknown
 from signing.identifiers import SystemId, member_of
@@ -164,6 +166,10 @@ class Directory:
         """The schemas that one refers to, by the names it uses."""
         return self._contents.references(schema)
 
+    def rules(self, subject: str) -> Rules:
+        """How versions of a subject must follow each other."""
+        return self._contents.rules(subject)
+
     # --- the rest -----------------------------------------------------------------------------
 
     @property
@@ -176,9 +182,26 @@ class Directory:
         return self._contents.bus_keys.get(x5t)
 
     def schema_latest(self, subject: str) -> SchemaVersion | None:
-        """The newest version of a subject."""
-        versions = self._contents.subjects.get(subject)
-        return self._contents.schemas[versions[-1]] if versions else None
+        """The newest version of a subject that is in force: active or deprecated."""
+        versions = self._contents.in_force(subject)
+        return versions[-1] if versions else None
+
+    def schema_versions(self, subject: str) -> list[SchemaVersion]:
+        """Every version of a subject, oldest first, whatever its state."""
+        return self._contents.versions(subject)
+
+    def schema_by_id(self, id_: int) -> SchemaVersion | None:
+        """The schema of that id, whatever its state."""
+        found = self._contents.schema_ids.get(id_)
+        return None if found is None else self._contents.schemas[found]
+
+    def subjects(self) -> list[str]:
+        """Every subject that has a version, in order."""
+        return sorted(self._contents.subjects)
+
+    def touched(self, subject: str, fingerprint: str | None = None) -> Touched:
+        """Whom a change of a subject's versions, or of one version, would touch."""
+        return touched(self._contents, subject, fingerprint)
 
     def get(self, noun: Noun, key: str) -> DirectoryObject | None:
         """One object of any noun."""

@@ -4,6 +4,9 @@
     └── RegistryError
         ├── ChangeInvalid      a change that breaks a rule        request-invalid
         ├── Conflict           … that contradicts what is there   conflict
+        │   ├── SchemaIncompatible   a version would break one    schema-incompatible
+        │   ├── SchemaUndecided      … or it can't be told        schema-undecided
+        │   └── SchemaInUse          somebody uses it             schema-in-use
         ├── ChangedMeanwhile   … made against an older state      changed-meanwhile
         ├── NotFound           nothing under this key             not-found
         ├── NotAllowed         recipient, service or grant        not-allowed
@@ -14,6 +17,9 @@
 Invariant: ``NotAllowed`` has one sentence, whatever its cause, so that a stranger can't learn
 what is registered.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 from signing.errors import SealwayError
 
@@ -35,6 +41,49 @@ class Conflict(RegistryError):
     """A change that is well-formed and contradicts what is registered."""
 
     code = "conflict"
+
+
+class SchemaIncompatible(Conflict):
+    """A version that breaks a reader; ``report`` holds the instance that shows it."""
+
+    code = "schema-incompatible"
+
+    def __init__(self, subject: str, report: Mapping[str, Any]) -> None:
+        findings = [one for one in report["findings"] if one["answer"] == "no"]
+        versions = sorted({one["version"] for one in findings})
+        noun = "version" if len(versions) == 1 else "versions"
+        numbers = ", ".join(map(str, versions))
+        super().__init__(
+            f"This schema would break readers of '{subject[:100]}', {noun} {numbers} "
+            f"({report['level']}, {report['policy']}): 'report' has an instance for each."
+        )
+        self.report = report
+
+
+class SchemaUndecided(Conflict):
+    """A version of which it can't be told whether it breaks a reader, and nobody decided."""
+
+    code = "schema-undecided"
+
+    def __init__(self, subject: str, report: Mapping[str, Any]) -> None:
+        super().__init__(
+            f"It can't be told whether this schema would break readers of '{subject[:100]}' "
+            f"({report['level']}, {report['policy']}). A person may decide: say why."
+        )
+        self.report = report
+
+
+class SchemaInUse(Conflict):
+    """A version that services or other schemas use; ``touched`` lists them."""
+
+    code = "schema-in-use"
+
+    def __init__(self, subject: str, version: int, touched: Mapping[str, Any]) -> None:
+        super().__init__(
+            f"Version {version} of '{subject[:100]}' is used by {len(touched['services'])} places "
+            f"of services and {len(touched['schemas'])} other schemas; 'touched' lists them."
+        )
+        self.touched = touched
 
 
 class ChangedMeanwhile(RegistryError):

@@ -10,6 +10,7 @@ class Noun(StrEnum):
     SYSTEM = "system"
     CERTIFICATE = "certificate"
     SCHEMA = "schema"
+    SUBJECT = "subject"
     SERVICE = "service"
     GRANT = "grant"
     POLICY = "policy"
@@ -21,6 +22,7 @@ LEAF_KINDS: dict[Noun, str] = {
     Noun.SYSTEM: "registry",
     Noun.CERTIFICATE: "trust",
     Noun.SCHEMA: "registry",
+    Noun.SUBJECT: "registry",
     Noun.SERVICE: "registry",
     Noun.GRANT: "registry",
     Noun.POLICY: "policy",
@@ -30,12 +32,19 @@ LEAF_KINDS: dict[Noun, str] = {
 
 
 class State(StrEnum):
-    """Where an object stands. Nothing is ever deleted; ``withdrawn`` and ``revoked`` are final."""
+    """Where an object stands. Nothing is ever deleted; ``FINAL`` is for ever.
+
+    ``draft``, ``deprecated`` and ``retired`` are of schemas only; a ``withdrawn`` schema is a draft
+    that was deleted, and may be registered again.
+    """
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
     WITHDRAWN = "withdrawn"
     REVOKED = "revoked"
+    DRAFT = "draft"
+    DEPRECATED = "deprecated"
+    RETIRED = "retired"
 
 
-FINAL = frozenset({State.WITHDRAWN, State.REVOKED})
+FINAL = frozenset({State.WITHDRAWN, State.REVOKED, State.RETIRED})

@@ -10,15 +10,19 @@ from registry.nouns import Noun
 from registry.policy import Policy
 from registry.schema_versions import SchemaVersion
 from registry.services import Service
+from registry.subjects import Subject
 from registry.systems import System
 
-DirectoryObject = Member | System | Certificate | SchemaVersion | Service | Grant | Policy | BusKey
+DirectoryObject = (
+    Member | System | Certificate | SchemaVersion | Subject | Service | Grant | Policy | BusKey
+)
 
 CLASSES: Mapping[Noun, type[DirectoryObject]] = {
     Noun.MEMBER: Member,
     Noun.SYSTEM: System,
     Noun.CERTIFICATE: Certificate,
     Noun.SCHEMA: SchemaVersion,
+    Noun.SUBJECT: Subject,
     Noun.SERVICE: Service,
     Noun.GRANT: Grant,
     Noun.POLICY: Policy,

@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 
 from registry.fields import Fields
 from registry.nouns import Noun, State
+from registry.subjects import level_of, policy_of
+from schemas.compatibility.levels import Level
+from schemas.compatibility.levels import Policy as SchemaPolicy
 from signing.identifiers import parse_instance
 from signing.keys import ALGORITHMS
 
@@ -31,6 +34,9 @@ class Policy:
     limits: Mapping[str, int]
     founder: bool = True
     """Whether the token that `init` made counts. Shown only when it does not."""
+    schema_level: Level | None = None
+    schema_policy: SchemaPolicy | None = None
+    """How versions of a schema must follow each other, where a subject has no rules of its own."""
 
     @property
     def key(self) -> str:
@@ -52,6 +58,8 @@ class Policy:
             algorithms=_algorithms(fields),
             limits=_limits(fields),
             founder=fields.flag("founder") if fields.has("founder") else True,
+            schema_level=level_of(fields, "schema_level"),
+            schema_policy=policy_of(fields, "schema_policy"),
         )
         fields.done()
         return policy
@@ -66,6 +74,10 @@ class Policy:
         }
         if not self.founder:
             whole["founder"] = False
+        if self.schema_level is not None:
+            whole["schema_level"] = self.schema_level.value
+        if self.schema_policy is not None:
+            whole["schema_policy"] = self.schema_policy.value
         return whole
 
 

@@ -12,6 +12,7 @@ from registry.certificates import Certificate
 from registry.contents import Contents
 from registry.errors import ChangeInvalid, Conflict
 from registry.grants import Grant
+from registry.lifecycle import check_lifecycle
 from registry.members import Member
 from registry.nouns import FINAL, Noun, State
 from registry.objects import DirectoryObject
@@ -49,12 +50,19 @@ def check_rules(
         ChangeInvalid: it names a member, system, service or schema that is not registered.
         Conflict: it changes what is final, or takes a name or certificate that is another's.
     """
-    if previous is not None and previous.state in FINAL:
+    if previous is not None and _is_over(previous):
         anew = _ANEW.get(one.NOUN, "of another name")
         raise Conflict(f"This {one.NOUN} is {previous.state} for ever. Add a new one {anew}.")
     rule = _RULES.get(one.NOUN)
     if rule is not None:
         rule(contents, one, previous, moment)
+
+
+def _is_over(one: DirectoryObject) -> bool:
+    """Whether nothing may follow; a deleted draft may be registered again."""
+    if isinstance(one, SchemaVersion):
+        return one.state is State.RETIRED
+    return one.state in FINAL
 
 
 def _member(contents: Contents, one: Member, previous: object, moment: Moment) -> None:
@@ -93,6 +101,7 @@ def _certificate(contents: Contents, one: Certificate, previous: object, moment:
 def _schema(
     contents: Contents, one: SchemaVersion, previous: SchemaVersion | None, moment: Moment
 ) -> None:
+    check_lifecycle(contents, one, previous)
     same = previous is not None and (previous.examples, previous.counter_examples) == (
         one.examples,
         one.counter_examples,
@@ -106,14 +115,19 @@ def _schema(
         raise ChangeInvalid(f"Schema '{one.subject[:100]}': {error.detail}") from error
 
 
-def _service(contents: Contents, one: Service, previous: object, moment: Moment) -> None:
+def _service(contents: Contents, one: Service, previous: Service | None, moment: Moment) -> None:
     system = _registered_system(contents, one.system, "services")
     for name in ("request_schema", "response_schema"):
-        if getattr(one, name) not in contents.schemas:
+        schema = contents.schemas.get(getattr(one, name))
+        if schema is None:
             raise ChangeInvalid(f"The service's '{name}' is not registered. Add the schema first.")
-    for delivery in (one.delivery, one.test_delivery):
-        if delivery is not None and delivery.kind == "push":
-            raise ChangeInvalid("Push is not offered on this bus yet. Use a mailbox or an adapter.")
+        bound = previous is not None and getattr(previous, name) == schema.fingerprint
+        over = schema.state is not State.DEPRECATED and one.state is not State.WITHDRAWN
+        if schema.state is not State.ACTIVE and (over or not bound):
+            raise ChangeInvalid(
+                f"The service's '{name}' is '{schema.subject}', version {schema.version}, which is "
+                f"{schema.state}. Name one that is active."
+            )
     if previous is None and one.state is not State.WITHDRAWN:
         _refuse_withdrawn(system, "service")
 

@@ -11,8 +11,10 @@ from typing import Any, ClassVar
 from registry.errors import ChangeInvalid
 from registry.fields import Fields
 from registry.nouns import Noun, State
+from registry.verdicts import Verdict
 from schemas import limits
 from schemas.catalogue import FORMATS
+from signing.encoding import format_time
 from signing.identifiers import Fingerprint, parse_fingerprint
 
 ID_MAX = 2**31 - 1  # Confluent's serializers carry the id in four signed bytes
@@ -36,11 +38,13 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class SchemaVersion:
-    """One version of one subject. References and examples are left out of the object when there
-    are none, so that objects from before they existed keep their bytes."""
+    """One version of one subject. Members that came later are left out of the object when there
+    is nothing in them, so that objects from before they existed keep their bytes."""
 
     NOUN: ClassVar[Noun] = Noun.SCHEMA
-    STATES: ClassVar[tuple[State, ...]] = (State.ACTIVE,)
+    STATES: ClassVar[tuple[State, ...]] = (
+        State.ACTIVE, State.DRAFT, State.DEPRECATED, State.RETIRED, State.WITHDRAWN,
+    )  # fmt: skip
     FIXED: ClassVar[tuple[str, ...]] = (
         "fingerprint", "id", "subject", "version", "format", "text", "references",
     )  # fmt: skip
@@ -56,11 +60,22 @@ class SchemaVersion:
     references: tuple[Reference, ...] = ()
     examples: tuple[str, ...] = ()
     counter_examples: tuple[str, ...] = ()
+    deprecated_at_ms: int | None = None
+    sunset_ms: int | None = None
+    """From when on it may be retired; told in ``Sunset``."""
+    successor: Fingerprint | None = None
+    verdict: Verdict | None = None
+    """How it stood beside the versions that were there; absent: there was nothing to compare."""
 
     @property
     def key(self) -> str:
         """The fingerprint."""
         return self.fingerprint
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether messages may be of this version: it is active or deprecated."""
+        return self.state is State.ACTIVE or self.state is State.DEPRECATED
 
     @classmethod
     def from_object(cls, members: Mapping[str, Any]) -> "SchemaVersion":
@@ -80,6 +95,16 @@ class SchemaVersion:
             references=_references(fields),
             examples=_texts(fields, "examples"),
             counter_examples=_texts(fields, "counter_examples"),
+            deprecated_at_ms=_time(fields, "deprecated_at"),
+            sunset_ms=_time(fields, "sunset"),
+            successor=(
+                fields.parsed("successor", parse_fingerprint) if fields.has("successor") else None
+            ),
+            verdict=(
+                Verdict.from_object(fields.take("compatibility"))
+                if fields.has("compatibility")
+                else None
+            ),
         )
         fields.done()
         if _size((*schema.examples, *schema.counter_examples)) > limits.EXAMPLES_BYTES_MAX:
@@ -103,7 +128,19 @@ class SchemaVersion:
             whole["examples"] = list(self.examples)
         if self.counter_examples:
             whole["counter_examples"] = list(self.counter_examples)
+        if self.deprecated_at_ms is not None:
+            whole["deprecated_at"] = format_time(self.deprecated_at_ms)
+        if self.sunset_ms is not None:
+            whole["sunset"] = format_time(self.sunset_ms)
+        if self.successor is not None:
+            whole["successor"] = self.successor
+        if self.verdict is not None:
+            whole["compatibility"] = self.verdict.to_object()
         return whole
+
+
+def _time(fields: Fields, name: str) -> int | None:
+    return fields.time_ms(name) if fields.has(name) else None
 
 
 def _references(fields: Fields) -> tuple[Reference, ...]:

@@ -14,6 +14,7 @@ from schemas.formats.avro import Avro
 from schemas.formats.json_schema import JsonSchema
 from schemas.formats.port import NO_REFERENCES, Check, Format, References
 from schemas.formats.xsd import Xsd
+from schemas.writers import for_writers
 from signing.identifiers import Fingerprint
 
 FORMATS: dict[str, Format] = {one.name: one for one in (JsonSchema(), Avro(), Xsd())}
@@ -62,10 +63,21 @@ class Validator:
         return self._check(data, media_type or self.media_types[0])
 
 
-def compile_schema(format: str, text: str, references: References = NO_REFERENCES) -> Validator:
-    """The validator of an admitted text. Raises SchemaUnknown, SchemaInvalid."""
+def compile_schema(
+    format: str, text: str, references: References = NO_REFERENCES, *, declared_only: bool = False
+) -> Validator:
+    """The validator of an admitted text; with ``declared_only`` that of its writers under EVOLVE.
+
+    Formats whose payloads can hold nothing undeclared have one validator for both.
+
+    Raises:
+        SchemaUnknown, SchemaInvalid.
+    """
     kind = _format(format)
-    return Validator(kind.compile(text, references), kind.media_types)
+    check = kind.compile(text, references)
+    if declared_only and format == JsonSchema.name:
+        check = for_writers(check, text, references)
+    return Validator(check, kind.media_types)
 
 
 class Validators:
@@ -77,7 +89,7 @@ class Validators:
     def __init__(self, capacity: int = limits.VALIDATORS_CACHED) -> None:
         assert capacity > 0
         self._capacity = capacity
-        self._kept: OrderedDict[str, Validator] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, bool], Validator] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -88,6 +100,8 @@ class Validators:
         text: str,
         format: str = DEFAULT_FORMAT,
         references: References = NO_REFERENCES,
+        *,
+        declared_only: bool = False,
     ) -> Validator:
         """The validator of an admitted schema, compiled at most once while it is kept.
 
@@ -98,12 +112,13 @@ class Validators:
             SchemaUnknown: a format that is not offered.
             SchemaInvalid: a text that was never admitted.
         """
-        kept = self._kept.get(fingerprint)
+        key = (fingerprint, declared_only)
+        kept = self._kept.get(key)
         if kept is not None:
-            self._kept.move_to_end(fingerprint)
+            self._kept.move_to_end(key)
             return kept
-        validator = compile_schema(format, text, references)
-        self._kept[fingerprint] = validator
+        validator = compile_schema(format, text, references, declared_only=declared_only)
+        self._kept[key] = validator
         if len(self._kept) > self._capacity:
             self._kept.popitem(last=False)
         return validator

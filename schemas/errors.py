@@ -6,6 +6,7 @@
         ├── SchemaUnknown     a format, or a fingerprint, that nobody registered
         ├── ExtraMissing      a format whose library this install lacks
         └── PayloadInvalid    a payload that does not satisfy its schema; ``errors`` lists where
+            └── PayloadUndeclared   … that holds what its schema doesn't declare
 
 Invariant: a ``PayloadInvalid`` carries names from the schema and positions in the payload, never
 a value of the payload.
@@ -73,6 +74,7 @@ class PayloadInvalid(SchemaError):
     """
 
     code = "payload-invalid"
+    what = "The payload does not satisfy its schema"
 
     def __init__(self, errors: tuple[PayloadError, ...], *, complete: bool = True) -> None:
         assert errors, "a payload without errors is valid"
@@ -80,9 +82,16 @@ class PayloadInvalid(SchemaError):
         count = f"{len(errors)}{'' if complete else ' or more'}"
         noun = "place" if count == "1" else "places"
         where = first.pointer or "the top"
-        super().__init__(
-            f"The payload does not satisfy its schema in {count} {noun}; "
-            f"first at {where}: {first.message}"
-        )
+        super().__init__(f"{self.what} in {count} {noun}; first at {where}: {first.message}")
         self.errors = errors
         self.complete = complete
+
+
+class PayloadUndeclared(PayloadInvalid):
+    """A payload that satisfies its schema and holds fields that the schema doesn't declare.
+
+    Refused where versions follow each other under EVOLVE, which counts on it.
+    """
+
+    code = "payload-undeclared"
+    what = "The payload holds what its schema does not declare"

@@ -23,17 +23,20 @@ A schema is registered as a change of the noun `schema` (`POST /v1/changes`, or 
 | `format` | one of the table below; left out: `json-schema` (`network.toml` goes by the file's \
 ending: `.avsc`, `.xsd`) |
 | `text` | the schema, as a text; kept as it was sent |
-| `references` | registered schemas that a JSON Schema refers to: \
+| `references` | registered schemas that a JSON Schema or an Avro schema refers to: \
 `[{{"name", "subject", "version"}}]`. \
-`name` is what a `$ref` has before `#`; `version` may be left out for the newest. The registry \
-writes the fingerprint in their place, so that what is referred to never changes |
+`name` is what a `$ref` has before `#`, in Avro the full name of a type that the other schema \
+defines; `version` may be left out for the newest. The registry \
+writes the fingerprint in their place, so that what is referred to never changes. XSD has none |
 | `examples`, `counter_examples` | payloads as texts, at most {limits.EXAMPLES_MAX} of each and \
 {limits.EXAMPLES_BYTES_MAX} bytes all told: every example must satisfy the schema and no \
 counter-example may. In Avro's JSON encoding for Avro. In a `network.toml`: lists of files |
 
-`sealway schema show FINGERPRINT --example` prints the first registered example. Where there is none
-it makes one up for a JSON Schema, and checks it; a schema whose rules only hold together may have
-none.
+`sealway schema show FINGERPRINT --example` prints the first registered example, and
+`GET /v1/schemas/FINGERPRINT/example` answers it. Where there is none, one is made up for a JSON
+Schema or an Avro schema, the same each time, and shown only if it satisfies the schema. A schema
+whose rules only hold together may have none, and of XSD none is made up. `sealway service mock`
+answers questions with it.
 
 ## Formats
 

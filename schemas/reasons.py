@@ -159,8 +159,8 @@ SENTENCES: dict[Reason, str] = {
     ),
     Reason.XSD_INVALID: ("{place} is not valid XSD 1.0 ({why}). Mend it as the standard says."),
     Reason.REFERENCES_NOT_OFFERED: (
-        "Only JSON Schemas may refer to registered schemas; a schema of format '{format}' stands "
-        "by itself. Copy what it needs into the text and leave 'references' out."
+        "A schema of format '{format}' stands by itself: only JSON Schema and Avro may refer to "
+        "registered schemas. Copy what it needs into the text and leave 'references' out."
     ),
     Reason.EXAMPLE_FAILS: (
         "The example at {place} does not satisfy the schema. {why} Mend the example or the schema."
@@ -169,12 +169,12 @@ SENTENCES: dict[Reason, str] = {
         "The counter-example at {place} satisfies the schema. Mend it, or tighten the schema."
     ),
     Reason.REFERENCE_UNUSED: (
-        "No $ref of the schema begins with '{name}', which 'references' names. "
-        "Leave it out, or write the $ref."
+        "The schema doesn't use '{name}', which 'references' names: in JSON Schema what stands "
+        "before '#' in a $ref, in Avro the full name of a type. Use it, or leave it out."
     ),
     Reason.REFERENCE_DIALECT: (
         "What 'references' names '{name}' is of another format or dialect. "
-        "Refer only to schemas with the same $schema."
+        "Refer only to schemas of the same format, with the same $schema."
     ),
     Reason.TOO_MANY_REFERENCES: (
         f"The schema refers to more than {limits.REFERENCES_MAX} others, or to more than "

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sealway.provider import Provider as Provider
     from sealway.provider import Reject as Reject
     from sealway.provider import Request as Request
+    from sealway.push import PushProvider as PushProvider
+    from sealway.push import PushReply as PushReply
 
 _HOMES = {
     "Answer": "sealway.answers",
@@ -46,6 +48,8 @@ _HOMES = {
     "ProfileInvalid": "sealway.errors",
     "ProofFailed": "sealway.errors",
     "Provider": "sealway.provider",
+    "PushProvider": "sealway.push",
+    "PushReply": "sealway.push",
     "Receipt": "sealway.answers",
     "Refused": "sealway.errors",
     "Reject": "sealway.provider",

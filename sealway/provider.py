@@ -24,9 +24,10 @@ from sealway.conversation import Conversation
 from sealway.credentials import SystemCredentials, identity_of
 from sealway.errors import BusUnavailable, ProofFailed, Refused, SdkError
 from sealway.exchange_rules import Delivered
+from sealway.handling import HandlerFailed, frame_of, said_by
 from sealway.keeping import LeaseKeeper
 from sealway.profile import Profile, load_profile
-from sealway.requests import Handler, Reject, Request, part_of
+from sealway.requests import Handler, Reject, Request
 from sealway.serving import AnswerMemory, Leased, Serving
 from sealway.steps import FIRST_PAUSE_S, PAUSE_S_MAX
 from sealway.trust import Trust
@@ -38,6 +39,8 @@ WORK_S: Final = 900  # how long a question may be worked on; one that hangs is h
 WAIT_S: Final = 20  # how long the bus holds an empty lease call open
 BATCH: Final = 8  # what one loop holds at once; others have the rest
 STOPPING: Final = "provider-stopping"  # the reason that timelines show
+OUT_OF_TIME: Final = "token-invalid"  # what a gateway whose clock is off says of our tokens
+OUT_OF_TIME_MAX: Final = 6  # such replies in a row, before the first lease, until it is our fault
 IDLE_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 __all__ = ["Provider", "Reject", "Request"]
@@ -111,19 +114,21 @@ class Provider:
 
         A question being answered when a signal comes is answered first; a second signal ends
         that too, as KeyboardInterrupt. Signals are only caught
-        when this runs in the main thread. While the bus is away, it waits and tries again.
+        when this runs in the main thread. While the bus is away, it waits and tries again; so it
+        does when a gateway's clock is off and calls our tokens out of time.
 
         Raises:
-            Refused: the bus will not have us at all (unknown key, suspended system).
+            Refused: the bus will not have us at all (unknown key, suspended system; or no token
+                of ours was ever taken).
             ProofFailed: the bus cannot prove its own keys.
         """
         assert self._handlers, "register a handler with @provider.service(code) first"
         with self._signals():
-            pause_s = FIRST_PAUSE_S
+            pause_s, out_of_time = FIRST_PAUSE_S, 0
             while not self._stopping.is_set() and not (until is not None and until()):
                 try:
                     self.serve_once()
-                    pause_s = FIRST_PAUSE_S
+                    pause_s, out_of_time = FIRST_PAUSE_S, -1
                 except _Stopped:
                     break
                 except BusUnavailable as error:
@@ -131,9 +136,11 @@ class Provider:
                     self._rest(pause_s)
                     pause_s = min(pause_s * 2, PAUSE_S_MAX)
                 except Refused as error:
-                    if not error.retryable:
+                    if error.code == OUT_OF_TIME and out_of_time < OUT_OF_TIME_MAX:
+                        out_of_time += out_of_time >= 0  # taken once, ours are good: go on for ever
+                    elif not error.retryable:
                         raise
-                    log.warning("provider.lease_refused: %s", error.code)
+                    log.warning("provider.lease_refused: %s %s", error.code, error.detail)
                     self._rest(pause_s)
                     pause_s = min(pause_s * 2, PAUSE_S_MAX)
         log.info("provider.stopped")
@@ -200,7 +207,7 @@ class Provider:
             log.warning("provider.answer_refused: %s %s", leased.id, error.code)
         except BusUnavailable:
             log.warning("provider.answer_undelivered: %s is kept to be sent again", leased.id)
-        except _HandlerFailed as error:
+        except HandlerFailed as error:
             log.error("provider.handler_failed: %s %s %s", leased.service, leased.id, error)
 
     def _answer(self, delivered: Delivered, leased: Leased) -> bytes:
@@ -215,19 +222,8 @@ class Provider:
                 raise
 
         request = Request.of(delivered, leased.attempt, tell)
-        try:
-            said = self._handlers[request.service](request)
-            part = None if isinstance(said, Reject) else part_of(said)
-        except ProofFailed:
-            raise
-        except Exception as error:
-            if any(error is one for one in told):
-                raise  # the bus's word on this very exchange, not the handler's own trouble
-            raise _HandlerFailed(_place(error)) from None
-        if isinstance(said, Reject):
-            return self._serving.rejection(delivered, said)
-        assert part is not None
-        return self._serving.response(delivered, part)
+        said = said_by(self._handlers[request.service], request, told)
+        return frame_of(self._serving, request, said)
 
     def _rest(self, seconds: float) -> None:
         self._idle = True
@@ -269,15 +265,3 @@ class Provider:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class _HandlerFailed(Exception):
-    """Where a handler raised, without what it said: that may be content."""
-
-
-def _place(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{where}"

@@ -99,11 +99,12 @@ def verify_message_receipt(
         ProofInvalid: as ``verify_receipt``, or the leaf tells another story than the envelope.
     """
     receipt = verify_receipt(text, envelope.raw, verifier)
-    _check_story(receipt.leaf, envelope.manifest)
+    check_story(receipt.leaf, envelope.manifest)
     return receipt
 
 
-def _check_story(leaf: Leaf, manifest: Manifest) -> None:
+def check_story(leaf: Leaf, manifest: Manifest) -> None:
+    """Raises ProofInvalid: the leaf names another kind, party or service than the envelope."""
     said = (manifest.kind, manifest.sender, manifest.to, manifest.service, manifest.test)
     kept = (leaf.k, leaf.sender, leaf.to, leaf.svc, leaf.test)
     if said != kept:

@@ -185,6 +185,19 @@ class Acceptance:
             for check in checks:
                 check(arrival)
 
+    async def _judge_payload(self, arrival: Arrival, parts: Parts) -> None:
+        """Check the body; before the answer is no, by the versions in force now everywhere."""
+        try:
+            check_payload(arrival, parts, self._w.validators)
+        except SealwayError:
+            await self._w.directory.refresh()
+            if self._w.directory.version == arrival.directory.version:
+                raise
+            arrival.directory = self._w.directory.current
+            for check in (*ON_SENDER, *ON_MESSAGE):
+                check(arrival)
+            check_payload(arrival, parts, self._w.validators)
+
     async def _find_request(self, arrival: Arrival) -> None:
         about = arrival.envelope.manifest.about
         if about is not None:
@@ -201,7 +214,7 @@ class Acceptance:
         try:
             if checked_at != arrival.directory.version:
                 check_commitments(arrival, parts)
-                check_payload(arrival, parts, w.validators)
+                await self._judge_payload(arrival, parts)
             taken, grace_ms = self._taken(arrival, parts)
             outcome = await w.committer.submit(
                 message_entry(arrival, parts, w.epochs, grace_ms),

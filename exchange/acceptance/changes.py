@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
+from exchange.acceptance.comparing import Comparer
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.record import Act, Recorder
 from exchange.ledger.entries import Placed, RecordEntry
@@ -17,7 +18,9 @@ from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.log_writer import Clock, DirectoryChanged, LogLost, LogWriter
 from exchange.ledger.stored_log import LogReads, read_leaves
 from exchange.storage.rows import ShardHead
-from registry.changes import Change, PlannedFact, plan
+from registry.changes import Change, Plan, PlannedFact, plan
+from registry.compatibility import Comparison
+from schemas.compatibility.verdicts import Report
 from signing.encoding import b64_encode
 from signing.log.leaf import parse_leaf
 
@@ -54,6 +57,8 @@ class Recorded:
     facts: tuple[RecordedFact, ...]
     unchanged: int
     version: int
+    reports: tuple[Report, ...] = ()
+    """How new versions of schemas stood beside the others, in the order of the changes."""
 
 
 class LogZeroReads(LogReads, Protocol):
@@ -79,6 +84,7 @@ class DirectoryLog:
         clock: Clock,
         *,
         shared: bool = False,
+        comparer: Comparer | None = None,
     ) -> None:
         self.writer = writer
         self.shared = shared
@@ -87,6 +93,7 @@ class DirectoryLog:
         self._directory = directory
         self._clock = clock
         self._turn = asyncio.Lock()
+        self.comparer = comparer or Comparer()
         self.on_changed: Callable[[int], Awaitable[None]] | None = None
         """Told of each new version, once it is in force here."""
 
@@ -100,19 +107,46 @@ class DirectoryLog:
             SealwayError: log 0 can't be written; nothing changed.
         """
 
-        async def once() -> Recorded:
+        made: dict[tuple[str, ...], Report] = {}
+
+        async def once() -> Recorded | list[Comparison]:
             now_ms = self._clock()
-            planned = plan(self._directory.current, changes, now_ms)
+            planned, reports, missing = self._planned(changes, now_ms, made)
+            if missing:
+                return missing
             places = await self._write_facts(planned.facts, actor, now_ms)
             facts = tuple(
                 RecordedFact(fact, place) for fact, place in zip(planned.facts, places, strict=True)
             )
-            return Recorded(facts, planned.unchanged, self._directory.version)
+            return Recorded(facts, planned.unchanged, self._directory.version, reports)
 
         recorded = await self._in_turn(once)
+        while isinstance(recorded, list):
+            # Compared out of turn: it takes seconds, and a revocation must not wait for it.
+            for comparison in recorded:
+                made[comparison.key] = await self.comparer.report(comparison)
+            recorded = await self._in_turn(once)
         if recorded.facts and self.on_changed is not None:
             await self.on_changed(recorded.version)
         return recorded
+
+    def _planned(
+        self, changes: Sequence[Change], now_ms: int, made: Mapping[tuple[str, ...], Report]
+    ) -> tuple[Plan, tuple[Report, ...], list[Comparison]]:
+        """The plan with the reports it used; or, in vain, the comparisons that it lacks."""
+        used: list[Report] = []
+        missing: list[Comparison] = []
+
+        def compare(comparison: Comparison) -> Report:
+            report = made.get(comparison.key)
+            if report is None:
+                missing.append(comparison)
+                report = Report(comparison.rules.level, comparison.rules.policy, ())
+            used.append(report)
+            return report
+
+        planned = plan(self._directory.current, changes, now_ms, compare=compare)
+        return planned, tuple(used), missing
 
     async def record_facts(self, facts: Sequence[PlannedFact], actor: Actor) -> None:
         """Put facts in force that the bus itself states: its key."""

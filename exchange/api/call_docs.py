@@ -179,6 +179,11 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
             ),
             *_noun("certificates", "certificate", "$X5T", '{"system":"…","certificate":"…"}'),
             *_noun("schemas", "schema", "sha256:…", '{"subject":"…","text":"…"}'),
+            _get(
+                "/v1/schemas/{fingerprint}/example",
+                "A payload that satisfies the schema: a registered one, or one that is made up.",
+                example="/v1/schemas/sha256:…/example",
+            ),
             *_noun(
                 "services",
                 "service",

@@ -20,12 +20,19 @@ KNOWN: Final = (
 
 BODY: Final = ("body-type-unsupported", "body-too-large", "client-too-slow")
 CHANGE: Final = ("role-missing", "conflict", "outcome-unknown", "schema-unknown", "not-found")
+OF_SCHEMAS: Final = ("schema-incompatible", "schema-undecided", "schema-in-use", "rate-exceeded")
 MESSAGE: Final = (
     *("envelope-malformed", "manifest-invalid", "unsupported-version", "message-id-invalid"),
     *("signature-invalid", "algorithm-not-allowed", "certificate-unknown", "certificate-expired"),
     *("certificate-revoked", "sender-suspended", "message-stale", "message-from-the-future"),
     *("message-expired", "not-allowed", "purpose-required", "schema-unknown", "payload-invalid"),
-    *("commitment-mismatch", "part-missing", "part-too-large", "header-too-large"),
+    *(
+        "payload-undeclared",
+        "commitment-mismatch",
+        "part-missing",
+        "part-too-large",
+        "header-too-large",
+    ),
     *("message-id-reused", "answer-not-expected", "already-answered", "answer-late"),
     *("exchange-cancelled", "quota-exceeded", "rate-exceeded", "mailbox-full", "rejected"),
     *("bus-backlogged", "outcome-unknown"),
@@ -84,4 +91,6 @@ def _by_shape(method: str, path: str) -> tuple[str, ...]:
     if not of_registry:
         return (*BODY, "role-missing", *missing)
     more = (*_CHANGED, "precondition-required") if method == "PUT" else _CHANGED
+    if path.split("/")[2] in ("schemas", "changes"):
+        more = (*OF_SCHEMAS, *more)
     return (*BODY, *CHANGE, *more)

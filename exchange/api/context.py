@@ -9,6 +9,7 @@ from exchange.acceptance.accept import Acceptance
 from exchange.acceptance.accesses import Accesses
 from exchange.acceptance.changes import Actor, DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce
+from exchange.acceptance.registration import Registration
 from exchange.acceptance.stored import OpenedMessages
 from exchange.delivery.dead_letters import DeadLetters
 from exchange.delivery.mailbox import Mailbox
@@ -107,6 +108,11 @@ class Api:
     long_polls: dict[SystemId, int] = field(default_factory=dict)
     problems: Counter[str] = field(default_factory=Counter)
     """Replies that were a problem document, by code; for metrics."""
+
+    @property
+    def registration(self) -> Registration:
+        """Registers, checks and ends schemas."""
+        return Registration(self.directory_log, self.directory, self.clock)
 
     def check_writable(self) -> None:
         """Raises LogUnavailable while nothing may be changed: the bus is frozen, or can't write."""

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
+import structlog
 from pydantic import Field
 
 from exchange.api.answers import delivery_form
@@ -19,11 +20,14 @@ from exchange.api.errors import RequestInvalid
 from exchange.api.preferences import long_poll
 from exchange.api.replies import json_reply
 from exchange.delivery.mailbox import Leased, LeaseLost
+from exchange.ledger.errors import LedgerError
 from registry.access import check_standing
 from signing.encoding import b64url_encode, format_time
 from signing.errors import IdentifierInvalid
 from signing.identifiers import ServiceCode, SystemId, parse_service_code
 from signing.manifest import KINDS
+
+log = structlog.get_logger()
 
 LEASE_PATH: Final = "/v1/mailbox/lease"
 CONFIRM_PATH: Final = "/v1/mailbox/confirm"
@@ -62,12 +66,27 @@ class LeaseRoute:
         check_standing(api.directory.current, system)
         body = await read_model(api, headers, receive, LeaseBody)
         leased = await self._leased(system, body, receive)
-        room, lines = REPLY_BYTES_MAX, []
+        await send(to, *json_reply({"deliveries": await self._lines(leased)}))
+
+    async def _lines(self, leased: Sequence[Leased]) -> list[dict[str, Any]]:
+        """What can be proven; the rest comes back with its next lease and holds up nobody.
+
+        Raises:
+            LedgerError: nothing of it can be proven now.
+        """
+        room, lines, unproven = REPLY_BYTES_MAX, [], None
         for one in leased:
-            line, size = await self._line(one, room)
+            try:
+                line, size = await self._line(one, room)
+            except LedgerError as error:
+                unproven = error
+                log.warning("mailbox.unproven", id=one.message.manifest.id, code=error.code)
+                continue
             room -= size
             lines.append(line)
-        await send(to, *json_reply({"deliveries": lines}))
+        if unproven is not None and not lines:
+            raise unproven
+        return lines
 
     async def _leased(self, system: SystemId, body: LeaseBody, receive: Receive) -> list[Leased]:
         services, limits = _services(body), self._api.limits

@@ -18,7 +18,7 @@ from exchange.api.problems import MEDIA_TYPE, PROBLEMS, problem_bytes
 from exchange.ledger.entries import Placed
 from exchange.ledger.errors import QuotaExceeded
 from exchange.ledger.names import origin_of
-from registry.errors import RegistryError
+from registry.errors import RegistryError, SchemaIncompatible, SchemaInUse, SchemaUndecided
 from schemas.errors import PayloadInvalid
 from signing.errors import SealwayError
 
@@ -118,6 +118,11 @@ def _members(error: Exception) -> dict[str, Any]:
         return {"errors": [{"pointer": at, "message": text} for at, text in error.pointers]}
     if isinstance(error, QuotaExceeded):
         return {"depth": error.depth}
+    members: dict[str, Any] = {}
     if isinstance(error, RegistryError) and error.index is not None:
-        return {"index": error.index}
-    return {}
+        members["index"] = error.index
+    if isinstance(error, SchemaIncompatible | SchemaUndecided):
+        members["report"] = error.report
+    if isinstance(error, SchemaInUse):
+        members["touched"] = error.touched
+    return members

@@ -5,7 +5,6 @@ Owns the call and what is wrong with its result. Refuses to own rows, slots and 
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
 
 import structlog
 
@@ -16,6 +15,7 @@ from exchange.acceptance.checks.payload import validator_for
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.delivery.answers import HostedKeys, KeyNotHosted, compose_answer
 from exchange.delivery.jobs import Job
+from exchange.delivery.pushing import OVER, Heard, Pushing
 from exchange.ledger.log_writer import Clock
 from registry.directory import Directory
 from registry.services import Service
@@ -26,14 +26,9 @@ from signing.keys import Signer
 
 log = structlog.get_logger()
 
-OVER: Final = frozenset(
-    {"already-answered", "answer-late", "exchange-cancelled", "answer-not-expected"}
-)
-"""Refusals of our own answer that mean the exchange has ended without us."""
-
 
 class Asking:
-    """Asks adapters and has their answers accepted."""
+    """Asks adapters and push endpoints, and has their answers accepted."""
 
     def __init__(
         self,
@@ -43,7 +38,9 @@ class Asking:
         hosted: HostedKeys,
         validators: Validators,
         clock: Clock,
+        pushing: Pushing,
     ) -> None:
+        self._pushing = pushing
         self._acceptance = acceptance
         self._directory = directory
         self._adapters = adapters
@@ -55,18 +52,25 @@ class Asking:
         """Raises SealwayError while no answer could be recorded: nobody is asked then."""
         self._acceptance.check_writable()
 
-    async def exchange(self, job: Job, service: Service) -> None:
+    async def exchange(self, job: Job, service: Service) -> Heard:
         """Ask, check, sign, accept; an exchange that ended meanwhile is no failure.
+
+        `Heard.TAKEN` only of a push endpoint that answers later.
 
         Raises:
             AttemptFailed: the provider, or the way to it.
             SealwayError: our own log; nothing was accepted, or nobody knows.
         """
+        delivery = service.test_delivery if job.manifest.test else service.delivery
+        name = delivery.name if delivery else None
+        if delivery is not None and delivery.kind == "push":
+            return await self._pushing.push(job, service, name or "")
         signer = self._signer(service)
-        result = await self._ask(job, service)
+        result = await self._ask(job, service, self._adapters.get(name) if name else None)
         directory = self._directory.current
         self._check(result, service, directory)
         await self._accept(job, result, service, directory, signer)
+        return Heard.ANSWERED
 
     def _signer(self, service: Service) -> Signer:
         """Whom to sign as, asked before anything is sent."""
@@ -76,10 +80,7 @@ class Asking:
             log.error("delivery.no_key", system=service.system)
             raise ProviderUnreachable(error.detail, maybe_sent=False) from error
 
-    async def _ask(self, job: Job, service: Service) -> Answer | Reject:
-        delivery = service.test_delivery if job.manifest.test else service.delivery
-        name = delivery.name if delivery else None
-        adapter = self._adapters.get(name) if name else None
+    async def _ask(self, job: Job, service: Service, adapter: Adapter | None) -> Answer | Reject:
         if adapter is None:
             raise ProviderUnreachable("No adapter of that name runs here.", maybe_sent=False)
         try:

@@ -19,11 +19,13 @@ from exchange.acceptance.record import Recorder
 from exchange.acceptance.requests import AnsweredRequest, Requests
 from exchange.counts import LAG_S, Spread
 from exchange.delivery.asking import Asking
+from exchange.delivery.breakers import Breaker, Breakers, BreakerTerms
 from exchange.delivery.hands import Hand
 from exchange.delivery.jobs import Job
 from exchange.delivery.parking import Parking
+from exchange.delivery.pushing import Heard
 from exchange.delivery.slots import Slots
-from exchange.delivery.statements import dead_entry
+from exchange.delivery.statements import dead_entry, delivered_entry
 from exchange.ledger.group_commit import GroupCommitter
 from exchange.ledger.log_writer import Clock
 from exchange.storage.port import Store
@@ -48,6 +50,7 @@ class DeliveryTimes:
     retry_max_ms: int = 300_000
     misbehaved_max: int = 3
     concurrency: int = 256
+    breaker: BreakerTerms = field(default_factory=BreakerTerms)
     doubt_ms: int = 4_000
     """An older record is believed only as far as its row: somebody may have begun the call."""
 
@@ -77,8 +80,7 @@ class Desk:
     times: DeliveryTimes
 
 
-ANSWERED: Final = "answered"
-"""An attempt that ended its exchange, or found it ended; every other has a failure's code."""
+BREAKER_OPEN: Final = "breaker-open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,9 @@ class DeliveryFigures:
     """How attempts went so far; for metrics."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
+    """By what was heard (`Heard`), or by the failure's code."""
+    parked: Counter[str] = field(default_factory=Counter)
+    """Deliveries given back to their rows without an attempt, by reason."""
     dead: Counter[str] = field(default_factory=Counter)
     """Deliveries given up, by cause."""
     lag_s: Spread = field(default_factory=lambda: Spread(LAG_S))
@@ -98,6 +103,7 @@ class Attempts:
     def __init__(self, desk: Desk) -> None:
         self._d = desk
         self._slots = Slots(desk.times.concurrency)
+        self.breakers = Breakers(desk.times.breaker)
         self.figures = DeliveryFigures()
 
     async def make(self, job: Job, hand: Hand) -> None:
@@ -135,15 +141,36 @@ class Attempts:
         if not self._is_ready():
             await self._postpone(job)
             return
+        breaker = self.breakers.of(service.key)
+        if breaker.left_ms(self._d.clock()):  # asked before a slot is waited for, and after
+            await self._hold_off(job, breaker)
+            return
         slot = self._slots.of(service)
         if not await slot.take(hand.left_s):
-            waited_ms = self._d.clock() - job.message.place.at_ms
-            await self._postpone(job, pause_ms=self._d.times.queue_ms(waited_ms))
+            self.figures.parked["no-slot"] += 1
+            await self._postpone(job, pause_ms=self._queue_ms(job))
             return
         try:
-            await self._attempt(job, service, hand)
+            if breaker.admits(job.id, self._d.clock()):
+                await self._attempt(job, service, hand, breaker)
+            else:
+                await self._hold_off(job, breaker)
         finally:
+            breaker.given_up(job.id)
             slot.give()
+
+    def _queue_ms(self, job: Job) -> int:
+        return self._d.times.queue_ms(self._d.clock() - job.message.place.at_ms)
+
+    async def _hold_off(self, job: Job, breaker: Breaker) -> None:
+        """Park what an open breaker keeps from its provider; its timeline says so once."""
+        self.figures.parked[BREAKER_OPEN] += 1
+        now_ms = self._d.clock()
+        pause_ms = breaker.left_ms(now_ms) + self._queue_ms(job)
+        step = None
+        if breaker.is_news(job.id):
+            step = StepRow(job.id, now_ms, BREAKER_OPEN, None, now_ms + pause_ms)
+        await self._postpone(job, pause_ms=pause_ms, step=step)
 
     def _is_ready(self) -> bool:
         """Whether an answer could be recorded; asked before anything is claimed or sent."""
@@ -176,7 +203,7 @@ class Attempts:
         expires, now_ms = job.manifest.expires_ms, self._d.clock()
         return (expires is not None and expires <= now_ms) or _answer_by_ms(job, service) < now_ms
 
-    async def _attempt(self, job: Job, service: Service, hand: Hand) -> None:
+    async def _attempt(self, job: Job, service: Service, hand: Hand, breaker: Breaker) -> None:
         must_claim = service.repeat == "never" or (hand.is_doubtful and not hand.is_claimed)
         if must_claim and not await self._d.store.claim(self._lease(job, service)):
             return  # a repeated record: somebody has begun this attempt
@@ -184,15 +211,32 @@ class Attempts:
         if job.attempt == 1:
             self.figures.lag_s.add(max(0, self._d.clock() - job.message.place.at_ms) / 1000)
         try:
-            await self._d.asking.exchange(job, service)
+            heard = await self._d.asking.exchange(job, service)
+            if heard is Heard.TAKEN:
+                await self._confirm(job, service)
         except AttemptFailed as failed:
             hand.under_lease = None
+            if breaker.failed(job.id, self._d.clock()):
+                self.breakers.opened += 1
+                log.warning("breaker.opened", system=service.system, service=service.code)
             await self._failed(job, service, failed)
         else:
-            self.figures.outcomes[ANSWERED] += 1
-            self._d.requests.drop(job.manifest.id)
+            if breaker.open_until_ms is not None:
+                log.info("breaker.closed", system=service.system, service=service.code)
+            breaker.succeeded()
+            self.figures.outcomes[heard.value] += 1
+            if heard is Heard.ANSWERED:
+                self._d.requests.drop(job.manifest.id)
         finally:
             hand.under_lease = None
+
+    async def _confirm(self, job: Job, service: Service) -> None:
+        """The provider has it, and its answer comes as a message: nobody is asked any more."""
+        await self._d.store.claim(self._lease(job, service))  # so that its row names the attempt
+        entry = delivered_entry(
+            self._d.recorder, job.manifest, job.leaf_hash, job.attempt, self._d.clock()
+        )
+        await self._d.committer.submit(entry, self._d.directory.version)
 
     async def _park_leased(self, job: Job, service: Service, hand: Hand) -> None:
         if hand.under_lease is None:
@@ -236,12 +280,15 @@ class Attempts:
         if is_last:
             await self._kill(job, failed.code)
 
-    async def _postpone(self, job: Job, pause_ms: int | None = None) -> None:
+    async def _postpone(
+        self, job: Job, pause_ms: int | None = None, step: StepRow | None = None
+    ) -> None:
         """Give back what wasn't attempted, due again after a pause."""
         if pause_ms is None:
             pause_ms = self._d.times.backoff_ms(job.attempt)
         due_ms = self._d.clock() + pause_ms
-        await self._park(Park(job.id, _recipient(job), due_ms, job.attempt - 1, job.misbehaved))
+        attempts = job.attempt - 1
+        await self._park(Park(job.id, _recipient(job), due_ms, attempts, job.misbehaved, step=step))
 
     async def _park(self, park: Park) -> None:
         try:

@@ -16,6 +16,7 @@ import structlog
 from exchange.acceptance.stored import OpenedMessage, OpenedMessages
 from exchange.bus.port import Carried, Dispatch, MessageBus, Subscription, Topic
 from exchange.delivery.attempts import Attempts, DeliveryFigures, DeliveryTimes, Desk
+from exchange.delivery.breakers import Breakers
 from exchange.delivery.hands import Hand
 from exchange.delivery.jobs import Job, job_of_row
 from exchange.storage.rows import StoredDelivery
@@ -59,6 +60,11 @@ class Deliverer:
     def figures(self) -> DeliveryFigures:
         """How attempts went so far."""
         return self._attempts.figures
+
+    @property
+    def breakers(self) -> Breakers:
+        """Which providers are left alone for a while."""
+        return self._attempts.breakers
 
     @property
     def free(self) -> int:

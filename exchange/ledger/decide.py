@@ -45,6 +45,8 @@ from signing.log.leaf import DIRECTORY_KINDS
 from signing.log.merkle import leaf_hash
 from signing.log.tiles import encode_entries
 
+_HELD = (DeliveryState.LEASED, DeliveryState.IN_FLIGHT)
+"""States in which somebody has a delivery in hand, and may confirm that attempt of it."""
 REFUSALS_KEPT_MS = 90 * 86_400_000  # log.md: a refused envelope is kept 90 days
 
 
@@ -281,7 +283,8 @@ def _applies(facts: GroupFacts, entry: RecordEntry) -> bool:
         return False
     if confirm is None:
         return True
-    return facts.deliveries.get(confirm.id) == (DeliveryState.LEASED, confirm.attempt)
+    state, attempt = facts.deliveries.get(confirm.id, (None, 0))
+    return state in _HELD and attempt == confirm.attempt
 
 
 def _is_dead(facts: GroupFacts, id_: bytes) -> bool:

@@ -110,6 +110,7 @@ async def lay_ground(settings: Settings, stack: AsyncExitStack, clock: Clock) ->
         await begin_log_zero(place)
     directory_log, directory = await open_directory(place)
     stack.push_async_callback(directory_log.writer.close)
+    stack.push_async_callback(directory_log.comparer.close)
     if directory_log.writer.failed is not None:
         freeze_all(directory_log.writer.failed, [directory_log.writer])
     elif not place.is_shared:

@@ -191,16 +191,45 @@ METRICS: Final[tuple[Figure, ...]] = (
     Figure(
         "sealway_deliveries_total",
         "counter",
-        "Attempts at providers, by how they ended: answered, or a failure's code.",
+        "Attempts at providers, by how they ended: answered, taken (a push endpoint answers later),"
+        " or a failure's code.",
         _of_deliveries(lambda figures: figures.outcomes),
         label="code",
         alarm=(
             (
-                'sum(rate(sealway_deliveries_total{code!="answered"}[10m]))'
+                'sum(rate(sealway_deliveries_total{code!~"answered|taken"}[10m]))'
                 " > 0.2 * sum(rate(sealway_deliveries_total[10m]))"
             ),
             "A provider is away or answers rubbish; `sealway dead` and the log say which.",
         ),
+    ),
+    Figure(
+        "sealway_deliveries_parked_total",
+        "counter",
+        "Deliveries given back to their rows without an attempt: no free slot of the service's, or"
+        " its breaker is open.",
+        _of_deliveries(lambda figures: figures.parked),
+        label="code",
+        alarm=(
+            'rate(sealway_deliveries_parked_total{code="no-slot"}[10m]) > 1',
+            "A service gets more than its `concurrency` allows: raise it, or its provider is slow.",
+        ),
+    ),
+    Figure(
+        "sealway_breaker_open",
+        "gauge",
+        "1 for each service whose breaker isn't closed: its provider fails, and is left alone.",
+        lambda w: (
+            None if w.deliverer is None else [(s, 1) for s in w.deliverer.breakers.open_now()]
+        ),
+        label="service",
+        alarm=("min_over_time(sealway_breaker_open[15m]) == 1", "Tell the provider it is down."),
+    ),
+    Figure(
+        "sealway_breaker_openings_total",
+        "counter",
+        "How often a breaker opened, for the first time or again after a trial.",
+        lambda w: None if w.deliverer is None else w.deliverer.breakers.opened,
     ),
     Figure(
         "sealway_deliveries_in_hand",

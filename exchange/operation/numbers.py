@@ -3,6 +3,7 @@
 from exchange.acceptance.arrival import Terms
 from exchange.api.context import ApiLimits
 from exchange.delivery.attempts import DeliveryTimes
+from exchange.delivery.breakers import BreakerTerms
 from exchange.delivery.relay import RelayLimits
 from exchange.delivery.sweeper import SweepTimes
 from exchange.operation.settings import Settings
@@ -31,6 +32,11 @@ def delivery_times(settings: Settings) -> DeliveryTimes:
         retry_max_ms=int(delivery.retry_max_s * 1000),
         misbehaved_max=delivery.misbehaved_max,
         concurrency=delivery.concurrency,
+        breaker=BreakerTerms(
+            failures=delivery.breaker_failures,
+            open_ms=int(delivery.breaker_open_s * 1000),
+            open_max_ms=int(delivery.breaker_open_s_max * 1000),
+        ),
     )
 
 

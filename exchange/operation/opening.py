@@ -18,7 +18,7 @@ from exchange.ledger.errors import LedgerError, LogUnavailable
 from exchange.ledger.log_writer import Clock, LogWriter
 from exchange.ledger.marks import Marks
 from exchange.ledger.names import directory_number, number_of
-from exchange.ledger.shards import empty_head, open_log
+from exchange.ledger.shards import KnownTree, empty_head, open_log
 from exchange.operation.log_keys import LogKeys
 from exchange.operation.settings import Settings, SettingsInvalid
 from exchange.storage.port import LeasedStore, Store
@@ -89,10 +89,13 @@ class Place:
 
     def signed(self, head: ShardHead) -> tuple[int, bytes] | None:
         """Size and root of the longest tree that is known to be signed of a log."""
-        mark = self.marks.of(head.origin)
-        signed = [(mark.size, mark.root)] if mark else []
-        signed += [(one.size, one.root) for one in self.known_of(head)]
-        return max(signed, default=None)
+        trees = self.signed_trees(head)
+        return max(((one.size, one.root) for one in trees), default=None)
+
+    def signed_trees(self, head: ShardHead) -> list[KnownTree]:
+        """Every tree that is known to be signed of a log, here or elsewhere."""
+        mark, trees = self.marks.of(head.origin), list[KnownTree](self.known_of(head))
+        return trees if mark is None else [mark, *trees]
 
     def known_of(self, head: ShardHead) -> Sequence[Checkpoint]:
         """What others have told to be signed of a log, as far as its key bears it out."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exchange.acceptance.changes import DirectoryLog
+from exchange.ledger.found import sign_as_found
 from exchange.ledger.shards import empty_head
 from exchange.operation.opening import (
     FROZEN,
@@ -59,6 +60,7 @@ async def succeed_log_zero(place: Place, reason: str) -> Successor:
     old = await _behind(place, heads)
     after = _what_happened(place, old, reason)
     for head in (old, *open_traffic(heads)):
+        await _sign_rest(place, head)
         await place.store.set_epoch(head.shard, head.epoch + 1, _end_of(place, head))
     number = old.shard - 1
     if await place.store.reads.head(number) is None:
@@ -69,6 +71,15 @@ async def succeed_log_zero(place: Place, reason: str) -> Successor:
         await record_end(place, log, head, _end_of(place, head))
     opened = await open_shards(place, log, place.settings.logs_wanted)
     return _told(place, log, after, opened)
+
+
+async def _sign_rest(place: Place, head: ShardHead) -> None:
+    """Before a log ends for ever: have its last leaves proven, unless they contradict a proof."""
+    writer = await place.writer(head)
+    if writer.failed is not None:
+        signer, signed = place.keys.signer(head.shard), place.signed_trees(head)
+        await sign_as_found(place.store, writer, signer, signed)
+    await writer.close()
 
 
 def _end_of(place: Place, head: ShardHead) -> str:

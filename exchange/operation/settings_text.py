@@ -75,8 +75,8 @@ keys = "keys"
 state = "state"
 {_engines(names)}
 [egress]
-# The hosts that adapters here may call, as "host:port"; with " private" after it, its address may
-# be a private one. Nothing else is ever called.
+# The hosts that adapters and push here may call, as "host:port"; with " private" after it, its
+# address may be a private one. Nothing else is ever called.
 hosts = []
 
 [policy]
@@ -93,6 +93,11 @@ algorithms = ["ES256", "Ed25519"]
 # The adapters that services name in `delivery`, each with its own settings:
 # [adapters.civil]
 # kind = "sql"
+
+# The endpoints of systems that take their requests by push, named in `delivery` too:
+# [push.civil]
+# system = "{names.instance}/GOV/2002/civil-registry"
+# url = "https://civil.example/sealway"
 
 # Limits and times have defaults with reasons; [limits] and [delivery] change them.
 # [limits]

@@ -14,9 +14,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from adapters.base import Adapter
-from adapters.egress import Egress
-from adapters.errors import AdapterSettingsInvalid
 from adapters.plugins import load
 from exchange.acceptance.accept import Acceptance, Workshop
 from exchange.acceptance.accesses import Accesses
@@ -36,6 +33,7 @@ from exchange.delivery.deliverer import Deliverer, Tools
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.parking import Parking
 from exchange.delivery.payloads import MessageCodec
+from exchange.delivery.pushing import Pushing
 from exchange.delivery.relay import Relay
 from exchange.delivery.sweeper import Sweeper
 from exchange.delivery.waiting import Waiting
@@ -59,6 +57,7 @@ from exchange.operation.numbers import (
     sweep_times,
     terms,
 )
+from exchange.operation.outward import Outward, start_outward
 from exchange.operation.roles import BOTH, Role
 from exchange.operation.rounds import (
     CHECKPOINTS_S,
@@ -119,10 +118,10 @@ async def open_bus(settings: Settings, roles: frozenset[Role] = BOTH) -> Bus:
     try:
         ground = await lay_ground(settings, stack, clock)
         delivers = Role.DELIVER in roles
-        adapters = await _start_adapters(settings, stack) if delivers else {}
+        outward = await start_outward(settings, stack, load) if delivers else Outward()
         parts = _make_parts(ground, roles)
         await _start(ground, parts)
-        deliverer = _make_deliverer(ground, parts, adapters) if delivers else None
+        deliverer = _make_deliverer(ground, parts, outward) if delivers else None
         sweeper = None
         if deliverer is not None and not parts.is_frozen:
             sweeper = await _start_delivering(ground, parts, deliverer)
@@ -139,23 +138,6 @@ async def open_bus(settings: Settings, roles: frozenset[Role] = BOTH) -> Bus:
     except BaseException:
         await stack.aclose()
         raise
-
-
-async def _start_adapters(settings: Settings, stack: AsyncExitStack) -> dict[str, Adapter]:
-    if not settings.adapters:
-        return {}
-    egress = Egress(settings.egress.hosts, ca_file=settings.egress.ca_file)
-    stack.push_async_callback(egress.close)
-    adapters: dict[str, Adapter] = {}
-    for name, table in settings.adapters.items():
-        kind = table.get("kind")
-        if not isinstance(kind, str):
-            raise AdapterSettingsInvalid(f"[adapters.{name}] needs a kind, like sql or rest.")
-        adapter = load(kind).from_settings(name, table, egress, folder=settings.folder)
-        await adapter.start()
-        stack.push_async_callback(adapter.close)
-        adapters[name] = adapter
-    return adapters
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,14 +347,15 @@ def _make_rounds(ground: Ground, parts: _Parts) -> Rounds:
     return rounds
 
 
-def _make_deliverer(ground: Ground, parts: _Parts, adapters: dict[str, Adapter]) -> Deliverer:
+def _make_deliverer(ground: Ground, parts: _Parts, outward: Outward) -> Deliverer:
     asking = Asking(
         parts.acceptance,
         ground.directory,
-        adapters,
+        outward.adapters,
         ground.hosted,
         parts.validators,
         ground.clock,
+        Pushing(parts.acceptance, parts.receipts, outward.egress, outward.endpoints),
     )
     desk = Desk(
         asking=asking,

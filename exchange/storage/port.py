@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from exchange.storage.rows import (
+    AnchoringState,
+    AnchorRow,
     CommitResult,
     GroupPlan,
     GroupWrite,
@@ -110,6 +112,17 @@ class Reads(Protocol):
     async def directory_version(self) -> int:
         """The committed directory version."""
 
+    async def anchors(
+        self, log: int, heads_from_ms: int, count_max: int, *, cosigned: bool, stamped: bool
+    ) -> list[AnchorRow]:
+        """Anchors whose heads leaf isn't older, the smallest first.
+
+        ``cosigned``, ``stamped``: only those that are.
+        """
+
+    async def last_anchor(self, log: int, *, cosigned: bool, stamped: bool) -> AnchorRow | None:
+        """The anchor of the largest tree."""
+
 
 class Store(Protocol):
     """Writes, each durable when it returns.
@@ -207,6 +220,25 @@ class Store(Protocol):
         """
 
 
+class Anchors(Protocol):
+    """What others vouch for of log 0, and which process asks them. Raises what a write raises."""
+
+    async def take_anchoring(
+        self, log: int, now_ms: int, lease_ms: int, *, cosigned: bool, stamped: bool
+    ) -> AnchoringState:
+        """Be the process that asks, or go on being it, unless another one is.
+
+        ``cosigned``, ``stamped``: what the settings ask for; the first who asks for it says since
+        when. Where one process has the database it always is the one.
+        """
+
+    async def keep_anchor(self, row: AnchorRow) -> None:
+        """Add what somebody vouched for to a checkpoint's anchor; what is there stays.
+
+        The note is replaced by one with as many signatures at least. Idempotent.
+        """
+
+
 @runtime_checkable
 class LogLeases(Protocol):
     """Which process writes which traffic log. Each raises what a write raises.
@@ -231,7 +263,7 @@ class LogLeases(Protocol):
         """Let another process take a log at once; harmless when it is no longer held."""
 
 
-class LeasedStore(Store, LogLeases, Protocol):
+class LeasedStore(Store, LogLeases, Anchors, Protocol):
     """A whole engine, as a process opens it."""
 
     async def close(self) -> None:

@@ -358,3 +358,33 @@ class Park:
     owner: str | None = None
     lease_until_ms: int | None = None
     step: StepRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorRow:
+    """A checkpoint of log 0 as others vouch for it; what nobody vouched for yet is None."""
+
+    log: int
+    size: int
+    note: str
+    """The checkpoint with the cosignatures so far."""
+    heads_index: int | None = None
+    """The last heads leaf that it covers."""
+    heads_at_ms: int | None = None
+    cosigned_at_ms: int | None = None
+    """When a quorum had cosigned it, by the clock of who asked."""
+    token: bytes | None = None
+    """An authority's response over the checkpoint's text."""
+    stamped_at_ms: int | None = None
+    """The time that it states."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnchoringState:
+    """How long ago others last vouched for a log 0."""
+
+    is_mine: bool
+    """Whether this process is the one that asks them now."""
+    cosigned_at_ms: int | None
+    """The last quorum, or the moment from which one is asked for; None: none is."""
+    stamped_at_ms: int | None

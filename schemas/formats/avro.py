@@ -2,16 +2,18 @@
 
 Admission is by our own strict reading and by ``fastavro``, which also checks defaults and logical
 types; it needs the extra ``formats``. Checking payloads needs no library. Refuses to read names
-from files, and references to other registered schemas.
+from files.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from schemas import limits
 from schemas.errors import ExtraMissing, PayloadError, PayloadInvalid, SchemaInvalid
 from schemas.formats.avro_binary import read_value
 from schemas.formats.avro_json import check_value
-from schemas.formats.avro_types import Node, read_types
+from schemas.formats.avro_references import AVRO_FORMAT, read_whole
+from schemas.formats.avro_types import Node
 from schemas.formats.json_schema import fingerprint_of, parse_payload, parse_text
 from schemas.formats.port import NO_REFERENCES, References
 from schemas.reasons import Reason
@@ -25,7 +27,7 @@ _UNFORESEEN = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 class Avro:
     """The format ``avro``."""
 
-    name: ClassVar[str] = "avro"
+    name: ClassVar[str] = AVRO_FORMAT
     media_types: ClassVar[tuple[str, ...]] = (BINARY, JSON)
 
     def admit(self, text: str, references: References = NO_REFERENCES) -> str:
@@ -35,17 +37,26 @@ class Avro:
             SchemaInvalid: the first rule that is broken, with its place.
             ExtraMissing: ``fastavro`` is not installed.
         """
-        if references:
-            raise SchemaInvalid(Reason.REFERENCES_NOT_OFFERED, format=self.name)
         document = parse_text(text)
-        read_types(document)
-        fingerprint = fingerprint_of(self.name, document)
-        _judge(document)
+        whole = read_whole(document, references)
+        fingerprint = fingerprint_of(
+            self.name, document, [references[name].fingerprint for name in sorted(references)]
+        )
+        _judge(whole.documents)
         return fingerprint
 
     def compile(self, text: str, references: References = NO_REFERENCES) -> "AvroCheck":
         """The check of an admitted text. Raises SchemaInvalid."""
-        return AvroCheck(read_types(parse_text(text)))
+        return AvroCheck(whole_types(text, references))
+
+
+def whole_types(text: str, references: References = NO_REFERENCES) -> Node:
+    """The types of an admitted text, those of other schemas that it names included.
+
+    Raises:
+        SchemaInvalid: the text was never admitted.
+    """
+    return read_whole(parse_text(text), references).root
 
 
 class AvroCheck:
@@ -68,13 +79,15 @@ class AvroCheck:
         return value
 
 
-def _judge(document: Any) -> None:
+def _judge(documents: Sequence[Any]) -> None:
     try:
         from fastavro.schema import SchemaParseException, UnknownType, parse_schema
     except ModuleNotFoundError as error:
         raise ExtraMissing(Avro.name) from error
+    named: dict[str, Any] = {}
     try:
-        parse_schema(document)
+        for document in documents:
+            parse_schema(document, named_schemas=named)
     except (SchemaParseException, UnknownType, *_UNFORESEEN) as error:
         why = " ".join(str(error).split())[:_WHY_CHARS_MAX].rstrip(".")
         raise SchemaInvalid(Reason.AVRO_INVALID, why=why or type(error).__name__) from error

@@ -6,7 +6,7 @@ read has a finite value, and every name is resolved, so that checking needs no l
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,24 +41,44 @@ class Node:
         return self.items
 
 
-def read_types(document: Any) -> Node:
-    """The types of a parsed schema.
+class TypeReader:
+    """Reads documents one after the other; a later one may name types of those it may see.
 
-    Raises:
-        SchemaInvalid: not Avro, too many types, or a record that could never end.
+    Limits: ``SUBSCHEMAS_MAX`` types, all documents together.
     """
-    reader = _Reader()
-    root = reader.read(document, "", "")
-    _refuse_endless(root, reader.named)
-    return root
 
-
-class _Reader:
     def __init__(self) -> None:
-        self.named: dict[str, Node] = {}
+        self._named: dict[str, Node] = {}
+        self._own: dict[str, None] = {}
+        self._seen: Collection[str] = ()
+        self._used: set[str] = set()
         self._count = 0
 
-    def read(self, given: Any, place: str, space: str) -> Node:
+    def read_document(self, document: Any, seen: Collection[str] = ()) -> Node:
+        """The types of a parsed schema.
+
+        ``seen``: full names of earlier documents' types that this one may use.
+
+        Raises:
+            SchemaInvalid: not Avro, too many types, a name that is not there or taken, or a
+                record that could never end.
+        """
+        self._own, self._seen, self._used = {}, seen, set()
+        root = self._read(document, "", "")
+        _refuse_endless({name: self._named[name] for name in self._own}, self._named)
+        return root
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The full names that the last document defined."""
+        return frozenset(self._own)
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The full names that it used of earlier ones."""
+        return frozenset(self._used - self._own.keys())
+
+    def _read(self, given: Any, place: str, space: str) -> Node:
         self._count += 1
         if self._count > limits.SUBSCHEMAS_MAX:
             raise SchemaInvalid(Reason.TOO_MANY_SUBSCHEMAS)
@@ -82,21 +102,21 @@ class _Reader:
     def _inner(self, given: dict[str, Any], member: str, place: str, space: str) -> Node:
         if member not in given:
             raise _invalid(place, f"it lacks '{member}'")
-        return self.read(given[member], f"{place}/{member}", space)
+        return self._read(given[member], f"{place}/{member}", space)
 
     def _called(self, name: str, place: str, space: str) -> Node:
         if name in PRIMITIVES:
             return Node(name, name)
         full = name if "." in name or not space else f"{space}.{name}"
-        found = self.named.get(full)
-        if found is None:
+        if full not in self._own and full not in self._seen:
             raise _invalid(place, "no type of that name is defined before it")
-        return found
+        self._used.add(full)
+        return self._named[full]
 
     def _union(self, given: list[Any], place: str, space: str) -> Node:
         node = Node("union", "union")
         for index, branch in enumerate(given):
-            read = self.read(branch, f"{place}/{index}", space)
+            read = self._read(branch, f"{place}/{index}", space)
             if read.kind == "union":
                 raise _invalid(f"{place}/{index}", "a union may not stand in a union")
             if any(read.name == other.name for other in node.branches):
@@ -108,16 +128,17 @@ class _Reader:
 
     def _define(self, kind: str, given: dict[str, Any], place: str, space: str) -> Node:
         full = _full_name(given, place, space)
-        if full in self.named or full in PRIMITIVES:
+        if full in self._named or full in PRIMITIVES:
             raise _invalid(f"{place}/name", "the name is taken")
-        node = self.named[full] = Node(kind, full)
+        node = self._named[full] = Node(kind, full)
+        self._own[full] = None
         if kind == "fixed":
             node.size = _size(given, place)
         elif kind == "enum":
             node.symbols = _symbols(given, place)
         else:
             for name, type_, where in _fields(given, place):
-                node.fields.append((name, self.read(type_, where, full.rpartition(".")[0])))
+                node.fields.append((name, self._read(type_, where, full.rpartition(".")[0])))
         return node
 
 
@@ -167,10 +188,10 @@ def _fields(given: dict[str, Any], place: str) -> Iterator[tuple[str, Any, str]]
         yield name, one["type"], f"{where}/type"
 
 
-def _refuse_endless(root: Node, named: dict[str, Node]) -> None:
-    """Refuse a record whose every value would hold another one of it."""
-    records = [node for node in named.values() if node.kind == "record"]
-    finite: set[Node] = set()
+def _refuse_endless(own: dict[str, Node], named: dict[str, Node]) -> None:
+    """Refuse a record of a document whose every value would hold another one of it."""
+    records = [node for node in own.values() if node.kind == "record"]
+    finite: set[Node] = {node for name, node in named.items() if name not in own}
 
     def ends(node: Node) -> bool:
         if node.kind == "union":

@@ -29,8 +29,8 @@ class NoExample(SdkError):
 def show(key: str, example: bool, profile_name: str | None, as_json: bool) -> int:
     """One schema, whole; or a payload that satisfies it.
 
-    The payload is the first registered example. Without one it is made up, for a JSON Schema, and
-    checked against it.
+    The payload is the first registered example. Without one it is made up, for a JSON Schema or an
+    Avro schema, and checked against it.
     """
     from sealway.cli.output import print_json, print_object
 
@@ -47,24 +47,22 @@ def show(key: str, example: bool, profile_name: str | None, as_json: bool) -> in
 
 
 def _example(bus: Any, found: dict[str, Any]) -> str:
-    import json
+    from schemas.showing import example_to_show
 
-    registered = found.get("examples")
-    if registered:
-        return str(registered[0])
-    if found.get("format") != "json-schema":
-        raise NoExample("No example is registered, and only those of JSON Schemas are made up.")
-    from schemas.generation import example_of
-
-    source = _source(bus, found, {})
-    made = example_of(source.text, source.references)
-    if made is None:
+    source = source_of(bus, found)
+    examples = [str(one) for one in found.get("examples", ())]
+    shown = example_to_show(source.format, source.text, examples, source.references)
+    if shown is None:
         raise NoExample("No example is registered, and none that was made up satisfies the schema.")
-    return json.dumps(made[0], ensure_ascii=False, indent=2)
+    return shown.text
+
+
+def source_of(bus: Any, found: dict[str, Any]) -> Source:
+    """A schema as the bus shows it, with all that it refers to, fetched once each."""
+    return _source(bus, found, {})
 
 
 def _source(bus: Any, found: dict[str, Any], known: dict[str, Source]) -> Source:
-    """The schema with all that it refers to, fetched once each."""
     from schemas.formats.port import Source
 
     references: dict[str, Source] = {}

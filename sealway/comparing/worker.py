@@ -54,6 +54,12 @@ class Worker:
         with self._lock:
             self._kill()
 
+    def abort(self) -> None:
+        """Kill what is being asked, from another thread: its answer is unknown."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def judge(self, writer: Any, reader: Any, policy: Policy) -> Judged:
         """As ``schemas.compatibility.judge.judge``; unknown when time or memory runs out."""
         question = {"writer": writer, "reader": reader, "policy": policy.value}

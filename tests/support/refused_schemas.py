@@ -210,7 +210,6 @@ OTHER_FORMATS: Final[dict[str, tuple[Reason, str, str]]] = {
     "xsd: a pattern of many ways": (Reason.PATTERN_REFUSED, "xsd", pattern("(a|a){0,30}b")),
     "xsd: a pattern of many copies": (Reason.PATTERN_REFUSED, "xsd", pattern("a{100000}")),
     "xsd: an open pattern": (Reason.PATTERN_REFUSED, "xsd", pattern("(a")),
-    "avro: references": (Reason.REFERENCES_NOT_OFFERED, "avro", '"int"'),
     "xsd: references": (Reason.REFERENCES_NOT_OFFERED, "xsd", xsd(ROOT)),
 }  # fmt: skip
 """Those refused for their references are to be given some."""

@@ -3,9 +3,9 @@
 from exchange.acceptance.arrival import Arrival
 from exchange.acceptance.errors import BodyTypeUnsupported
 from registry.directory import Directory
-from registry.nouns import State
 from registry.schema_versions import SchemaVersion
 from schemas.catalogue import Validator, Validators, media_types_of
+from schemas.compatibility.levels import Policy
 from schemas.errors import PayloadError, PayloadInvalid, SchemaUnknown
 from signing.errors import JsonInvalid
 from signing.manifest import Manifest
@@ -45,7 +45,7 @@ def check_commitments(arrival: Arrival, parts: Parts) -> None:
 
 
 def check_payload(arrival: Arrival, parts: Parts, validators: Validators) -> None:
-    """Raises PayloadInvalid with every error, SchemaUnknown."""
+    """Raises PayloadInvalid or PayloadUndeclared with every error, SchemaUnknown."""
     manifest = arrival.envelope.manifest
     if manifest.kind not in WITH_BODY:
         for data in parts.data:
@@ -60,9 +60,18 @@ def validator_of(arrival: Arrival, validators: Validators) -> Validator:
 
 
 def validator_for(directory: Directory, schema: SchemaVersion, validators: Validators) -> Validator:
-    """The validator of a registered schema. Raises SchemaUnknown."""
+    """The validator of what is sent by a registered schema. Raises SchemaUnknown.
+
+    Under EVOLVE it lets declared fields pass only: comparisons of versions count on that.
+    """
     references = directory.references(schema)
-    return validators.get(schema.fingerprint, schema.text, schema.format, references)
+    return validators.get(
+        schema.fingerprint,
+        schema.text,
+        schema.format,
+        references,
+        declared_only=directory.rules(schema.subject).policy is Policy.EVOLVE,
+    )
 
 
 def _schema_of(arrival: Arrival) -> SchemaVersion:
@@ -89,9 +98,9 @@ def _named(directory: Directory, manifest: Manifest, active: SchemaVersion) -> S
     if named is None or named == active.fingerprint:
         return active
     schema = directory.schema(named)
-    if schema is None or schema.subject != active.subject or schema.state is not State.ACTIVE:
+    if schema is None or schema.subject != active.subject or not schema.is_in_force:
         raise SchemaUnknown(
-            "The part names a schema that isn't an active version of the service's."
+            "The part names a schema that isn't a version in force of the service's."
         )
     return schema
 

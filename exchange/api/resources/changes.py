@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from exchange.acceptance.registration import decided
 from exchange.api.bodies import Body, read_model
 from exchange.api.errors import RequestInvalid
 from exchange.api.replies import json_reply
@@ -15,12 +16,16 @@ router = APIRouter(tags=["changes"])
 
 
 class ChangeBody(Body):
-    """One change: members left out keep what they are; ``expected`` is the ETag seen."""
+    """One change: members left out keep what they are; ``expected`` is the ETag seen.
+
+    ``decision``: why a schema may stand although its compatibility is unknown.
+    """
 
     noun: str
     object: dict[str, Any]
     key: str | None = None
     expected: str | None = None
+    decision: str | None = None
 
 
 class ChangesBody(Body):
@@ -54,7 +59,16 @@ async def change(request: Request, api: BusOf, caller: CallerOf, headers: Header
     if len(body.changes) > most:
         text = f"A set has at most {most} changes; send it in pieces."
         raise RequestInvalid(text, [("/changes", text)])
-    changes = [Change(one.noun, one.object, one.key, one.expected) for one in body.changes]
+    changes = [
+        Change(
+            one.noun,
+            one.object,
+            one.key,
+            one.expected,
+            decision=decided(one.decision, FOUNDER),
+        )
+        for one in body.changes
+    ]
     recorded = await api.directory_log.change(changes, FOUNDER)
     document = {
         "changed": len(recorded.facts),

@@ -223,13 +223,20 @@ class Delivery(Table):
     breaker_failures: int = Field(
         default=5,
         ge=1,
-        description="failures in a row that open a provider's breaker; fewer would trip on a "
-        "restart",
+        description="failed calls in a row that open a service's breaker in this process; fewer "
+        "would trip on a restart",
     )
     breaker_open_s: float = Field(
         default=10,
         gt=0,
-        description="seconds an open breaker stays shut to calls; then one call tries",
+        description="seconds an open breaker lets no call through; then one tries, and a failure "
+        "opens it for twice as long",
+    )
+    breaker_open_s_max: float = Field(
+        default=60,
+        gt=0,
+        description="seconds an open breaker lets no call through at most; a provider that is back "
+        "is found within a minute",
     )
     misbehaved_max: int = Field(
         default=3,

@@ -83,6 +83,25 @@ class HostedKey(Table):
     certificate: FilePath = Field(description="file with the system's certificate in PEM")
 
 
+class Push(Table):
+    """`[push.NAME]`: where a system that services name in `delivery` is posted its requests."""
+
+    system: Annotated[str, AfterValidator(_system_id)] = Field(
+        description="the one system whose services may name this endpoint"
+    )
+    url: str = Field(
+        max_length=2000,
+        pattern=r"^https?://",
+        description="where requests are posted; its host must be in `egress.hosts`, and a private "
+        "address is called only if its rule says `private`",
+    )
+    secret_headers: dict[str, FilePath] = Field(
+        default={},
+        description="header → file with its value, such as an `Authorization` that the endpoint "
+        "asks for",
+    )
+
+
 class Policy(Table):
     """`[policy]`: what the bus allows; part of the `policy` records in log 0."""
 
@@ -162,6 +181,9 @@ class Settings(Table):
     adapters: dict[AdapterName, dict[str, Any]] = Field(
         default={}, description="one table an adapter, handed to its plug-in as it is"
     )
+    push: dict[AdapterName, Push] = Field(
+        default={}, description="one table an endpoint; answers come in the reply, or later"
+    )
     policy: Policy = Policy()
     limits: Limits = Limits()
     delivery: Delivery = Delivery()
@@ -204,7 +226,9 @@ class Settings(Table):
             raise ValueError("limits.lease_s must be at most limits.lease_s_max")
         if self.delivery.retry_first_s > self.delivery.retry_max_s:
             raise ValueError("delivery.retry_first_s must be at most delivery.retry_max_s")
-        foreign = [s for s in self.hosted if s.partition("/")[0] != self.instance]
-        if foreign:
-            raise ValueError(f"hosted.{foreign[0]!r} is not of instance {self.instance!r}")
+        named = [("hosted", s, s) for s in self.hosted]
+        named += [("push", name, one.system) for name, one in self.push.items()]
+        for table, name, system in named:
+            if system.partition("/")[0] != self.instance:
+                raise ValueError(f"{table}.{name!r} is not of instance {self.instance!r}")
         return self

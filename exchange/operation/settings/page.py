@@ -53,7 +53,10 @@ def settings_markdown() -> str:
 
 
 def _section(key: str, table: type[BaseModel], field: FieldInfo) -> str:
-    name = f'{key}."<system>"' if get_origin(field.annotation) is dict else key
+    name = key
+    if get_origin(field.annotation) is dict:  # by what its table's docstring calls the names
+        is_named = f"[{key}.NAME]" in (table.__doc__ or "")
+        name = f"{key}.NAME" if is_named else f'{key}."<system>"'
     about = (table.__doc__ or "").partition(": ")[2].strip()
     said = f"{about[:1].upper()}{about[1:]}"
     rows = "".join(_row(one, inner) for one, inner in table.model_fields.items())

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from exchange.storage.postgres import anchors
 from exchange.storage.postgres.connection import Connection, Connections
 from exchange.storage.postgres.deliveries import COLUMNS, parse_delivery
 from exchange.storage.postgres.numbers import SystemNumbers
 from exchange.storage.postgres.statement import IS_HELD
 from exchange.storage.rows import (
+    AnchorRow,
     ExchangeState,
     MailboxDepth,
     ObjectPlace,
@@ -249,3 +251,15 @@ class Readers:
     async def directory_version(self) -> int:
         """The committed directory version."""
         return int((await self._fetch_one("SELECT version FROM directory"))[0])
+
+    async def anchors(
+        self, log: int, heads_from_ms: int, count_max: int, *, cosigned: bool, stamped: bool
+    ) -> list[AnchorRow]:
+        """Anchors whose heads leaf isn't older, the smallest first."""
+        return await self._connections.run(
+            lambda c: anchors.anchors(c, log, heads_from_ms, count_max, cosigned, stamped)
+        )
+
+    async def last_anchor(self, log: int, *, cosigned: bool, stamped: bool) -> AnchorRow | None:
+        """The anchor of the largest tree."""
+        return await self._connections.run(lambda c: anchors.last_anchor(c, log, cosigned, stamped))

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from exchange.storage.postgres import deliveries, leases, retention, schema
+from exchange.storage.postgres import anchors, deliveries, leases, retention, schema
 from exchange.storage.postgres.connection import CONNECTIONS_MAX, Connection, Connections
 from exchange.storage.postgres.group import IN_DOUBT_S, Groups
 from exchange.storage.postgres.numbers import SystemNumbers
 from exchange.storage.postgres.reads import Readers
 from exchange.storage.postgres.rest import insert_head
 from exchange.storage.rows import (
+    AnchoringState,
+    AnchorRow,
     CommitResult,
     GroupPlan,
     GroupWrite,
@@ -262,3 +264,17 @@ class PostgresStore:
             ]
             days += all(gone)
         return Retired(days, kept)
+
+    async def take_anchoring(
+        self, log: int, now_ms: int, lease_ms: int, *, cosigned: bool, stamped: bool
+    ) -> AnchoringState:
+        """Be the process that asks others to vouch for log 0, unless another one is."""
+        return await self._connections.write(
+            lambda c: anchors.take_anchoring(
+                c, self.owner, log, now_ms, lease_ms, cosigned, stamped
+            )
+        )
+
+    async def keep_anchor(self, row: AnchorRow) -> None:
+        """Add what somebody vouched for to a checkpoint's anchor."""
+        await self._connections.write(lambda c: anchors.keep_anchor(c, row))

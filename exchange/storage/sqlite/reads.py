@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from exchange.storage.errors import StorageUnavailable
 from exchange.storage.rows import (
+    AnchorRow,
     ExchangeState,
     MailboxDepth,
     ObjectPlace,
@@ -24,6 +25,7 @@ from exchange.storage.rows import (
     StoredMessage,
     StoredRefusal,
 )
+from exchange.storage.sqlite import anchors
 from exchange.storage.sqlite.connection import connect
 from exchange.storage.sqlite.deliveries import COLUMNS, parse_delivery
 from exchange.storage.sqlite.group import HEAD_COLUMNS, SystemNumbers, parse_head, select_in
@@ -332,3 +334,15 @@ class Readers:
             return int(connection.execute("SELECT version FROM directory").fetchone()[0])
 
         return await self._run(read)
+
+    async def anchors(
+        self, log: int, heads_from_ms: int, count_max: int, *, cosigned: bool, stamped: bool
+    ) -> list[AnchorRow]:
+        """Anchors whose heads leaf isn't older, the smallest first."""
+        return await self._run(
+            lambda c: anchors.anchors(c, log, heads_from_ms, count_max, cosigned, stamped)
+        )
+
+    async def last_anchor(self, log: int, *, cosigned: bool, stamped: bool) -> AnchorRow | None:
+        """The anchor of the largest tree."""
+        return await self._run(lambda c: anchors.last_anchor(c, log, cosigned, stamped))

@@ -9,6 +9,8 @@ from typing import Final
 from exchange.storage.errors import StorageForeign
 from exchange.storage.migrations.owner import check_bus, check_schema
 from exchange.storage.rows import (
+    AnchoringState,
+    AnchorRow,
     CommitResult,
     GroupPlan,
     GroupWrite,
@@ -19,7 +21,7 @@ from exchange.storage.rows import (
     StepRow,
     StoredDelivery,
 )
-from exchange.storage.sqlite import deliveries, leases, retention
+from exchange.storage.sqlite import anchors, deliveries, leases, retention
 from exchange.storage.sqlite.connection import (
     FILE_NAME,
     LOCK_NAME,
@@ -271,3 +273,15 @@ class SqliteStore:
         while await self._writer.run(partial(retention.retire_stray_steps, end=end)):
             pass
         return Retired(len(days), kept)
+
+    async def take_anchoring(
+        self, log: int, now_ms: int, lease_ms: int, *, cosigned: bool, stamped: bool
+    ) -> AnchoringState:
+        """Since when anchors are asked for; this process asks."""
+        return await self._writer.run(
+            lambda c: anchors.take_anchoring(c, log, now_ms, cosigned, stamped)
+        )
+
+    async def keep_anchor(self, row: AnchorRow) -> None:
+        """Add what somebody vouched for to a checkpoint's anchor."""
+        await self._writer.run(lambda c: anchors.keep_anchor(c, row))

@@ -94,6 +94,30 @@ log_tile = Table(
     PrimaryKeyConstraint("shard", "level", "number"),
 )
 
+anchor = Table(
+    "anchor",
+    metadata,
+    Column("log", Integer, nullable=False, comment="0, or a successor's negative number"),
+    Column("size", BigInteger, nullable=False),
+    Column("note", Text, nullable=False, comment="the checkpoint with its cosignatures"),
+    Column("heads_idx", BigInteger, comment="the last heads leaf that it covers"),
+    Column("heads_at", BigInteger, comment="that leaf's ts"),
+    Column("cosigned_at", BigInteger, comment="when a quorum had cosigned it"),
+    Column("token", LargeBinary, comment="the time-stamp authority's response"),
+    Column("stamped_at", BigInteger, comment="the time that it states"),
+    PrimaryKeyConstraint("log", "size"),
+)
+
+anchoring = Table(
+    "anchoring",
+    metadata,
+    Column("log", Integer, primary_key=True, autoincrement=False),
+    Column("owner", Text),
+    Column("lease_until", BigInteger),
+    Column("cosigned_at", BigInteger, comment="the last quorum, or since when one is asked for"),
+    Column("stamped_at", BigInteger, comment="the last time-stamp, or since when"),
+)
+
 message = Table(
     "message",
     metadata,
@@ -195,6 +219,7 @@ Index(
 )
 Index("delivery_dead", delivery.c.accepted_at, sqlite_where=_DEAD, postgresql_where=_DEAD)
 Index("refusal_id", refusal.c.id)
+Index("anchor_heads_at", anchor.c.log, anchor.c.heads_at)
 Index("exchange_open", exchange.c.answer_by, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 

@@ -198,6 +198,8 @@ async def test_references_are_frozen_by_fingerprint_and_shown_to_who_may_see_the
         "counter_examples": ['["b"]'],
     }
     objects = [code("^a$"), user, code("^b$")]
+    free = {"changes": [{"noun": "policy", "object": {"schema_level": "NONE"}}]}
+    assert (await edge.post("/v1/changes", free, FOUNDER)).json()["changed"] == 1
     changes = {"changes": [{"noun": "schema", "object": one} for one in objects]}
     done = (await edge.post("/v1/changes", changes, FOUNDER)).json()
     assert done["changed"] == 3

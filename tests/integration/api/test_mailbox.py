@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from exchange.ledger.entries import Placed
+from exchange.ledger.errors import LogUnavailable
+from exchange.ledger.receipts import Receipts
 from registry.changes import Change
 from signing.encoding import b64url_decode, parse_time
 from signing.identifiers import MessageId, message_id_bytes
@@ -42,6 +45,39 @@ async def test_a_large_delivery_comes_by_link(edge: Edge, monkeypatch: pytest.Mo
     assert "delivery" not in one
     response = await edge.get(one["href"], STATISTICS)
     assert parse_frame(parse_delivery(response.content)[1])[0] == request.envelope
+
+
+async def test_what_cannot_be_proven_now_holds_up_nothing_else(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = edge.running.ask(POPULATION), edge.running.ask(POPULATION)
+    await edge.send(first)
+    await edge.send(second)
+    real = Receipts.receipt
+
+    async def lost(self: Receipts, place: Placed) -> str:
+        if place.leaf_hash == first_leaf:
+            raise LogUnavailable("Its log ends before this leaf.")
+        return await real(self, place)
+
+    message = await edge.running.bus.api.opened.message(message_id_bytes(first.manifest.id))
+    assert message is not None
+    first_leaf = message.place.leaf_hash
+    monkeypatch.setattr(Receipts, "receipt", lost)
+    both = await edge.post(LEASE, {"deliveries_max": 2}, STATISTICS)
+    assert [one["id"] for one in both.json()["deliveries"]] == [second.manifest.id]
+
+
+async def test_a_lease_of_nothing_that_can_be_proven_now_says_so(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(self: Receipts, place: Placed) -> str:
+        raise LogUnavailable("Its log ends before this leaf.")
+
+    await edge.send(edge.running.ask(POPULATION))
+    monkeypatch.setattr(Receipts, "receipt", lost)
+    response = await edge.post(LEASE, {}, STATISTICS)
+    assert (response.status_code, code_of(response)) == (503, "log-unavailable")
 
 
 async def test_a_confirmation_ends_the_delivery_and_may_be_repeated(edge: Edge) -> None:

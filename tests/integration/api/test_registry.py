@@ -195,3 +195,32 @@ async def test_a_checkpoint_is_a_note_that_the_logs_key_verifies(edge: Edge, n: 
     checkpoint = verify_checkpoint(response.text, parse_verifier_key(await _key(edge, n)))
     assert checkpoint.size == edge.running.writers[n].head.size
     assert code_of(await edge.get("/log/7/checkpoint")) == "not-found"
+
+
+async def test_an_example_of_a_schema_is_for_who_sees_the_schema(edge: Edge) -> None:
+    schemas = (await edge.get("/v1/schemas", FOUNDER)).json()["items"]
+    one = next(item for item in schemas if item["subject"] == "question")
+    path = f"/v1/schemas/{one['fingerprint']}/example"
+    shown = await edge.get(path, BENEFITS)
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "application/json")
+    assert (shown.json(), shown.headers["sealway-made-up"]) == ({"person_code": "0"}, "?1")
+    tag = (await edge.get(f"/v1/schemas/{one['fingerprint']}", FOUNDER)).headers["etag"]
+    members = {"examples": ['{"person_code": "38001085718"}']}
+    put = await edge.call(
+        "PUT", path.removesuffix("/example"), FOUNDER, json=members, headers={"if-match": tag}
+    )
+    assert put.status_code == 200
+    shown = await edge.get(path, BENEFITS)
+    assert (shown.text, shown.headers["sealway-made-up"]) == (members["examples"][0], "?0")
+    assert code_of(await edge.get(path)) == "token-missing"
+    assert code_of(await edge.get("/v1/schemas/sha256:00/example", BENEFITS)) == "not-found"
+
+
+async def test_where_no_example_can_be_made_up_there_is_none(edge: Edge) -> None:
+    text = '{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "integer",'
+    added = await edge.post(
+        "/v1/schemas", {"subject": "odd", "text": text + '"not": {"maximum": 9999999}}'}, FOUNDER
+    )
+    assert added.status_code == 201
+    shown = await edge.get(f"/v1/schemas/{added.json()['fingerprint']}/example", FOUNDER)
+    assert code_of(shown) == "not-found"

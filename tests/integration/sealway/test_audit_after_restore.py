@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,24 +25,27 @@ from tests.support.recorded_bus import (
 )
 
 
-async def _live(made: RecordedBus, exchanges: int, *, is_new: bool = False) -> None:
+async def _live(
+    made: RecordedBus, exchanges: int, *, is_new: bool = False, copy: Path | None = None
+) -> None:
     bus = await start(made)
     try:
         if is_new:
             await bus.api.directory_log.change(registrations(made), FOUNDER)
         for _ in range(exchanges):
             await exchange_one(bus, made)
+        if copy is not None:
+            shutil.copytree(made.data, copy)
     finally:
         await bus.close()
 
 
 @pytest.fixture(scope="module")
 def restored(tmp_path_factory: pytest.TempPathFactory) -> RecordedBus:
-    """Three exchanges, a copy, four more; the copy put back, and two more after that."""
+    """Three exchanges, a copy while it runs, four more; the copy put back, then two more."""
     top = tmp_path_factory.mktemp("restored")
     made = make_bus(top / "bus")
-    asyncio.run(_live(made, 3, is_new=True))
-    shutil.copytree(made.data, top / "older")
+    asyncio.run(_live(made, 3, is_new=True, copy=top / "older"))
     asyncio.run(_live(made, 4))
     shutil.rmtree(made.data)
     shutil.copytree(top / "older", made.data)
@@ -71,7 +77,8 @@ def test_the_gap_is_proven_and_all_that_is_there_is_too(
     restored: RecordedBus, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = _verify(restored, _keys(restored), capsys)
-    assert said["finding_counts"] == {"log-rolled-back": 2}, "log 0's gap, and the traffic log's"
+    counts = {"log-rolled-back": 2, "tail-unanchored": 1}
+    assert said["finding_counts"] == counts, "both gaps, and what the copy held since its last head"
     assert any("the disk is lost" in one["text"] for one in said["findings"])
     assert (said["exit"], said["counts"]["messages"]) == (2, 10)
     assert (said["counts"]["shards"], said["counts"]["shards_verified"]) == (2, 1)
@@ -85,3 +92,22 @@ def test_with_the_older_key_alone_it_asks_for_the_newer(
     said = _verify(restored, _keys(restored)[:1], capsys)
     assert said["finding_counts"] == {"log-key-missing": 1}
     assert said["exit"] == 2
+
+
+def test_what_the_copy_held_beyond_its_checkpoint_can_be_proven_again(
+    restored: RecordedBus, tmp_path: Path
+) -> None:
+    before = _heads(restored.folder.parent / "older", tmp_path)
+    assert any(noted < size for size, noted in before.values()), "a copy with nothing unsigned"
+    after = _heads(restored.data, tmp_path)
+    for shard, (size, _) in before.items():
+        assert after[shard] == (size, size)
+
+
+def _heads(data: Path, tmp_path: Path) -> dict[int, tuple[int, int]]:
+    """Of each log, its size and how far its stored checkpoint goes."""
+    shutil.copytree(data, tmp_path / data.parent.name / data.name)
+    found = sqlite3.connect(next((tmp_path / data.parent.name / data.name).glob("*.db")))
+    with closing(found):
+        rows = found.execute("SELECT shard, size, note_size FROM log_shard").fetchall()
+    return {shard: (size, noted) for shard, size, noted in rows}

@@ -5,7 +5,10 @@ from functools import cache
 from typing import Any
 
 from registry.changes import Change, Plan, plan
+from registry.compatibility import Comparison, compared
 from registry.directory import Directory
+from schemas.compatibility.judge import judge
+from schemas.compatibility.verdicts import Report
 from signing.certificates import issue_self_signed
 from signing.encoding import b64url_encode, parse_time
 from signing.keys import generate_key
@@ -92,12 +95,17 @@ def country() -> list[Change]:
     ]
 
 
+def compare(comparison: Comparison) -> Report:
+    """As the bus compares, in this process."""
+    return compared(comparison, judge)
+
+
 def planned(directory: Directory, *changes: Change, now_ms: int = NOW) -> Plan:
-    return plan(directory, changes, now_ms)
+    return plan(directory, changes, now_ms, compare=compare)
 
 
 def applied(directory: Directory, *changes: Change, now_ms: int = NOW) -> Directory:
-    return directory.fold(plan(directory, changes, now_ms).facts)
+    return directory.fold(planned(directory, *changes, now_ms=now_ms).facts)
 
 
 @cache

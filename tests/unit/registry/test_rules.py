@@ -51,7 +51,7 @@ PASSES: dict[str, list[Change]] = {
         certificate(text=certificate_text("soon", "ES256", NOW - DAY, NOW + 1000))
     ],
     "a schema": [schema("other", schema_text(type="object"))],
-    "a second version": [schema(text=schema_text(type="object"))],
+    "a second version": [schema(text=schema_text(title="again"))],
     "a service behind an adapter": [service(delivery={"kind": "adapter", "name": "civil-sql"})],
     "a service that takes tests": [service(test_delivery={"kind": "mailbox"})],
     "an incompatible version": [service(code="person-status.v2")],
@@ -146,7 +146,7 @@ BROKEN: dict[str, tuple[str, list[Change]]] = {
     "a schema that is not admitted": ("names no dialect", [bad(NEW_SCHEMA, text="{}")]),
     "a schema that is an object": ("both texts", [bad(NEW_SCHEMA, text={})]),
     "another format": ("not offered", [bad(NEW_SCHEMA, format="protobuf")]),
-    "a schema in draft": ("'state'", [bad(NEW_SCHEMA, state="draft")]),
+    "a schema that is over from the start": ("'state'", [bad(NEW_SCHEMA, state="revoked")]),
     "an id of one's own": ("given by the registry", [bad(NEW_SCHEMA, id=77)]),
     "a version of one's own": ("given by the registry", [bad(NEW_SCHEMA, version=2)]),
     "another fingerprint": (
@@ -191,10 +191,10 @@ BROKEN: dict[str, tuple[str, list[Change]]] = {
     ),
     "a delivery by pigeon": ("'kind'", [bad(NEW_SERVICE, delivery={"kind": "pigeon"})]),
     "a delivery that is a text": ("'delivery'", [bad(NEW_SERVICE, delivery="mailbox")]),
-    "push": ("not offered", [bad(NEW_SERVICE, delivery={"kind": "push", "name": "x"})]),
-    "tests by push": (
-        "not offered",
-        [bad(NEW_SERVICE, test_delivery={"kind": "push", "name": "x"})],
+    "push to nowhere": ("'name'", [bad(NEW_SERVICE, delivery={"kind": "push"})]),
+    "tests by push to an address": (
+        "'name'",
+        [bad(NEW_SERVICE, test_delivery={"kind": "push", "name": "https://x.example/"})],
     ),
     # grants
     "a grant to no system": ("not registered", [bad(NEW_GRANT, consumer="sx/GOV/1001/x")]),

@@ -467,6 +467,8 @@ def test_an_example_of_a_schema_is_a_registered_one_or_made_up(
     schemas[user]["examples"] = ["[5, 5]"]
     assert run("schema", "show", user, *words)[:2] == (0, "[5, 5]\n")
     assert run("schema", "show", user, *words[1:], "--json")[0] == 0
+    assert run("schema", "show", avro, *words)[:2] == (0, "1\n")
+    schemas[avro] |= {"format": "xsd", "text": "<a/>"}
     status, _, err = run("schema", "show", avro, *words)
     assert (status, "No example is registered" in err) == (3, True)
 

@@ -135,7 +135,11 @@ def test_an_answer_has_a_limit(database: Path) -> None:
     assert payments(database) == 0
 
 
-@pytest.mark.parametrize("key", ["", "7", ID.upper(), "38001085718", f"{ID}' OR 1"])
+@pytest.mark.parametrize(
+    "key",
+    ["", "7", ID.upper(), "38001085718", f"{ID}' OR 1"],
+    ids=["empty", "a number", "capitals", "a person's code", "more than an id"],
+)
 def test_only_a_message_id_is_a_key(database: Path, key: str) -> None:
     with closing(sqlite3.connect(database)) as connection, pytest.raises(ValueError, match="id"):
         Inbox().once(connection, key, dict)

@@ -14,7 +14,8 @@ from signing.errors import SealwayError
 NAMES = [
     "Answer", "AnswerPending", "AsyncClient", "AsyncExchange", "BusUnavailable", "Client",
     "Exchange", "ExchangeState", "Inbox", "InboxMisused", "Profile", "ProfileInvalid",
-    "ProofFailed", "Provider", "Receipt", "Refused", "Reject", "Rejected", "Request", "SdkError",
+    "ProofFailed", "Provider", "PushProvider", "PushReply", "Receipt", "Refused", "Reject",
+    "Rejected", "Request", "SdkError",
 ]  # fmt: skip
 NEVER = {
     "sqlite3", "asyncpg", "psycopg",

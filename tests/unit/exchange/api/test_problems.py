@@ -37,14 +37,16 @@ WIRE = {
     (405, False): "method-not-allowed",
     (408, True): "client-too-slow",
     (409, False): "message-id-reused answer-not-expected already-answered answer-late "
-    "exchange-cancelled lease-lost conflict repeat-not-confirmed",
+    "exchange-cancelled lease-lost conflict repeat-not-confirmed schema-incompatible "
+    "schema-undecided schema-in-use",
     (410, False): "message-expired",
     (412, False): "changed-meanwhile",
     (428, False): "precondition-required",
     (413, False): "body-too-large part-too-large",
     (415, False): "body-type-unsupported",
     (431, False): "header-too-large",
-    (422, False): "payload-invalid purpose-required schema-unknown request-invalid rejected",
+    (422, False): "payload-invalid payload-undeclared purpose-required schema-unknown "
+    "request-invalid rejected",
     (429, True): "quota-exceeded rate-exceeded mailbox-full",
     (503, True): "log-unavailable outcome-unknown bus-backlogged not-ready",
     (500, True): "internal",
