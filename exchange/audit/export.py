@@ -25,10 +25,12 @@ from sealway.audit.layout import (
     Act,
     Shown,
     acts_name,
+    anchor_name,
     encode_act,
     encode_shown,
     frontier_name,
     leaves_name,
+    stamp_name,
 )
 from sealway.audit.selection import FULL, NAMES_NOBODY, RECORDS_ALWAYS, Selection
 from sealway.audit.spans import Span, Spans
@@ -119,17 +121,21 @@ class Exporter:
     async def preview(
         self, selection: Selection, since_ms: int | None, until_ms: int | None
     ) -> dict[str, Any]:
-        """How many leaves of each log a selection takes. Raises SealwayError."""
+        """How many leaves of each log a selection takes. Raises SealwayError.
+
+        Without an end the range goes to where the logs are now: an export anchors them first.
+        """
         signed = self._directory_log.writer.signed
         if signed is None:
             raise LogUnavailable("Nothing of log 0 is signed yet; ask again in a moment.")
         range_, spans = await self._range(since_ms, until_ms, signed.size)
+        now = {} if until_ms is not None else {one.shard: one.size for one in await self._heads()}
         logs = []
         for span in spans:
-            picked = 0
-            async for _, raw in self._reader.leaves(span.n, span.first, span.end):
+            picked, end = 0, max(span.end, now.get(span.n, 0))
+            async for _, raw in self._reader.leaves(span.n, span.first, end):
                 picked += selection.picks(parse_leaf(raw))
-            logs.append({"n": span.n, "leaves": span.end - span.first, "selected": picked})
+            logs.append({"n": span.n, "leaves": end - span.first, "selected": picked})
         return {
             "range": [range_.start, range_.end],
             "leaves": sum(one["leaves"] for one in logs),
@@ -192,6 +198,10 @@ class Exporter:
             if span.first < span.end:
                 async for piece in self._log(span, planned.asked.selection, files):
                     yield piece
+        for row in await self._reader.anchors(planned.range.start, planned.size):
+            yield files.add(anchor_name(row.size), row.note.encode())
+            if row.token is not None:
+                yield files.add(stamp_name(row.size), row.token)
         yield files.writer.add(INVENTORY, self._inventory(planned, files).sign(self._signer))
         yield files.writer.finish()
 

@@ -10,7 +10,7 @@ from typing import Final
 from exchange.acceptance.stored import OpenedMessages
 from exchange.ledger.stored_log import read_leaves
 from exchange.storage.port import Reads
-from exchange.storage.rows import StoredMessage
+from exchange.storage.rows import AnchorRow, StoredMessage
 from sealway.audit.layout import Act, Sort
 from signing.at_rest import EpochKeys, SealedEnvelope, StoredInvalid, open_envelope
 from signing.encoding import b64url_decode
@@ -20,6 +20,7 @@ from signing.manifest import KINDS, Manifest
 from signing.message import encode_frame, parse_frame_head
 from signing.strict_json import parse_json
 
+ANCHORS_MAX: Final = 1_000  # three days of them at one in five minutes
 WINDOW: Final = 1_024  # leaves read at once
 PLACES_WINDOW: Final = 16_384  # leaves whose messages are looked up at once
 ID_EARLIER_MS: Final = 2 * 86_400_000 + 600_000  # an id may be so much older than its leaf
@@ -63,6 +64,17 @@ class LogReader:
         """One leaf."""
         (raw,) = await read_leaves(self._reads, n, index, index + 1)
         return parse_leaf(raw)
+
+    async def anchors(self, start: int | None, size: int) -> list[AnchorRow]:
+        """What others vouched for of log 0 up to ``size``: from the range's beginning, and last."""
+        from_ms = 0 if start is None else (await self.leaf(0, start)).ts_ms
+        found = await self._reads.anchors(0, from_ms, ANCHORS_MAX, cosigned=False, stamped=False)
+        by_size = {row.size: row for row in found}
+        for cosigned, stamped in ((True, False), (False, True)):
+            last = await self._reads.last_anchor(0, cosigned=cosigned, stamped=stamped)
+            if last is not None:
+                by_size[last.size] = last
+        return [by_size[one] for one in sorted(by_size) if one <= size]
 
     async def places(self, n: int, first: int, end: int) -> dict[int, bytes]:
         """The ids of the messages whose leaves are ``first`` to ``end`` (exclusive)."""

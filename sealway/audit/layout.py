@@ -74,6 +74,11 @@ def anchor_name(size: int) -> str:
     return f"anchors/{size:012d}.note"
 
 
+def stamp_name(size: int) -> str:
+    """The file of the time-stamp of that checkpoint."""
+    return f"anchors/{size:012d}.tsr"
+
+
 def encode_shown(one: Shown) -> bytes:
     """One leaf of a leaves file."""
     return _LENGTH.pack(0) + one.hash if one.raw is None else _LENGTH.pack(len(one.raw)) + one.raw

@@ -42,6 +42,8 @@ class BundleReport:
     """Messages by system and custody of the key that signed."""
     not_provable: tuple[str, ...] = ()
     witnesses: list[str] = field(default_factory=list)
+    trusted_times: list[str] = field(default_factory=list)
+    """Who vouches for T_lo and T_hi: witnesses, stamps."""
     t_lo_ms: int | None = None
     t_hi_ms: int | None = None
     listed: list[dict[str, Any]] = field(default_factory=list)
@@ -95,7 +97,7 @@ class BundleReport:
                 "heads": list(self.range),
                 "t_lo": _time(self.t_lo_ms),
                 "t_hi": _time(self.t_hi_ms),
-                "trusted_time": "witnesses" if self.t_hi_ms is not None else "none: the bus's own",
+                "trusted_time": self.trusted_times,
                 "witnesses": self.witnesses,
             },
             "logs": [{"n": n, "first": first, "end": end} for n, first, end in self.logs],

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
-from sealway.audit.anchors import Anchors
+from sealway.audit.anchors import NOBODY, Anchors
 from sealway.audit.container import Container
 from sealway.audit.edges import Edge
 from sealway.audit.errors import BundleRefused
 from sealway.audit.inventory import Inventory, LogLine, parse_inventory, verify_inventory
-from sealway.audit.layout import CHECKPOINT, INVENTORY, Sort
+from sealway.audit.layout import CHECKPOINT, INVENTORY, Sort, anchor_name, stamp_name
 from sealway.audit.payloads import Payloads
 from sealway.audit.reading import BundleFiles, Row
 from sealway.audit.selection import RECORDS_ALWAYS
@@ -150,16 +150,24 @@ class BundleAudit:
 
     def _witnessed(self, verifier: NoteVerifier, note: str, cosigned: Sequence[str]) -> Witnessed:
         anchors = self._anchors
-        witnesses, quorum = (anchors.witnesses, anchors.quorum) if anchors else ((), 0)
-        witnessed = Witnessed(witnesses, quorum, self._findings)
+        policy, roots = (anchors.policy, anchors.roots) if anchors else (NOBODY, b"")
+        witnessed = Witnessed(policy, roots, self._findings)
         witnessed.add(note, verifier, CHECKPOINT)
-        for name in self._container.names():
-            if name.startswith(ANCHORS_PREFIX):
-                text = self._files.read(name).decode("utf-8", "replace")
-                witnessed.add(text, verifier, name)
+        for name in list(self._container.names()):
+            if name.startswith(ANCHORS_PREFIX) and name.endswith(".note"):
+                self._anchor(witnessed, verifier, name)
         for number, text in enumerate(cosigned, 1):
             witnessed.add(text, verifier, f"cosigned checkpoint {number}")
         return witnessed
+
+    def _anchor(self, witnessed: Witnessed, verifier: NoteVerifier, name: str) -> None:
+        text = self._files.read(name).decode("utf-8", "replace")
+        checkpoint = witnessed.add(text, verifier, name)
+        if checkpoint is None or name != anchor_name(checkpoint.size):
+            return
+        stamp = stamp_name(checkpoint.size)
+        if stamp in self._files:
+            witnessed.add_stamp(self._files.read(stamp), text, checkpoint.size, stamp)
 
     # --- log 0 --------------------------------------------------------------------------------
 
@@ -176,7 +184,7 @@ class BundleAudit:
             text = f"The tree of {checkpoint.size} leaves is not the one that was signed."
             findings.add(Code.CHECKPOINT_DIFFERS, text, 0)
             raise _Stop
-        witnessed.check_roots(dict(edge.roots))
+        witnessed.check_roots(edge.roots)
         zero.directory.fold()
         zero.listing.finish()
         self._report.directory_version = zero.directory.version
@@ -259,18 +267,26 @@ class BundleAudit:
     # --- times --------------------------------------------------------------------------------
 
     def _settle_times(self, witnessed: Witnessed) -> None:
-        report, moments = self._report, witnessed.moments()
+        report, (start, end) = self._report, self._report.range
         report.witnesses = witnessed.names()
-        start, end = self._inventory.range.start, self._inventory.range.end
-        report.t_hi_ms = bracket(moments, end)[1]
-        if start is not None:
-            report.t_lo_ms = bracket(moments, start + 1)[0]
-        if witnessed.quorum and report.t_hi_ms is None:
+        for moments, name in ((witnessed.cosigned(), "witnesses"), (witnessed.stamped(), "stamps")):
+            high = bracket(moments, end)[1]
+            if high is None:
+                continue
+            report.trusted_times.append(name)
+            report.t_hi_ms = min(high, report.t_hi_ms or high)
+            low = None if start is None else bracket(moments, start + 1)[0]
+            if low is not None:
+                report.t_lo_ms = max(low, report.t_lo_ms or low)
+        if witnessed.asks_witnesses and "witnesses" not in report.trusted_times:
             text = (
-                f"No checkpoint that covers the range has {witnessed.quorum} of the witnesses'"
-                " cosignatures: that nobody was shown another log rests on the bus's word."
+                "No checkpoint that covers the range has enough of the witnesses' cosignatures:"
+                " that nobody was shown another log rests on the bus's word."
             )
             self._findings.add(Code.NOT_WITNESSED, text, 0)
+        if witnessed.roots and "stamps" not in report.trusted_times:
+            text = "No time-stamp under the anchors' roots covers the range."
+            self._findings.add(Code.NOT_STAMPED, text, 0)
 
 
 def _kind(raw: bytes) -> str:

@@ -101,8 +101,9 @@ def _anchors(report: BundleReport) -> str:
 
 def _times(span: dict[str, Any]) -> str:
     if span["t_hi"] is None:
-        return "the bus's own: no quorum of witnesses vouches for it"
-    return f"after {span['t_lo'] or 'the beginning'}, before {span['t_hi']}, by witnesses"
+        return "the bus's own: nobody else vouches for it"
+    by = " and ".join(span["trusted_time"])
+    return f"after {span['t_lo'] or 'the beginning'}, before {span['t_hi']}, by {by}"
 
 
 def _completeness(said: dict[str, Any]) -> str:

@@ -114,6 +114,8 @@ class Code(StrEnum):
     ALGORITHM_NOT_TRUSTED = "algorithm-not-trusted"
     NOT_ANCHORED = "not-anchored"
     NOT_WITNESSED = "not-witnessed"
+    NOT_STAMPED = "not-stamped"
+    TIMESTAMP_NOT_TRUSTED = "timestamp-not-trusted"
     COSIGNATURE_FORGED = "cosignature-forged"
     LOG_FORKED = "log-forked"
     DISPUTED = "disputed"
@@ -140,6 +142,8 @@ _INCOMPLETE: Final = frozenset(
         Code.ALGORITHM_NOT_TRUSTED,
         Code.NOT_ANCHORED,
         Code.NOT_WITNESSED,
+        Code.NOT_STAMPED,
+        Code.TIMESTAMP_NOT_TRUSTED,
         Code.DISPUTED,
     }
 )

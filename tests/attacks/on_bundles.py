@@ -47,7 +47,7 @@ def flipped_record(case: Path) -> None:
     pack(case, files)
 
 
-def _signed(case: Path, files: dict[str, bytes]) -> None:
+def sign(case: Path, files: dict[str, bytes]) -> None:
     pack(case, with_inventory(files, case.parent / "keys"))
 
 
@@ -57,7 +57,7 @@ def flipped_record_signed(case: Path) -> None:
     index, sort, salt, data = found[4]
     found[4] = index, sort, salt, flip(data, 300)
     files[ZERO_ACTS] = joined_acts(found)
-    _signed(case, files)
+    sign(case, files)
 
 
 def left_out(case: Path) -> None:
@@ -66,7 +66,7 @@ def left_out(case: Path) -> None:
     found = acts(files[ACTS])
     del found[6]
     files[ACTS] = joined_acts(found)
-    _signed(case, files)
+    sign(case, files)
 
 
 def said_to_be_gone(case: Path) -> None:
@@ -75,7 +75,7 @@ def said_to_be_gone(case: Path) -> None:
     found = acts(files[ACTS])
     found[6] = found[6][0], 0, bytes(32), b"erased"
     files[ACTS] = joined_acts(found)
-    _signed(case, files)
+    sign(case, files)
 
 
 def leaf_hidden(case: Path) -> None:
@@ -84,14 +84,14 @@ def leaf_hidden(case: Path) -> None:
     found = [one for one in acts(files[ACTS]) if one[0] != 6]
     files[LEAVES] = joined(leaves[:6]) + to_hash(leaves[6]) + joined(leaves[7:])
     files[ACTS] = joined_acts(found)
-    _signed(case, files)
+    sign(case, files)
 
 
 def leaf_removed(case: Path) -> None:
     files = unpack(case)
     leaves = split(files[LEAVES])
     files[LEAVES] = joined([*leaves[:6], *leaves[7:]])
-    _signed(case, files)
+    sign(case, files)
 
 
 def leaves_swapped(case: Path) -> None:
@@ -99,7 +99,7 @@ def leaves_swapped(case: Path) -> None:
     leaves = split(files[LEAVES])
     leaves[6], leaves[8] = leaves[8], leaves[6]
     files[LEAVES] = joined(leaves)
-    _signed(case, files)
+    sign(case, files)
 
 
 def parts_swapped(case: Path) -> None:
@@ -109,7 +109,7 @@ def parts_swapped(case: Path) -> None:
     a, b = found[4], found[6]
     found[4], found[6] = (a[0], *b[1:]), (b[0], *a[1:])
     files[ACTS] = joined_acts(found)
-    _signed(case, files)
+    sign(case, files)
 
 
 def flipped_part(case: Path) -> None:
@@ -118,7 +118,7 @@ def flipped_part(case: Path) -> None:
     index, sort, salt, data = found[4]
     found[4] = index, sort, salt, flip(data)
     files[ACTS] = joined_acts(found)
-    _signed(case, files)
+    sign(case, files)
 
 
 def shard_left_out(case: Path) -> None:
@@ -131,7 +131,7 @@ def shard_left_out(case: Path) -> None:
     kept["inventory.jws"] = signed_again(
         kept["inventory.jws"], change, case.parent / "keys" / "bus"
     )
-    _signed(case, kept)
+    sign(case, kept)
 
 
 def narrower_selection(case: Path) -> None:
@@ -149,7 +149,7 @@ def narrower_selection(case: Path) -> None:
 
 def more_than_asked(case: Path) -> None:
     files = unpack(case)
-    _signed(case, {**files, "log/7/000000000000.leaves": b"\0\1x"})
+    sign(case, {**files, "log/7/000000000000.leaves": b"\0\1x"})
 
 
 def inventory_by_nobody(case: Path) -> None:
@@ -169,7 +169,7 @@ def tail_cut(case: Path) -> None:
     files[ZERO_ACTS] = joined_acts([one for one in acts(files[ZERO_ACTS]) if one[0] < len(leaves)])
     text = signed_note("sx.example/log/0", len(leaves), root(tree), case.parent / "keys" / "log-0")
     files["log/0/checkpoint"] = text.encode()
-    _signed(case, files)
+    sign(case, files)
 
 
 def forked_zero(case: Path) -> None:
@@ -186,7 +186,7 @@ def forked_zero(case: Path) -> None:
     files[ZERO] = joined(leaves)
     text = signed_note("sx.example/log/0", len(leaves), root(tree), case.parent / "keys" / "log-0")
     files["log/0/checkpoint"] = text.encode()
-    _signed(case, files)
+    sign(case, files)
 
 
 # --- the container ----------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from sealway.cli.main import main as command_line
 from signing.certificates import der_to_pem, issue_self_signed
 from signing.keys import generate_key, private_key_pem
 from signing.log.cosignature import Cosigner
+from signing.timestamps import timestamp_request
 from tests.attacks import deeds, on_bundles, on_folders
 from tests.support.evidence import make_case
 from tests.support.recorded_bus import (
@@ -37,6 +38,7 @@ from tests.support.recorded_bus import (
     record_bus,
     start,
 )
+from tests.support.time_stamps import Authority
 
 PROVEN, FALSE, INCOMPLETE = 0, 1, 2
 EXCHANGES = 100
@@ -190,6 +192,39 @@ def forged_cosignature(ground: Ground, work: Path) -> list[str]:
     return [*words, "--cosigned", str(seen)]
 
 
+def _stamped(ground: Ground, work: Path, trusted: Authority, asked: Authority, text: str) -> Path:
+    """The bundle with a time-stamp of its checkpoint, and anchors that trust an authority."""
+    case = ground.copy_of_case(work)
+    files = on_bundles.unpack(case)
+    note = files["log/0/checkpoint"]
+    size = int(note.split(b"\n")[1])
+    stamped = (text or note.decode().partition("\n\n")[0] + "\n").encode()
+    token = asked.answer(timestamp_request(stamped).body)
+    files |= {f"anchors/{size:012d}.note": note, f"anchors/{size:012d}.tsr": token}
+    on_bundles.sign(case, files)
+    roots = json.dumps([trusted.root_pem.decode()])
+    anchors = ground.anchors.read_text() + f"\n[timestamps]\nroots = {roots}\n"
+    (work / "stamped.toml").write_text(anchors)
+    return case
+
+
+def time_stamped(ground: Ground, work: Path) -> list[str]:
+    authority = Authority()
+    case = _stamped(ground, work, authority, authority, "")
+    return ["audit", "verify", str(case), "--anchors", str(work / "stamped.toml")]
+
+
+def wrong_authority(ground: Ground, work: Path) -> list[str]:
+    case = _stamped(ground, work, Authority(), Authority(), "")
+    return ["audit", "verify", str(case), "--anchors", str(work / "stamped.toml")]
+
+
+def stamp_of_other_data(ground: Ground, work: Path) -> list[str]:
+    authority = Authority()
+    case = _stamped(ground, work, authority, authority, "something else\n")
+    return ["audit", "verify", str(case), "--anchors", str(work / "stamped.toml")]
+
+
 def report_edited(ground: Ground, work: Path) -> list[str]:
     key = generate_key()
     der = issue_self_signed(key, "auditor", now_ms() - 1000, now_ms() + 86_400_000)
@@ -208,6 +243,9 @@ OTHERS = (
     Attack("no anchors", "words", no_anchors, INCOMPLETE, "not-anchored"),
     Attack("a witness's cosignature", "words", witnessed, PROVEN),
     Attack("too few witnesses", "words", not_witnessed, INCOMPLETE, "not-witnessed"),
+    Attack("an authority's time-stamp", "words", time_stamped, PROVEN),
+    Attack("wrong authority", "words", wrong_authority, INCOMPLETE, "timestamp-not-trusted"),
+    Attack("a stamp of other data", "words", stamp_of_other_data, INCOMPLETE, "not-stamped"),
     Attack("fork", "words", fork, FALSE, "log-forked"),
     Attack("forged cosignature", "words", forged_cosignature, FALSE, "cosignature-forged"),
     Attack("report edited after signing", "words", report_edited, FALSE, None),

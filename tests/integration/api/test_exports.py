@@ -4,13 +4,19 @@ import io
 from pathlib import Path
 from typing import Any
 
-from sealway.audit.anchors import load_anchors
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from exchange.storage.rows import AnchorRow
+from sealway.audit.anchors import load_anchors, parse_anchors
 from sealway.audit.container import Container
+from sealway.audit.errors import AnchorsInvalid
 from sealway.audit.inventory import parse_inventory
 from sealway.audit.layout import INVENTORY
 from sealway.audit.verdicts import BundleReport
 from sealway.audit.verifying import verify_bundle
 from signing.encoding import format_time
+from signing.log.cosignature import Cosigner
 from signing.log.leaf import parse_leaf
 from signing.log.tiles import parse_entries
 from tests.integration.api.conftest import edge, initialised, running, stopped
@@ -103,8 +109,9 @@ async def test_what_was_not_asked_for_stays_behind(edge: Edge, tmp_path: Path) -
 
 
 async def test_a_preview_counts_and_records_nothing(edge: Edge) -> None:
-    await ask(edge, 2)
+    await ask(edge, 1)
     await exported(edge)
+    await ask(edge, 1)
     size = edge.running.bus.api.directory_log.writer.head.size
     asked = {"selection": {"kind": ["request"]}}
     told = (await edge.post("/v1/exports/preview", asked, FOUNDER)).json()
@@ -151,3 +158,27 @@ async def test_the_inventory_says_who_asked_for_what(edge: Edge) -> None:
     assert {one.name for one in said.files} | {INVENTORY} == set(
         Container(io.BytesIO(data)).names()
     )
+
+
+async def test_what_others_vouched_for_comes_along(edge: Edge, tmp_path: Path) -> None:
+    await ask(edge, 1)
+    await exported(edge)
+    witness = Cosigner("witness.example/w1", ed25519.Ed25519PrivateKey.generate())
+    log = edge.running.bus.api.directory_log.writer
+    assert log.signed is not None
+    seen_s = edge.running.clock() // 1000
+    note = log.signed.note + witness.cosign(log.signed.note, seen_s)
+    await edge.running.store.keep_anchor(
+        AnchorRow(0, log.signed.size, note, log.signed.size - 1, 1)
+    )
+    until = format_time(edge.running.clock() - 3_600_000)
+    data = await exported(edge, until=until)
+    (tmp_path / "case.zip").write_bytes(data)
+    witnesses = f'[witnesses]\nquorum = 1\nkeys = ["{witness.verifier}"]\n'
+    text = f'bus = "{BUS}"\nlog_keys = ["{log.verifier_key}"]\n{witnesses}'
+    report = verify_bundle(tmp_path / "case.zip", parse_anchors(text.encode()))
+    assert report.verdict == "proven", report.findings.listed
+    assert report.t_hi_ms == seen_s * 1000
+    other = text.replace("quorum = 1", "quorum = 0") + '\n[timestamps]\nroots = ["x"]\n'
+    with pytest.raises(AnchorsInvalid, match="roots"):
+        parse_anchors(other.encode())
