@@ -18,12 +18,22 @@ from signing.values import value_type
 if TYPE_CHECKING:
     from adapters.egress import Egress
 
+NO_ATTACHMENTS: Final = "This service takes no attachments."
 JSON_TYPE: Final = "application/json"
 JSON_DEPTH_MAX: Final = 64
 JSON_BYTES_MAX: Final = 10 * 1024 * 1024
 REJECT_TEXT_CHARS_MAX: Final = 4000
 
 _UNPARSED: Final = object()
+
+
+@value_type
+class Attachment:
+    """A part of a request beside its body: no schema describes it."""
+
+    name: str
+    type: str
+    body: bytes
 
 
 @value_type
@@ -45,6 +55,10 @@ class AdapterRequest:
     test: bool = False
     expires_ms: int | None = None
     traceparent: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    """An adapter that can't pass them on rejects the request; it never drops them."""
+    context: bytes | None = None
+    """The part `context`: words and names for people, as JSON; may hold personal data."""
     _json: Any = field(default=_UNPARSED, init=False, repr=False, compare=False)
 
     @property
@@ -82,6 +96,20 @@ class Reject:
     def __post_init__(self) -> None:
         if len(self.text) > REJECT_TEXT_CHARS_MAX:
             object.__setattr__(self, "text", self.text[:REJECT_TEXT_CHARS_MAX])
+
+
+def refusal_of(request: AdapterRequest, *, is_for_tests: bool) -> Reject | None:
+    """What an adapter must not pass on, by its settings; None for everything else.
+
+    Tests and real requests never share one: ``is_for_tests`` answers the ones, or the others.
+    """
+    if request.test and not is_for_tests:
+        return Reject("unknown-request", "This service has no test endpoint.")
+    if is_for_tests and not request.test:
+        return Reject("failure", "Only test messages are answered here.")
+    if request.attachments:
+        return Reject("unknown-request", NO_ATTACHMENTS)
+    return None
 
 
 class Adapter(Protocol):

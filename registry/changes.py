@@ -17,7 +17,7 @@ from registry.completion import complete
 from registry.contents import Contents
 from registry.directory import Directory
 from registry.errors import ChangedMeanwhile, ChangeInvalid, Conflict, RegistryError
-from registry.nouns import LEAF_KINDS, Noun
+from registry.nouns import FINAL, LEAF_KINDS, Noun
 from registry.objects import parse_noun, parse_object
 from registry.rules import Moment, check_rules
 from registry.schema_versions import SchemaVersion
@@ -125,7 +125,7 @@ def _planned(
         raise ChangedMeanwhile(f"The {noun} has changed since it was read. Read it again.")
     if after == there:
         return None
-    if change.new and previous is not None:
+    if change.new and previous is not None and previous.state not in FINAL:
         raise Conflict(f"This {noun} is registered already, with other members.")
     check_rules(contents, one, previous, Moment(now_ms, _algorithms(contents, allowed)))
     if isinstance(one, SchemaVersion):

@@ -73,7 +73,10 @@ def _numbered(comparison: Comparison, findings: tuple[Finding, ...]) -> tuple[Fi
     """With the registry's numbers of versions: some in between may not be in force."""
     numbers = [number for number, _ in comparison.earlier]
     return tuple(
-        replace(one, reading=replace(one.reading, version=numbers[one.reading.version - 1]))
+        replace(
+            one,
+            reading=replace(one.reading, version=numbers[one.reading.version - 1]),
+        )
         for one in findings
     )
 

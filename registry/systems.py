@@ -9,7 +9,6 @@ from registry.nouns import Noun, State
 from signing.identifiers import MemberId, SystemId, member_of, parse_system_id
 
 VERSION_MAX = 1  # the highest manifest version there is
-MAILBOX_MAX_DEFAULT = 1_000  # waiting messages per service; SMEV's figure
 MAILBOX_MAX_HIGHEST = 100_000  # more than anyone collects; it bounds what one count reads
 
 
@@ -28,7 +27,6 @@ class System:
         "state": "active",
         "v_max": 1,
         "answers": "fetch",
-        "mailbox_max": MAILBOX_MAX_DEFAULT,
     }
 
     id: SystemId
@@ -36,7 +34,8 @@ class System:
     state: State
     v_max: int
     answers: str
-    mailbox_max: int
+    mailbox_max: int | None = None
+    """Messages that may wait for it, for each service; None: as many as the bus says."""
 
     @property
     def key(self) -> str:
@@ -58,18 +57,22 @@ class System:
             state=State(fields.choice("state", *cls.STATES)),
             v_max=fields.integer("v_max", 1, VERSION_MAX),
             answers=fields.choice("answers", "fetch"),
-            mailbox_max=fields.integer("mailbox_max", 1, MAILBOX_MAX_HIGHEST),
+            mailbox_max=(
+                fields.integer("mailbox_max", 1, MAILBOX_MAX_HIGHEST)
+                if fields.has("mailbox_max")
+                else None
+            ),
         )
         fields.done()
         return system
 
     def to_object(self) -> dict[str, Any]:
         """The object as records and the API show it."""
-        return {
+        whole = {
             "id": self.id,
             "name": self.name,
             "state": self.state.value,
             "v_max": self.v_max,
             "answers": self.answers,
-            "mailbox_max": self.mailbox_max,
         }
+        return whole if self.mailbox_max is None else {**whole, "mailbox_max": self.mailbox_max}

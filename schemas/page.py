@@ -14,8 +14,10 @@ _HEAD = f"""# Schemas
 
 Made by `python -m schemas.page > docs/schemas.md`; a test fails when it isn't current.
 
-A schema is registered as a change of the noun `schema` (`POST /v1/changes`, or `[[schema]]` in a
-`network.toml`) and can't change afterwards but for its state and its examples.
+A schema is registered by `sealway schema add` (`POST /v1/schemas`), or as a change of the noun
+`schema` (`POST /v1/changes`, `[[schema]]` in a `network.toml`), and can't change afterwards but for
+its state and its examples. The same schema has one id, whoever registers it and in whatever
+spelling: a positive integer that is given to nothing else.
 
 | member | is |
 |---|---|
@@ -37,6 +39,48 @@ counter-example may. In Avro's JSON encoding for Avro. In a `network.toml`: list
 Schema or an Avro schema, the same each time, and shown only if it satisfies the schema. A schema
 whose rules only hold together may have none, and of XSD none is made up. `sealway service mock`
 answers questions with it.
+
+## Versions
+
+A new version is compared with those in force at the level and the policy of its subject
+(docs/compatibility.md). The answer comes at once, with a report and the services and consumers that
+the subject's versions touch:
+
+| answer | then |
+|---|---|
+| yes | it is registered |
+| no | `schema-incompatible`: `report` has an instance for each reader that it would break |
+| unknown | `schema-undecided`, until a person decides: `sealway schema add … --decide WHY`. The \
+record keeps who and why |
+
+`sealway schema add … --dry-run` (`POST /v1/schemas/check`) only asks. All readings of one
+registration take 30 s at most; what is left then is unknown. Avro and XSD aren't compared: a second
+version of these is unknown.
+
+`sealway schema rules SUBJECT --level … --policy …` sets both for a subject, `--bus` for all others.
+Each is a record. Under `EVOLVE`, the default, a message whose JSON holds fields that its schema \
+doesn't
+declare is refused as `payload-undeclared`; under `STRICT` it passes, and fewer changes are \
+compatible.
+
+## States
+
+| state | means | goes on to |
+|---|---|---|
+| `draft` | for people to look at; no service and no active schema may use it | `active`, \
+`withdrawn` |
+| `active` | may be used | `deprecated`, `retired` |
+| `deprecated` | may be used where it is used already; has `deprecated_at`, perhaps `sunset` and \
+`successor` | `active`, `retired` |
+| `retired` | over for ever; readable by fingerprint and id | |
+| `withdrawn` | a draft that was deleted; registering the text again begins anew, with the same \
+id | \
+`draft`, `active` |
+
+Answers that used a deprecated version have `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and a \
+`Link`
+to its successor. Nothing retires while a service that isn't withdrawn, or another schema, uses it
+(`schema-in-use`). `GET /v1/schemas/KEY/touched` tells who would be touched. Each step is a record.
 
 ## Formats
 

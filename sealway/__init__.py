@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sealway.errors import Rejected as Rejected
     from sealway.errors import SdkError as SdkError
     from sealway.inbox import Inbox as Inbox
+    from sealway.parts import Attachment as Attachment
+    from sealway.parts import Response as Response
     from sealway.profile import Profile as Profile
     from sealway.provider import Provider as Provider
     from sealway.provider import Reject as Reject
@@ -38,6 +40,7 @@ _HOMES = {
     "AnswerPending": "sealway.errors",
     "AsyncClient": "sealway.async_client",
     "AsyncExchange": "sealway.async_client",
+    "Attachment": "sealway.parts",
     "BusUnavailable": "sealway.errors",
     "Client": "sealway.client",
     "Exchange": "sealway.client",
@@ -55,6 +58,7 @@ _HOMES = {
     "Reject": "sealway.provider",
     "Rejected": "sealway.errors",
     "Request": "sealway.provider",
+    "Response": "sealway.parts",
     "SdkError": "sealway.errors",
 }
 

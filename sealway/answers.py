@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sealway.exchange_rules import Delivered, decode_json
+from sealway.parts import Attachment, attachments_of, context_of
 from signing.receipts import VerifiedReceipt
 
 
@@ -68,6 +69,16 @@ class Answer:
     def part(self, name: str) -> bytes | None:
         """The bytes of another part, or None."""
         return self.message.part(name)
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The parts beside the body, without the context."""
+        return attachments_of(self.message)
+
+    @property
+    def context(self) -> Any:
+        """Words and names for people, as JSON, or None. Raises ProofFailed."""
+        return context_of(self.message)
 
     @classmethod
     def of(cls, delivered: Delivered, exchange: Any) -> Answer:

@@ -7,6 +7,7 @@ event loop.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from sealway.answers import Answer, ExchangeState, Receipt, Refusal
 from sealway.async_connection import AsyncConnection, AsyncSleepingClock, AsyncSystemClock
 from sealway.conversation import Conversation, Wish
 from sealway.credentials import SystemCredentials, identity_of
+from sealway.parts import Attachment
 from sealway.profile import Profile, load_profile
 from sealway.question import ASK_S, OF_EXCHANGE, SEND_S, Question, expiry_ms, signed
 from sealway.steps import Steps
@@ -64,6 +66,8 @@ class AsyncClient:
         test: bool = False,
         transaction: str | None = None,
         traceparent: str | None = None,
+        attachments: Sequence[Attachment] = (),
+        context: Mapping[str, Any] | None = None,
     ) -> Answer:
         """Ask and wait for the answer, at most `timeout_s`; everything as `Client.ask` says.
 
@@ -85,6 +89,8 @@ class AsyncClient:
             transaction,
             expires_ms,
             traceparent,
+            attachments,
+            context,
         )
         exchange = AsyncExchange(self, signed(self._talk, wish))
         return Answer.of(await exchange._run(exchange._question.ask(timeout_s)), exchange)
@@ -102,6 +108,8 @@ class AsyncClient:
         test: bool = False,
         transaction: str | None = None,
         traceparent: str | None = None,
+        attachments: Sequence[Attachment] = (),
+        context: Mapping[str, Any] | None = None,
     ) -> AsyncExchange:
         """Hand a question over and return with its verified receipt; as `Client.send`.
 
@@ -119,6 +127,8 @@ class AsyncClient:
             transaction,
             expires_ms,
             traceparent,
+            attachments,
+            context,
         )
         exchange = AsyncExchange(self, signed(self._talk, wish))
         await exchange.resend(timeout_s)
@@ -217,3 +227,11 @@ class AsyncExchange:
         except OF_EXCHANGE as error:
             error.exchange = self
             raise
+
+    async def acknowledge(self, accepted: bool = True, timeout_s: float = SEND_S) -> Receipt:
+        """Say that the answer has arrived; as `Exchange.acknowledge`.
+
+        Raises:
+            AnswerPending, Refused, BusUnavailable, ProofFailed: as `Exchange.acknowledge`.
+        """
+        return Receipt.of(await self._run(self._question.acknowledge(accepted, timeout_s)))

@@ -7,6 +7,7 @@ Not for use by several threads at once; make one client each.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from sealway.answers import Answer, ExchangeState, Receipt, Refusal
 from sealway.connection import Connection, SleepingClock, SystemClock
 from sealway.conversation import Conversation, Wish
 from sealway.credentials import SystemCredentials, identity_of
+from sealway.parts import Attachment
 from sealway.profile import Profile, load_profile
 from sealway.question import ASK_S, OF_EXCHANGE, SEND_S, Question, expiry_ms, signed
 from sealway.steps import Steps
@@ -66,13 +68,16 @@ class Client:
         test: bool = False,
         transaction: str | None = None,
         traceparent: str | None = None,
+        attachments: Sequence[Attachment] = (),
+        context: Mapping[str, Any] | None = None,
     ) -> Answer:
         """Ask and wait for the answer, at most `timeout_s` (and up to 5 s for it to arrive).
 
         `content` is bytes, sent as they are, or anything JSON. The question expires with the
         waiting: what nobody waits for is not handed over. While the bus is away or asks for
         patience, the same bytes are sent again. `traceparent` is the W3C trace context you are in:
-        it is signed with the question, and the provider gets it.
+        it is signed with the question, and the provider gets it. `attachments` are further parts,
+        32 parts and 10 MiB in all; `context` is a JSON object with words and names for people.
 
         Raises:
             Rejected: the provider's no. Refused: the bus's.
@@ -80,7 +85,8 @@ class Client:
             BusUnavailable: the bus was not reached in time.
             ProofFailed: what came is not proven; it is withheld.
             IdentifierInvalid: `system`, `service` or `purpose` cannot be one.
-            ManifestInvalid: `traceparent` is none.
+            ManifestInvalid: `traceparent` is none, or a part can't be one.
+            ValueError: an attachment is named as the body or the context is.
         """
         expires_ms = expiry_ms(self._talk, timeout_s)
         wish = Wish(
@@ -93,6 +99,8 @@ class Client:
             transaction,
             expires_ms,
             traceparent,
+            attachments,
+            context,
         )
         exchange = Exchange._of(self, signed(self._talk, wish))
         return Answer.of(exchange._run(exchange._question.ask(timeout_s)), exchange)
@@ -110,6 +118,8 @@ class Client:
         test: bool = False,
         transaction: str | None = None,
         traceparent: str | None = None,
+        attachments: Sequence[Attachment] = (),
+        context: Mapping[str, Any] | None = None,
     ) -> Exchange:
         """Hand a question over and return with its verified receipt; the answer comes later.
 
@@ -130,6 +140,8 @@ class Client:
             transaction,
             expires_ms,
             traceparent,
+            attachments,
+            context,
         )
         exchange = Exchange._of(self, signed(self._talk, wish))
         exchange.resend(timeout_s)
@@ -252,3 +264,14 @@ class Exchange:
             BusUnavailable, ProofFailed: as `Client.ask`.
         """
         return self._run(self._question.cancel(timeout_s))
+
+    def acknowledge(self, accepted: bool = True, timeout_s: float = SEND_S) -> Receipt:
+        """Say that the answer has arrived, signed and logged, and whether you take it as it is.
+
+        It moves nothing: the exchange is over. The receipt is the acknowledgement's own.
+
+        Raises:
+            AnswerPending: there is no answer yet.
+            Refused, BusUnavailable, ProofFailed: as `Client.ask`.
+        """
+        return Receipt.of(self._run(self._question.acknowledge(accepted, timeout_s)))

@@ -7,7 +7,7 @@ whatever drives the sockets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,12 +21,12 @@ from sealway.exchange_rules import (
     check_receipt,
     check_refusal,
     check_signed,
-    encode_json,
     open_delivery,
     receipt_origin,
     refusal_of,
     rejection_text,
 )
+from sealway.parts import Attachment, parts_in
 from sealway.steps import (
     CALL_S_MAX,
     GRACE_S,
@@ -42,7 +42,7 @@ from sealway.steps import (
     repeat,
 )
 from sealway.trust import Trust
-from signing.compose import PartIn, compose
+from signing.compose import compose
 from signing.envelope import VerifiedEnvelope, decode_envelope, verify_envelope
 from signing.errors import SealwayError
 from signing.identifiers import (
@@ -77,6 +77,8 @@ class Wish:
     expires_ms: int | None = None
     traceparent: str | None = None
     """The W3C trace context that the application is in; signed with the question."""
+    attachments: Sequence[Attachment] = ()
+    context: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +112,12 @@ class Conversation:
 
         Raises:
             IdentifierInvalid: a system, service, purpose or transaction outside its grammar.
-            ManifestInvalid: a traceparent that is none.
-            TypeError, ValueError: content that is neither bytes nor JSON.
+            ManifestInvalid: a traceparent that is none, a name or type that no part may have, two
+                of one name, or over 32 parts.
+            TypeError, ValueError: content that is neither bytes nor JSON; an attachment's name.
         """
         now_ms = self.clock.now_ms()
-        content = wish.content
-        data = bytes(content) if isinstance(content, bytes | bytearray) else encode_json(content)
+        parts = parts_in(wish.content, wish.media_type, wish.attachments, wish.context)
         draft = Manifest(
             bus=self.identity.bus,
             id=new_message_id(now_ms),
@@ -131,7 +133,7 @@ class Conversation:
             traceparent=wish.traceparent,
             parts=(),
         )
-        composed = compose(draft, [PartIn(data, type=wish.media_type)], self.identity.signer)
+        composed = compose(draft, parts, self.identity.signer)
         own = _Own(self.identity.certificate)
         return Message(verify_envelope(composed.envelope, own), composed.parts)
 
@@ -231,21 +233,58 @@ class Conversation:
             test=asked.test,
             parts=(),
         )
-        composed = compose(draft, [], self.identity.signer)
-        own = _Own(self.identity.certificate)
-        message = Message(verify_envelope(composed.envelope, own), composed.parts)
-
-        def make(left_s: float) -> Call:
-            headers = {"content-type": FRAME_TYPE}
-            timeout_s = min(left_s + GRACE_S, CALL_S_MAX)
-            return Call("POST", "/v1/messages", headers, composed.frame, timeout_s, bearer=False)
-
-        reply = yield from repeat(make, self.clock, until_s)
+        message = self._bare(draft)
+        reply = yield from self._post(message, until_s)
         members = object_of(reply)
         if reply.status == 200:
             return str(members.get("state", ""))
         yield from self._own_receipt(members.get("receipt"), message)
         return "cancelled"
+
+    def acknowledge(
+        self, what: Delivered, accepted: bool, until_s: float
+    ) -> Steps[VerifiedReceipt]:
+        """Say that a message to us has arrived, and whether we take it as it is; the receipt.
+
+        Raises:
+            Refused: the bus said no. BusUnavailable: not reached by then.
+            ProofFailed: the receipt is not proven.
+        """
+        said, now_ms = what.envelope.manifest, self.clock.now_ms()
+        draft = Manifest(
+            bus=said.bus,
+            id=new_message_id(now_ms),
+            kind="acknowledgement",
+            sender=self.identity.system,
+            to=said.sender,
+            service=said.service,
+            created_ms=now_ms,
+            about=About(said.id, what.envelope.digest),
+            accepted=accepted,
+            transaction=said.transaction,
+            test=said.test,
+            parts=(),
+        )
+        message = self._bare(draft)
+        members = object_of((yield from self._post(message, until_s)))
+        return (yield from self._own_receipt(members.get("receipt"), message))
+
+    def _bare(self, draft: Manifest) -> Message:
+        """A signed message without parts."""
+        composed = compose(draft, [], self.identity.signer)
+        own = _Own(self.identity.certificate)
+        return Message(verify_envelope(composed.envelope, own), composed.parts)
+
+    def _post(self, message: Message, until_s: float) -> Steps[Reply]:
+        """Hand over what nobody answers, with the same bytes until ``until_s``."""
+        frame = encode_frame(message.envelope.raw, message.parts)
+
+        def make(left_s: float) -> Call:
+            headers = {"content-type": FRAME_TYPE}
+            timeout_s = min(left_s + GRACE_S, CALL_S_MAX)
+            return Call("POST", "/v1/messages", headers, frame, timeout_s, bearer=False)
+
+        return (yield from repeat(make, self.clock, until_s))
 
     def state(self, message_id: MessageId) -> Steps[ExchangeState]:
         """How an exchange stands, in the bus's words."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sealway.errors import ProofFailed, Refused
-from sealway.requests import Handler, Reject, Request, part_of
+from sealway.requests import Handler, Reject, Request, parts_of
 from sealway.serving import Serving
 
 
@@ -41,10 +41,9 @@ def frame_of(serving: Serving, request: Request, said: object) -> bytes:
     if isinstance(said, Reject):
         return serving.rejection(request.message, said)
     try:
-        part = part_of(said)
+        return serving.response(request.message, parts_of(said))
     except Exception as error:
         raise HandlerFailed(_place(error)) from None
-    return serving.response(request.message, part)
 
 
 def _place(error: Exception) -> str:

@@ -19,6 +19,7 @@ from typing import Final
 
 import httpx
 
+from sealway.answers import Receipt
 from sealway.connection import Connection, SleepingClock, SystemClock
 from sealway.conversation import Conversation
 from sealway.credentials import SystemCredentials, identity_of
@@ -28,7 +29,7 @@ from sealway.handling import HandlerFailed, frame_of, said_by
 from sealway.keeping import LeaseKeeper
 from sealway.profile import Profile, load_profile
 from sealway.requests import Handler, Reject, Request
-from sealway.serving import AnswerMemory, Leased, Serving
+from sealway.serving import ANSWER_S, AnswerMemory, Leased, Serving
 from sealway.steps import FIRST_PAUSE_S, PAUSE_S_MAX
 from sealway.trust import Trust
 
@@ -66,7 +67,7 @@ class Provider:
         self._clock = clock or SystemClock()
         identity = identity_of(profile)
         self.system = identity.system
-        talk = Conversation(identity, Trust.of(profile), self._clock)
+        self._talk = talk = Conversation(identity, Trust.of(profile), self._clock)
         self._serving = Serving(talk, lease_s, wait_s, BATCH)
         self._memory = AnswerMemory()
         self._handlers: dict[str, Handler] = {}
@@ -98,7 +99,8 @@ class Provider:
         """Register a handler for a service.
 
         It gets a `Request` and returns a dict or list (sent as JSON), bytes (sent as they are, as
-        application/json), anything with `body` and `type`, or a `Reject`. When it raises, the
+        application/json), anything with `body` and `type`, a `Response` (with attachments or a
+        context), or a `Reject`. When it raises, the
         question comes back after its lease; after several times a person has to look.
         """
 
@@ -178,6 +180,18 @@ class Provider:
             self._connection.run(self._serving.release(leases, STOPPING))
         except SdkError as error:
             log.warning("provider.leases_not_released: %s; they run out", error.code)
+
+    def acknowledge(self, request: Request, accepted: bool = True) -> Receipt:
+        """Say that a question has arrived, signed and logged; it moves nothing.
+
+        For who answers much later and owes its consumer a word. Only from the thread that serves.
+
+        Raises:
+            Refused, BusUnavailable, ProofFailed: the bus didn't take it.
+        """
+        until_s = self._clock.elapsed_s() + ANSWER_S
+        steps = self._talk.acknowledge(request.message, accepted, until_s)
+        return Receipt.of(self._connection.run(steps))
 
     def stop(self) -> None:
         """Ask `run` to end after the question in hand; from any thread or a signal handler."""

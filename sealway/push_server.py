@@ -93,6 +93,7 @@ class _Post(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = CONNECTIONS_MAX
 
     def __init__(self, address: tuple[str, int], answer: Handle) -> None:
         self.answer = answer

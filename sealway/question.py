@@ -115,6 +115,13 @@ class Question:
             until_s = self._talk.clock.elapsed_s() + timeout_s
             return (yield from self._talk.cancel((yield from self._asked()), until_s))
 
+    def acknowledge(self, accepted: bool, timeout_s: float) -> Steps[VerifiedReceipt]:
+        """Say that its answer has arrived, and whether we take it as it is."""
+        answer = yield from self.answer(0.0)
+        with self._told():
+            until_s = self._talk.clock.elapsed_s() + timeout_s
+            return (yield from self._talk.acknowledge(answer, accepted, until_s))
+
     def _asked(self) -> Steps[Message]:
         """What we signed: from memory, or as the bus keeps it, proven to be ours."""
         if self._message is None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sealway.answers import Receipt
 from sealway.exchange_rules import Delivered, decode_json, encode_json
+from sealway.parts import Attachment, Response, attachments_of, context_of, parts_in
 from signing.compose import PartIn
 from signing.identifiers import parse_code
 
@@ -78,6 +79,16 @@ class Request:
         """The bytes of another part, or None."""
         return self.message.part(name)
 
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The parts beside the body, without the context."""
+        return attachments_of(self.message)
+
+    @property
+    def context(self) -> Any:
+        """Words and names for people, as JSON, or None. Raises ProofFailed."""
+        return context_of(self.message)
+
     @classmethod
     def of(
         cls, delivered: Delivered, attempt: int, tell: Callable[[str], None] | None = None
@@ -104,6 +115,17 @@ class Request:
 Handler = Callable[[Request], Any]
 
 
+def parts_of(said: Any) -> list[PartIn]:
+    """The parts that a handler's result becomes, the body first.
+
+    Raises:
+        TypeError, ValueError: not something that can be sent.
+    """
+    if isinstance(said, Response):
+        return parts_in(said.content, said.media_type, said.attachments, said.context)
+    return [part_of(said)]
+
+
 def part_of(said: Any) -> PartIn:
     """The part that a handler's result becomes.
 
@@ -117,4 +139,6 @@ def part_of(said: Any) -> PartIn:
     body, media_type = getattr(said, "body", None), getattr(said, "type", None)
     if isinstance(body, bytes) and isinstance(media_type, str):
         return PartIn(body, type=media_type)
-    raise TypeError("A handler returns a dict, a list, bytes, a Reject, or has body and type.")
+    raise TypeError(
+        "A handler returns a dict, a list, bytes, a Reject, a Response, or has body and type."
+    )

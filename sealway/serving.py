@@ -136,12 +136,16 @@ class Serving:
             return None
         return delivered
 
-    def response(self, request: Delivered, part: PartIn) -> bytes:
-        """The frame of a signed response."""
+    def response(self, request: Delivered, parts: Sequence[PartIn]) -> bytes:
+        """The frame of a signed response, the body first.
+
+        Raises:
+            EnvelopeMalformed: the manifest of so many parts is too long.
+        """
         envelope = request.envelope
         now_ms = self._talk.clock.now_ms()
         draft = answer_draft(envelope.manifest, envelope.digest, "response", now_ms)
-        return compose(draft, [part], self._talk.identity.signer).frame
+        return compose(draft, parts, self._talk.identity.signer).frame
 
     def rejection(self, request: Delivered, reject: Reject) -> bytes:
         """The frame of a signed rejection; its text, if any, travels in the part `context`."""

@@ -21,6 +21,7 @@ from adapters.base import (
     AdapterRequest,
     Answer,
     Reject,
+    refusal_of,
 )
 from adapters.egress import Egress, EgressResponse, Origin
 from adapters.egress.client import is_header
@@ -65,6 +66,7 @@ class RestAdapter:
 
     def __init__(self, name: str, settings: RestSettings, egress: Egress, folder: Path) -> None:
         self._name = name
+        self._is_for_tests = settings.test
         self._egress = egress
         self._origin, self._prefix = _base(name, settings.base, egress)
         self._bytes_max = settings.response_bytes_max
@@ -106,8 +108,9 @@ class RestAdapter:
                 adapter=self._name,
                 service=request.service,
             )
-        if request.test:
-            return Reject("unknown-request", "This service has no test endpoint.")
+        refused = refusal_of(request, is_for_tests=self._is_for_tests)
+        if refused is not None:
+            return refused
         try:
             target = self._prefix + _fill(service, request)
             body_type, body = service.compose(request) if service.compose else ("", b"")
@@ -132,6 +135,8 @@ class RestAdapter:
             own.append(("Content-Type", body_type))
         if request.traceparent and is_header("traceparent", request.traceparent):
             own.append(("traceparent", request.traceparent))
+        if request.test:
+            own.append(("Sealway-Test", "true"))
         if self._tells_sender:
             own.append(("Sealway-Sender", request.sender))
             if request.purpose:

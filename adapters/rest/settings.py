@@ -76,10 +76,12 @@ class RestSettings(SettingsTable):
 
     secret_headers: header → file with its value.
     sender_headers: tell the service who asks and why (``Sealway-Sender``, ``Sealway-Purpose``).
+    test: answers test messages, and nothing else; a service's `test_delivery` names it.
     timeout_s: 20 by default: well within the 60 s a service has for one attempt.
     """
 
     kind: Literal["rest"] = "rest"
+    test: bool = False
     base: str = Field(max_length=2000)
     timeout_s: float = Field(default=20.0, gt=0, le=600)
     response_bytes_max: int = Field(default=10 * 1024 * 1024, ge=1, le=10 * 1024 * 1024)

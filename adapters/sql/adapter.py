@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from adapters.base import JSON_TYPE, AdapterRequest, Answer, Reject
+from adapters.base import JSON_TYPE, AdapterRequest, Answer, Reject, refusal_of
 from adapters.egress import Egress
 from adapters.errors import AdapterSettingsInvalid, ProviderMisbehaved, ProviderUnreachable
 from adapters.mapping import MISSING, Pick, compile_mapping
@@ -47,6 +47,7 @@ class SqlAdapter:
 
     def __init__(self, name: str, settings: SqlSettings, folder: Path) -> None:
         self._name = name
+        self._is_for_tests = settings.test
         self._settings = settings
         self._url = _read_url(name, settings, folder)
         self._folder = folder
@@ -100,8 +101,9 @@ class SqlAdapter:
                 adapter=self._name,
                 service=request.service,
             )
-        if request.test:
-            return Reject("unknown-request", "This service has no test endpoint.")
+        refused = refusal_of(request, is_for_tests=self._is_for_tests)
+        if refused is not None:
+            return refused
         try:
             params = service.statement.bind(request.json)
             found = await self._database.fetch(

@@ -77,11 +77,13 @@ class SqlSettings(SettingsTable):
     url: ``sqlite:///path/of.db`` (relative to the settings file) or
         ``postgresql+asyncpg://user@host:port/name``. A URL with a password is a secret: give
         the password by ``password_file``.
+    test: answers test messages, and nothing else; a service's `test_delivery` names it.
     timeout_s: one statement, 10 s by default: a query that takes longer wants an index.
     connections_max: as many statements run at once; 4 is what a small database gives gladly.
     """
 
     kind: Literal["sql"] = "sql"
+    test: bool = False
     url: SecretStr
     password_file: Path | None = None
     timeout_s: float = Field(default=10.0, gt=0, le=600)

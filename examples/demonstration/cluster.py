@@ -78,7 +78,7 @@ class Cluster(Country):
         """As an operator names engines."""
         self.database = self.engines.postgres.new_database()
         engines = ("--database", self.database, "--kafka", self.engines.kafka.bootstrap)
-        return ("--port", str(self.port), *engines, "--shards", str(SHARDS))
+        return ("--port", str(self.port), *engines, "--shards", str(SHARDS), "--founder")
 
     def complete_settings(self, text: str) -> str:
         """A shorter lease, so that nobody waits long here; own topics on a shared cluster."""

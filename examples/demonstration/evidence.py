@@ -12,6 +12,7 @@ from demonstration.country import Country
 from demonstration.screen import Screen
 
 WITNESS = "witness.fisheries.example/w1"
+AUDITOR = "auditor"
 TRIES = 3
 """The bus may anchor between the export and the witness's look: then both do it again."""
 
@@ -31,7 +32,9 @@ def show_export(screen: Screen, country: Country, scratch: Path) -> Case:
     with screen.step("An auditor takes evidence away; a witness cosigns log 0") as step:
         sealway = country.commands
         key = _witness(country, scratch)
-        chosen = ("--service", "person-status", "--profile", "founder", "--json")
+        step.out("sealway person add Auditor --role auditor --profile founder > auditor.token")
+        _add_auditor(country, scratch)
+        chosen = ("--service", "person-status", "--profile", AUDITOR, "--json")
         step.out("sealway audit select --service person-status")
         told = sealway.must("audit", "select", *chosen).json
         step.back(f"{told['selected']} of {told['leaves']} leaves")
@@ -65,6 +68,16 @@ def show_bundle(screen: Screen, country: Country, case: Case) -> None:
         alone = country.commands.sealway("audit", "verify", str(case.bundle), "--json")
         step.back(f"without anchors: {alone.json['sentence']}", alone.took_s)
         step.check(alone.code == 2, "exit 2: keys in a bundle are no roots", alone.code)
+
+
+def _add_auditor(country: Country, scratch: Path) -> None:
+    """A person with the auditor's role, and the profile to act as that person."""
+    words = ("person", "add", "Auditor", "--role", "auditor", "--profile", "founder", "--json")
+    token = scratch / "auditor.token"
+    token.touch(0o600)
+    token.write_text(str(country.commands.must(*words).json["token"]) + "\n", "ascii")
+    keys = ("--token", str(token), "--log-key", country.log_key)
+    country.commands.must("profile", "add", country.url, "--name", AUDITOR, *keys)
 
 
 def _witness(country: Country, scratch: Path) -> str:

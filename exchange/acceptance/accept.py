@@ -40,6 +40,9 @@ OF_CERTIFICATES: Final = frozenset(
 )
 """Codes that a newer directory may have an end to."""
 
+ENDING: Final = frozenset({"response", "rejection", "cancel"})
+"""Kinds that end the exchange they are about."""
+
 TROUBLE: Final = frozenset({"log-unavailable", "bus-backlogged", "outcome-unknown", "internal"})
 """Codes that say nothing about the message: no refusal is logged for them."""
 
@@ -199,9 +202,12 @@ class Acceptance:
             check_payload(arrival, parts, self._w.validators)
 
     async def _find_request(self, arrival: Arrival) -> None:
-        about = arrival.envelope.manifest.about
-        if about is not None:
-            arrival.request = await self._w.requests.find(about.id)
+        manifest = arrival.envelope.manifest
+        if manifest.about is None:
+            return
+        acknowledges = manifest.kind == "acknowledgement"
+        find = self._w.requests.find_message if acknowledges else self._w.requests.find
+        arrival.request = await find(manifest.about.id)
 
     async def take(
         self, arrival: Arrival, parts: Parts, *, checked_at: int | None = None
@@ -310,5 +316,5 @@ class Acceptance:
                     ExchangeState.OPEN,
                 )
             )
-        elif manifest.about is not None and manifest.kind != "interim":
+        elif manifest.about is not None and manifest.kind in ENDING:
             self._w.requests.drop(manifest.about.id)

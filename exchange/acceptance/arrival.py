@@ -19,6 +19,7 @@ class Terms:
 
     bus: str
     part_bytes_max: int = PART_BYTES_MAX
+    parts_bytes_max: int = PART_BYTES_MAX
     id_age_ms_max: int = 48 * 3_600_000
     id_ahead_ms_max: int = 300_000
     times_apart_ms_max: int = 300_000
@@ -45,8 +46,14 @@ class Arrival:
         if self.right is not None:
             return self.right.service
         manifest = self.envelope.manifest
+        if manifest.kind == "acknowledgement":  # whoever received may be either of the two
+            return self._of(manifest.sender) or self._of(manifest.to)
         is_consumers = manifest.about is None or manifest.kind == "cancel"
         provider = manifest.to if is_consumers else manifest.sender
-        if provider is None or manifest.service is None:
+        return self._of(provider)
+
+    def _of(self, provider: str | None) -> Service | None:
+        code = self.envelope.manifest.service
+        if provider is None or code is None:
             return None
-        return self.directory.service(provider, manifest.service)
+        return self.directory.service(provider, code)

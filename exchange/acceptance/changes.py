@@ -20,6 +20,8 @@ from exchange.ledger.stored_log import LogReads, read_leaves
 from exchange.storage.rows import ShardHead
 from registry.changes import Change, Plan, PlannedFact, plan
 from registry.compatibility import Comparison
+from registry.directory import Directory
+from registry.nouns import Noun
 from schemas.compatibility.verdicts import Report
 from signing.encoding import b64_encode
 from signing.log.leaf import parse_leaf
@@ -31,6 +33,14 @@ LEAVES_LOOKED_AT: Final = 64
 """The last heads leaf is among these, or it is time for another."""
 
 Heads = Callable[[], Awaitable[Sequence[ShardHead]]]
+May = Callable[[Directory, PlannedFact], None]
+"""Refuses, by raising, a fact that somebody may not make; given the directory before the set."""
+
+OPERATOR_ASSERTED: Final = "operator-asserted"
+FOUNDER_ROLE: Final = "founder"
+_OF_MEMBERS: Final = frozenset({Noun.SERVICE, Noun.SCHEMA, Noun.GRANT})
+"""What only a member's integrator may change; the founder does it in the member's place."""
+
 T = TypeVar("T")
 
 
@@ -97,12 +107,16 @@ class DirectoryLog:
         self.on_changed: Callable[[int], Awaitable[None]] | None = None
         """Told of each new version, once it is in force here."""
 
-    async def change(self, changes: Sequence[Change], actor: Actor) -> Recorded:
+    async def change(
+        self, changes: Sequence[Change], actor: Actor, may: May | None = None
+    ) -> Recorded:
         """Put a set of changes in force, or refuse all of it.
 
-        Repeating a set changes nothing. Durable and signed when it returns.
+        Repeating a set changes nothing. Durable and signed when it returns. ``may`` is asked of
+        each fact, again when another process was quicker.
 
         Raises:
+            SealwayError: ``may`` refuses a fact; nothing changed.
             RegistryError: a change is refused; its place in the set is in ``index``.
             SealwayError: log 0 can't be written; nothing changed.
         """
@@ -111,7 +125,11 @@ class DirectoryLog:
 
         async def once() -> Recorded | list[Comparison]:
             now_ms = self._clock()
+            directory = self._directory.current
             planned, reports, missing = self._planned(changes, now_ms, made)
+            if may is not None:
+                for fact in planned.facts:
+                    may(directory, fact)
             if missing:
                 return missing
             places = await self._write_facts(planned.facts, actor, now_ms)
@@ -291,8 +309,15 @@ def _act(fact: PlannedFact, actor: Actor) -> Act:
         fact.after,
         fact.before,
         actor.name,
-        actor.role,
+        _role(actor, fact.noun),
     )
+
+
+def _role(actor: Actor, noun: Noun) -> str:
+    """The founder's acts in a member's place are told from a member's own."""
+    if actor.role == FOUNDER_ROLE and noun in _OF_MEMBERS:
+        return OPERATOR_ASSERTED
+    return actor.role
 
 
 def _log_object(head: ShardHead, key: str, holder: str, state: str) -> dict[str, Any]:

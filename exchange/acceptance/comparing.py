@@ -7,6 +7,7 @@ itself; one at a time is made.
 """
 
 import asyncio
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -26,11 +27,11 @@ TOGETHER_S: Final = 30.0
 WAITING_MAX: Final = 16
 """Comparisons that wait for their turn: beyond it somebody sends more than people do."""
 
-REPORTS_KEPT: Final = 128
-"""Reports kept: a check is usually followed by the registration. One is some kilobytes."""
+REPORTS_KEPT: Final = 64
+"""Reports kept: a check is usually followed by the registration."""
 
-REPORT_CHANGES_MAX: Final = 5_000
-"""Changes told in a report that is kept; longer ones are made anew when asked again."""
+REPORT_BYTES_MAX: Final = 256 * 1024
+"""Of a report that is kept, as JSON; one with larger witnesses is made anew when asked again."""
 
 _TOO_LONG: Final = "Not compared: the readings before it took {s:g} s together."
 
@@ -45,7 +46,7 @@ class Comparer:
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._worker = Worker()
-        self._judge = judge or self._worker.judge
+        self._given = judge
         self._together_s, self._now_s = together_s, now_s
         self._thread = ThreadPoolExecutor(1, "comparing")
         self._kept: OrderedDict[tuple[str, ...], Report] = OrderedDict()
@@ -92,12 +93,12 @@ class Comparer:
         def judge(writer: Any, reader: Any, policy: Policy) -> Judged:
             if self._closed or self._now_s() >= until:
                 return Judged(Answer.UNKNOWN, _TOO_LONG.format(s=self._together_s))
-            return self._judge(writer, reader, policy)
+            return (self._given or self._worker.judge)(writer, reader, policy)
 
         return compared(comparison, judge)
 
     def _keep(self, comparison: Comparison, report: Report) -> None:
-        if sum(len(one.changes) for one in report.findings) > REPORT_CHANGES_MAX:
+        if len(json.dumps(report.to_object())) > REPORT_BYTES_MAX:
             return
         self._kept[comparison.key] = report
         if len(self._kept) > REPORTS_KEPT:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exchange.acceptance.changes import Actor, DirectoryLog, Recorded
+from exchange.acceptance.changes import Actor, DirectoryLog, May, Recorded
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.ledger.log_writer import Clock
 from registry.changes import Change, plan
@@ -98,7 +98,12 @@ class Registration:
         self._log, self._directory, self._clock = log, directory, clock
 
     async def register(
-        self, proposal: Proposal, actor: Actor, *, decision: str | None = None
+        self,
+        proposal: Proposal,
+        actor: Actor,
+        may: May | None = None,
+        *,
+        decision: str | None = None,
     ) -> Registered:
         """Make a schema the next version of its subject, or answer that it is one already.
 
@@ -114,12 +119,12 @@ class Registration:
             SealwayError: log 0 can't be written; nothing changed.
         """
         change = Change(Noun.SCHEMA, proposal.members(), decision=decided(decision, actor))
-        return await self.change(change, actor)
+        return await self.change(change, actor, may)
 
-    async def change(self, change: Change, actor: Actor) -> Registered:
-        """Make one change of a schema. Raises as `register`, and SchemaInUse."""
+    async def change(self, change: Change, actor: Actor, may: May | None = None) -> Registered:
+        """Make one change of a schema. Raises as `register`, SchemaInUse, and what ``may`` does."""
         before = self._directory.current
-        recorded = await self._log.change([change], actor)
+        recorded = await self._log.change([change], actor, may)
         schema = self._of(before, change, recorded)
         report = recorded.reports[0] if recorded.reports else None
         facts = recorded.facts

@@ -54,6 +54,19 @@ class Requests:
         kept = self._kept.get(id_)
         return kept if kept is not None else await self._read(id_)
 
+    async def find_message(self, id_: MessageId) -> AnsweredRequest | None:
+        """Any message of that id, to acknowledge; one that has no exchange is as good as answered.
+
+        None when there is none, or it was erased.
+        """
+        message = await self._reads.message(message_id_bytes(id_))
+        if message is None or message.envelope_key is None:
+            return None
+        opened = self._opened.envelope(message)
+        return AnsweredRequest(
+            opened.manifest, opened.digest, message.leaf_hash, 0, ExchangeState.ANSWERED
+        )
+
     async def _read(self, id_: MessageId) -> AnsweredRequest | None:
         key = message_id_bytes(id_)
         exchange = await self._reads.exchange(key)

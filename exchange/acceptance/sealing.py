@@ -104,7 +104,8 @@ def mailbox_max(arrival: Arrival) -> int:
     """How many requests may wait in the recipient's mailbox for one service."""
     to = arrival.envelope.manifest.to
     system = arrival.directory.system(to) if to else None
-    return arrival.terms.mailbox_max if system is None else system.mailbox_max
+    own = None if system is None else system.mailbox_max
+    return arrival.terms.mailbox_max if own is None else own
 
 
 def ended(arrival: Arrival, id_: bytes) -> EndExchange | None:
@@ -121,19 +122,33 @@ def ended(arrival: Arrival, id_: bytes) -> EndExchange | None:
 def during(arrival: Arrival) -> bytes | None:
     """The request of the open exchange that an interim is about."""
     about = arrival.envelope.manifest.about
-    if about is None or arrival.envelope.manifest.kind in _ENDS:
+    if about is None or arrival.envelope.manifest.kind != "interim":
         return None
     return message_id_bytes(about.id)
 
 
 def step_of(arrival: Arrival, id_: bytes) -> StepRow | None:
-    """The line of its request's timeline that an interim or a cancel is."""
+    """The line of its request's timeline that an interim, a cancel or an acknowledgement is."""
     manifest = arrival.envelope.manifest
     if manifest.about is None or manifest.kind in ANSWERS:
         return None
+    if manifest.kind == "acknowledgement":
+        return _acknowledged(arrival, id_)
     code = "cancelled" if manifest.kind == "cancel" else manifest.kind
     about = message_id_bytes(manifest.about.id)
     return StepRow(about, arrival.now_ms, code, detail=manifest.status, message=id_)
+
+
+def _acknowledged(arrival: Arrival, id_: bytes) -> StepRow:
+    """A line of the request's timeline, whatever of its exchange is acknowledged."""
+    manifest, request = arrival.envelope.manifest, arrival.request
+    assert manifest.about is not None
+    assert request is not None
+    whole = request.manifest.about or manifest.about
+    said = "accepted" if manifest.accepted else "not-accepted"
+    return StepRow(
+        message_id_bytes(whole.id), arrival.now_ms, "acknowledged", detail=said, message=id_
+    )
 
 
 def refusal_entry(arrival: Arrival, code: str, epochs: EpochKeys) -> RefusalEntry:

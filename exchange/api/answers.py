@@ -8,6 +8,7 @@ from typing import Final
 
 from exchange.acceptance.stored import OpenedMessage
 from exchange.api.context import Api
+from exchange.api.deprecation import used_lines
 from exchange.api.replies import HeaderLine, Reply, problem_reply
 from exchange.storage.rows import ExchangeState, StoredExchange
 from signing.encoding import b64url_encode
@@ -53,6 +54,7 @@ async def answer_response(
         LogUnavailable, OutcomeUnknown: its receipt can't be signed now.
     """
     headers = _headers(request_id, answer.manifest.id, waited_s)
+    headers += used_lines(api.directory.current, answer.manifest)
     rejected = answer.manifest.kind == "rejection"
     if accept_delivery:
         form = await delivery_form(api, answer)

@@ -1,11 +1,10 @@
 """The outer application: plain ASGI in front of everything, and the last word on errors.
 
-Owns routing of the calls on the path of a message, authentication of everything else below
-``/v1`` (deny by default: what is public is listed here), and the promise that every error leaves
+Owns routing of the calls on the path of a message, authentication of everything else but what
+the table of roles calls public, and the promise that every error leaves
 as a problem document. No middleware stands between it and the hot routes.
 """
 
-import re
 from typing import Final
 
 import structlog
@@ -22,23 +21,28 @@ from exchange.api.asgi import (
     send_problem,
     trace_id_of,
 )
-from exchange.api.auth import admit
+from exchange.api.auth import admit, check_role, note_denial
 from exchange.api.context import Api
-from exchange.api.errors import MethodNotAllowed
+from exchange.api.errors import MethodNotAllowed, NotFound, RoleMissing, TokenMissing, TokenRefused
 from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmRoute, LeaseRoute
 from exchange.api.messages import PATH as MESSAGES_PATH
 from exchange.api.messages import MessagesRoute
-from exchange.api.resources.asked import CALLER, TOLD, TRACE_ID
+from exchange.api.resources.asked import TOLD, TRACE_ID
 from exchange.api.rest import rest_app
+from exchange.api.roles import Rule, check_all, rule_of_address
+from signing.errors import CertificateExpired, CertificateRevoked, CertificateUnknown, TokenInvalid
 
 log = structlog.get_logger()
 
-_PUBLIC: Final = re.compile(
-    r"/(\.well-known/sealway|livez|readyz|docs|openapi\.json|problems(/[^/]*)?"
-    r"|v1/logs/[^/]*|log/[^/]*/(checkpoint|tile/.*))"
+_UNKNOWN: Final = (
+    CertificateExpired,
+    CertificateRevoked,
+    CertificateUnknown,
+    RoleMissing,
+    TokenInvalid,
+    TokenMissing,
+    TokenRefused,
 )
-"""What needs no token. Everything else does, also what isn't there. Entry bundles ask for theirs
-themselves: without it they aren't there."""
 
 
 class _Sending:
@@ -65,6 +69,7 @@ class Application:
             LEASE_PATH: LeaseRoute(api),
             CONFIRM_PATH: ConfirmRoute(api),
         }
+        check_all(("POST", path) for path in self._hot)
         self._rest = rest_app(api)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,6 +97,7 @@ class Application:
                 if TOLD not in scope:
                     log.error("api.broke_off", error=type(error).__name__)
                 return
+            note_denial(self._api, scope, error)
             await send_problem(
                 send,
                 self._api,
@@ -103,12 +109,26 @@ class Application:
     async def _cold(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[TRACE_ID] = trace_id_of(scope["headers"])
         headers = Headers(scope["headers"])
-        if not _PUBLIC.fullmatch(scope["path"]):
-            scope[CALLER] = await admit(self._api, headers, scope)
+        rule = rule_of_address(scope["path"])
+        if rule is None or not rule.is_public:
+            await self._admit(headers, scope, rule)
             await self._api.directory.refresh()  # what somebody registered elsewhere is here too
         if scope["method"] == "HEAD":  # what GET has, and the server sends no body for it
             scope = {**scope, "method": "GET"}
         await self._rest(scope, receive, send)
+
+    async def _admit(self, headers: Headers, scope: Scope, rule: Rule | None) -> None:
+        """Everything but what is public needs a token, also what isn't there.
+
+        Raises as `admit`; NotFound, and nothing else, for who may not know that it is there.
+        """
+        if rule is None or not rule.is_hidden:
+            await admit(self._api, headers, scope)
+            return
+        try:
+            check_role(await admit(self._api, headers, scope), rule)
+        except _UNKNOWN as error:
+            raise NotFound from error
 
 
 async def _live(receive: Receive, send: Send) -> None:

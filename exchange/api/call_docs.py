@@ -11,6 +11,7 @@ from typing import Final
 from exchange.api.call_problems import problems_of
 from exchange.api.problem_pages import document
 from exchange.api.problems import PROBLEMS
+from exchange.api.roles import rule_as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +21,21 @@ class CallDoc:
     method: str
     path: str
     does: str
-    who: str
     curl: str = ""
+
+    @property
+    def who(self) -> str:
+        """For whom it is, as the table of roles says."""
+        return rule_as_written(self.method, self.path).says
 
 
 _AUTH = '-H "Authorization: Bearer $TOKEN" '
 _JSON = "-H 'Content-Type: application/json' "
-_SYSTEM, _ANY, _FOUNDER, _ALL = "a system", "a system or a person", "the founder", "everybody"
-_PARTIES = "the message's parties"
 
 
-def _get(path: str, does: str, who: str = _ANY, example: str = "") -> CallDoc:
-    auth = "" if who == _ALL else _AUTH
-    return CallDoc("GET", path, does, who, f"{auth}$BUS{example or path}")
+def _get(path: str, does: str, example: str = "") -> CallDoc:
+    auth = "" if rule_as_written("GET", path).is_public else _AUTH
+    return CallDoc("GET", path, does, f"{auth}$BUS{example or path}")
 
 
 def _noun(plural: str, noun: str, key: str, body: str) -> tuple[CallDoc, ...]:
@@ -43,13 +46,12 @@ def _noun(plural: str, noun: str, key: str, body: str) -> tuple[CallDoc, ...]:
     example = f"{path}/{key}"
     return (
         _get(path, f"Lists the {plural} you may see."),
-        CallDoc("POST", path, f"Adds a {noun}.", _FOUNDER, f"{_AUTH}{_JSON}$BUS{path} -d '{body}'"),
+        CallDoc("POST", path, f"Adds a {noun}.", f"{_AUTH}{_JSON}$BUS{path} -d '{body}'"),
         _get(one, f"Shows a {noun}.", example=example),
         CallDoc(
             "PUT",
             put,
             f"Changes a {noun}; If-Match holds the ETag you saw.",
-            _FOUNDER,
             f'{_AUTH}{_JSON}-X PUT -H \'If-Match: "…"\' $BUS{example} -d \'{{"state":"…"}}\'',
         ),
     )
@@ -65,28 +67,24 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
                 "/v1/messages",
                 "Sends a signed message, as a frame or in the short form. "
                 "`Prefer: wait=N` waits for the answer.",
-                "whoever signed it; the envelope is the authentication",
                 "$BUS/v1/messages -H @q.headers -H 'Prefer: wait=10' --data-binary @q.json",
             ),
-            _get("/v1/messages/{id}", "State and timeline.", "the parties, the founder", _ID),
-            _get("/v1/messages/{id}/answer", "The answer.", _PARTIES, _ID + "/answer"),
+            _get("/v1/messages/{id}", "State and timeline.", _ID),
+            _get("/v1/messages/{id}/answer", "The answer.", _ID + "/answer"),
             _get(
                 "/v1/messages/{id}/receipt",
                 "The proof that the bus took it.",
-                "the parties, the founder",
                 _ID + "/receipt",
             ),
             _get(
                 "/v1/messages/{id}/refusals",
                 "What was refused under this id, each with its proof.",
-                "who signed it, the founder",
                 _ID + "/refusals",
             ),
-            _get("/v1/messages/{id}/delivery", "Receipt and message.", _PARTIES, _ID + "/delivery"),
+            _get("/v1/messages/{id}/delivery", "Receipt and message.", _ID + "/delivery"),
             _get(
                 "/v1/messages/{id}/parts/{name}",
                 "One part's bytes.",
-                _PARTIES,
                 _ID + "/parts/body",
             ),
         ),
@@ -94,33 +92,29 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
     (
         "Mailbox",
         (
-            _get("/v1/mailbox", "What waits for you, counted.", _SYSTEM),
+            _get("/v1/mailbox", "What waits for you, counted."),
             CallDoc(
                 "POST",
                 "/v1/mailbox/lease",
                 "Takes what waits, for a time.",
-                _SYSTEM,
                 f'{_AUTH}{_JSON}$BUS/v1/mailbox/lease -d \'{{"deliveries_max":1,"wait_s":20}}\'',
             ),
             CallDoc(
                 "POST",
                 "/v1/mailbox/confirm",
                 "Ends leases; an accepted answer does that by itself.",
-                _SYSTEM,
                 f'{_AUTH}{_JSON}$BUS/v1/mailbox/confirm -d \'{{"leases":["…"]}}\'',
             ),
             CallDoc(
                 "POST",
                 "/v1/mailbox/extend",
                 "Makes leases longer, for work that takes its time.",
-                _SYSTEM,
                 f'{_AUTH}{_JSON}$BUS/v1/mailbox/extend -d \'{{"leases":["…"],"lease_s":300}}\'',
             ),
             CallDoc(
                 "POST",
                 "/v1/mailbox/release",
                 "Gives leases up; what they held is free at once.",
-                _SYSTEM,
                 f'{_AUTH}{_JSON}$BUS/v1/mailbox/release -d \'{{"leases":["…"],"reason":"busy"}}\'',
             ),
             _get("/v1/dead", "Deliveries that were given up."),
@@ -129,14 +123,12 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
                 "POST",
                 "/v1/dead/{id}/redrive",
                 "Has it tried again; recorded with who decided.",
-                _FOUNDER,
                 f"{_AUTH}{_JSON}$BUS/v1/dead/$ID/redrive -d '{{}}'",
             ),
             CallDoc(
                 "POST",
                 "/v1/dead/{id}/drop",
                 "Hands it to nobody any more; the exchange stays open until its time is over.",
-                _FOUNDER,
                 f"{_AUTH}-X POST $BUS/v1/dead/$ID/drop",
             ),
         ),
@@ -148,14 +140,12 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
                 "POST",
                 "/v1/exports/preview",
                 "Says what an export would take.",
-                _FOUNDER,
                 f"{_AUTH}{_JSON}$BUS/v1/exports/preview -d '{{}}'",
             ),
             CallDoc(
                 "POST",
                 "/v1/exports",
                 "Exports an evidence bundle; recorded with who asked.",
-                _FOUNDER,
                 f"{_AUTH}{_JSON}$BUS/v1/exports -d '{{}}' -o case.zip",
             ),
         ),
@@ -167,7 +157,6 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
                 "POST",
                 "/v1/changes",
                 "Makes a set of changes, all or none.",
-                _FOUNDER,
                 f"{_AUTH}{_JSON}$BUS/v1/changes --data-binary @changes.json",
             ),
             *_noun("members", "member", "sx/GOV/1001", '{"id":"sx/GOV/1001","name":"…"}'),
@@ -179,6 +168,24 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
             ),
             *_noun("certificates", "certificate", "$X5T", '{"system":"…","certificate":"…"}'),
             *_noun("schemas", "schema", "sha256:…", '{"subject":"…","text":"…"}'),
+            CallDoc(
+                "POST",
+                "/v1/schemas/check",
+                "What registering a schema would come to; changes nothing.",
+                f"""{_AUTH}{_JSON}$BUS/v1/schemas/check -d '{{"subject":"…","text":"…"}}'""",
+            ),
+            _get(
+                "/v1/schemas/{key}/touched",
+                "Whom a change of a schema would touch.",
+                "/v1/schemas/sha256:…/touched",
+            ),
+            CallDoc(
+                "DELETE",
+                "/v1/schemas/{key}",
+                "Deletes a draft.",
+                f"{_AUTH}-X DELETE $BUS/v1/schemas/sha256:…",
+            ),
+            *_noun("subjects", "subject", "person", '{"subject":"person","level":"BACKWARD"}'),
             _get(
                 "/v1/schemas/{fingerprint}/example",
                 "A payload that satisfies the schema: a registered one, or one that is made up.",
@@ -199,25 +206,43 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
         ),
     ),
     (
+        "People",
+        (
+            _get("/v1/persons", "Lists who has a token, and which role it gives."),
+            CallDoc(
+                "POST",
+                "/v1/persons",
+                "Adds a person; the token's SHA-256 is all that the bus is told.",
+                f"{_AUTH}{_JSON}$BUS/v1/persons "
+                '-d \'{"name":"…","role":"auditor","token_hash":"…"}\'',
+            ),
+            _get("/v1/persons/{id}", "Shows a person.", "/v1/persons/$ID"),
+            CallDoc(
+                "POST",
+                "/v1/persons/{id}/revoke",
+                "Ends a person's token, for ever and everywhere.",
+                f"{_AUTH}-X POST $BUS/v1/persons/$ID/revoke",
+            ),
+        ),
+    ),
+    (
         "The log and the bus",
         (
-            _get("/v1/logs/{n}", "A shard's key, with its proof.", _ALL, "/v1/logs/1"),
-            _get("/log/{n}/checkpoint", "The last signed checkpoint.", _ALL, "/log/0/checkpoint"),
+            _get("/v1/logs/{n}", "A shard's key, with its proof.", "/v1/logs/1"),
+            _get("/log/{n}/checkpoint", "The last signed checkpoint.", "/log/0/checkpoint"),
             _get(
                 "/log/{n}/tile/{level}/{number}",
                 "Hashes of the log's tree (C2SP tlog-tiles).",
-                _ALL,
                 "/log/0/tile/0/000.p/3",
             ),
             _get(
                 "/log/{n}/tile/entries/{number}",
                 "The leaves themselves.",
-                _FOUNDER,
                 "/log/0/tile/entries/000.p/3",
             ),
-            _get("/.well-known/sealway", "Which bus this is, and its limits.", _ALL),
-            _get("/livez", "Whether the process answers.", _ALL),
-            _get("/readyz", "Whether it accepts messages.", _ALL),
+            _get("/.well-known/sealway", "Which bus this is, and its limits."),
+            _get("/livez", "Whether the process answers."),
+            _get("/readyz", "Whether it accepts messages."),
         ),
     ),
 )

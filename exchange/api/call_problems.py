@@ -43,11 +43,15 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("GET", "/v1/messages/{id}"): ("not-found", "rate-exceeded"),
     ("GET", "/v1/messages/{id}/answer"): (
         *("not-found", "role-missing", "answer-not-yet", "rejected", "message-expired"),
-        "exchange-cancelled",
+        *("exchange-cancelled", "outcome-unknown"),
     ),
     ("GET", "/v1/messages/{id}/receipt"): ("not-found", "outcome-unknown"),
     ("GET", "/v1/messages/{id}/delivery"): ("not-found", "role-missing", "outcome-unknown"),
-    ("GET", "/v1/messages/{id}/parts/{name}"): ("not-found", "role-missing"),
+    ("GET", "/v1/messages/{id}/parts/{name}"): ("not-found", "role-missing", "outcome-unknown"),
+    ("GET", "/v1/persons"): ("role-missing",),
+    ("GET", "/v1/persons/{id}"): ("role-missing", "not-found"),
+    ("POST", "/v1/persons"): (*BODY, "role-missing", "conflict", "outcome-unknown"),
+    ("POST", "/v1/persons/{id}/revoke"): ("role-missing", "not-found", "outcome-unknown"),
     ("GET", "/v1/mailbox"): ("role-missing",),
     ("POST", "/v1/mailbox/lease"): (*BODY, "role-missing", "rate-exceeded"),
     ("POST", "/v1/mailbox/confirm"): (*BODY, "role-missing", "lease-lost", "outcome-unknown"),
@@ -64,10 +68,24 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("GET", "/log/{n}/tile/entries/{number}"): (*KNOWN, "role-missing", "not-found"),
     ("POST", "/v1/exports"): (*BODY, "role-missing", "outcome-unknown"),
     ("POST", "/v1/exports/preview"): (*BODY, "role-missing"),
+    ("GET", "/v1/schemas/{key}/touched"): ("role-missing", "not-found"),
+    ("POST", "/v1/schemas/check"): (*BODY, "role-missing", "conflict", "rate-exceeded"),
+    ("DELETE", "/v1/schemas/{key}"): (
+        *("role-missing", "not-found", "conflict", "changed-meanwhile", "schema-in-use"),
+        "outcome-unknown",
+    ),
     ("GET", "/readyz"): ("not-ready",),
     ("GET", "/livez"): (),
 }
-_REGISTRY: Final = ("members", "systems", "certificates", "schemas", "services", "grants")
+_REGISTRY: Final = (
+    "members",
+    "systems",
+    "certificates",
+    "schemas",
+    "subjects",
+    "services",
+    "grants",
+)
 _CHANGED: Final = ("changed-meanwhile",)
 
 
@@ -91,6 +109,8 @@ def _by_shape(method: str, path: str) -> tuple[str, ...]:
     if not of_registry:
         return (*BODY, "role-missing", *missing)
     more = (*_CHANGED, "precondition-required") if method == "PUT" else _CHANGED
-    if path.split("/")[2] in ("schemas", "changes"):
+    plural = path.split("/")[2]
+    if plural in ("schemas", "changes"):
         more = (*OF_SCHEMAS, *more)
-    return (*BODY, *CHANGE, *more)
+    proof = ("possession-unproven",) if plural in ("certificates", "changes") else ()
+    return (*BODY, *CHANGE, "sender-suspended", *more, *proof)

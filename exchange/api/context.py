@@ -11,6 +11,7 @@ from exchange.acceptance.changes import Actor, DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.registration import Registration
 from exchange.acceptance.stored import OpenedMessages
+from exchange.api.denials import Denials
 from exchange.delivery.dead_letters import DeadLetters
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.waiting import Waiting
@@ -18,9 +19,9 @@ from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.log_writer import Clock
 from exchange.ledger.logs import Logs
 from exchange.ledger.receipts import Receipts
+from exchange.storage.people import People
 from exchange.storage.port import Reads
 from sealway.audit.selection import Selection
-from signing.identifiers import SystemId
 
 
 class FounderToken(Protocol):
@@ -100,12 +101,15 @@ class Api:
     """Where reads and exports by people are recorded, before anything is shown."""
     exports: Exports
     founder: FounderToken | None
+    people: People
     clock: Clock
     why_not_ready: Callable[[], str | None]
     """A sentence when the bus can't accept now, None when it can."""
     standing: Callable[[], dict[str, str]]
     """What a process that is ready adds: how its parts stand that it can do without for a while."""
-    long_polls: dict[SystemId, int] = field(default_factory=dict)
+    long_polls: dict[str, int] = field(default_factory=dict)
+    """How many calls wait, by system, or by ``person:<id>``."""
+    denials: Denials = field(default_factory=Denials)
     problems: Counter[str] = field(default_factory=Counter)
     """Replies that were a problem document, by code; for metrics."""
 

@@ -3,6 +3,7 @@
 SealwayError
 └── ApiError
     ├── TokenMissing, TokenRefused, RoleMissing     who calls
+    ├── PossessionUnproven                          a certificate without proof of its key
     ├── RequestInvalid, BodyTooLarge, BodyTypeUnsupported, ClientTooSlow   how it calls
     ├── NotFound, MethodNotAllowed, AnswerNotYet    what it calls
     ├── PreconditionRequired                        a change that names no version
@@ -51,6 +52,12 @@ class RoleMissing(ApiError):
     """Somebody known, who may not do this."""
 
     code = "role-missing"
+
+
+class PossessionUnproven(ApiError):
+    """A new certificate came without a proof that whoever adds it holds its key."""
+
+    code = "possession-unproven"
 
 
 class NotFound(ApiError):

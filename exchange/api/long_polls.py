@@ -8,18 +8,18 @@ from exchange.api.context import Api
 from exchange.api.preferences import long_poll
 from exchange.delivery.waiting import Answer
 from exchange.storage.rows import ExchangeState
-from signing.identifiers import MessageId, SystemId, message_id_bytes
+from signing.identifiers import MessageId, message_id_bytes
 
 
 async def wait_for_end(
-    api: Api, id_: MessageId, system: SystemId | None, within_s: float, receive: Receive
+    api: Api, id_: MessageId, caller: str, within_s: float, receive: Receive
 ) -> None:
     """Return when the exchange has ended or time ran out; read its state after this.
 
     ``receive`` is at the end of the request's body.
 
     Raises:
-        RateExceeded: as many calls of ``system`` wait already as may.
+        RateExceeded: as many calls of ``caller`` wait already as may.
         ClientGone: the client hung up meanwhile.
     """
     waiter = api.waiting.register(id_)
@@ -27,7 +27,7 @@ async def wait_for_end(
         exchange = await api.reads.exchange(message_id_bytes(id_))
         if exchange is None or exchange.state is not ExchangeState.OPEN:
             return
-        with long_poll(api, system):
+        with long_poll(api, caller):
             await _first(waiter, within_s, receive)
     finally:
         api.waiting.leave(id_, waiter)

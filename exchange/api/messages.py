@@ -26,6 +26,7 @@ from exchange.api.asgi import (
 )
 from exchange.api.attempts import last_attempt
 from exchange.api.context import Api
+from exchange.api.deprecation import with_used
 from exchange.api.errors import BodyTooLarge, ClientTooSlow, HeaderTooLarge
 from exchange.api.preferences import accepts_delivery, long_poll, wait_s
 from exchange.api.replies import Reply, json_reply
@@ -80,6 +81,17 @@ class MessagesRoute:
         self, headers: Headers, receive: Receive, lines: "list[tuple[bytes, bytes]]"
     ) -> Reply:
         arrived, head = await self._arrive(headers, receive)
+        reply = await self._taken(arrived, head, headers, receive, lines)
+        return with_used(reply, self._api.directory.current, arrived.envelope.manifest)
+
+    async def _taken(
+        self,
+        arrived: Arrival | Accepted,
+        head: "_Head | None",
+        headers: Headers,
+        receive: Receive,
+        lines: "list[tuple[bytes, bytes]]",
+    ) -> Reply:
         if isinstance(arrived, Accepted):
             return await self._conclude(arrived, headers, lines)
         parts = await self._parts(arrived, headers, receive, head)

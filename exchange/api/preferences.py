@@ -8,7 +8,6 @@ from typing import Final
 from exchange.api.asgi import Headers
 from exchange.api.context import Api
 from exchange.api.errors import RateExceeded
-from signing.identifiers import SystemId
 from signing.message import DELIVERY_TYPE
 
 _WAIT: Final = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=$|[,;])', re.IGNORECASE)
@@ -34,24 +33,21 @@ def accepts_delivery(headers: Headers) -> bool:
 
 
 @contextmanager
-def long_poll(api: Api, system: SystemId | None) -> Iterator[None]:
-    """Count one waiting call of a system while it waits; the founder's aren't counted.
+def long_poll(api: Api, caller: str) -> Iterator[None]:
+    """Count one waiting call of a system, or of a person by ``person:<id>``, while it waits.
 
     Raises:
         RateExceeded: as many wait already as may.
     """
-    if system is None:
-        yield
-        return
-    waiting = api.long_polls.get(system, 0)
+    waiting = api.long_polls.get(caller, 0)
     if waiting >= api.limits.long_polls_per_system:
-        raise RateExceeded(f"{waiting} calls of this system are waiting already.")
-    api.long_polls[system] = waiting + 1
+        raise RateExceeded(f"{waiting} calls of this caller are waiting already.")
+    api.long_polls[caller] = waiting + 1
     try:
         yield
     finally:
-        left = api.long_polls[system] - 1
+        left = api.long_polls[caller] - 1
         if left:
-            api.long_polls[system] = left
+            api.long_polls[caller] = left
         else:
-            del api.long_polls[system]
+            del api.long_polls[caller]

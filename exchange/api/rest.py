@@ -5,12 +5,15 @@ are off.
 """
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from exchange.acceptance.accept import Refused
 from exchange.api.asgi import ClientGone, raw_path
+from exchange.api.auth import note_denial
 from exchange.api.bodies import invalid
 from exchange.api.context import Api
 from exchange.api.errors import MethodNotAllowed, NotFound
@@ -28,14 +31,17 @@ from exchange.api.resources import (
     members,
     messages,
     pages,
+    persons,
     refusals,
     schema_examples,
     schemas,
     services,
+    subjects,
     systems,
     tiles,
 )
-from exchange.api.resources.asked import TOLD, TRACE_ID, respond
+from exchange.api.resources.asked import TOLD, TRACE_ID, authorised, respond
+from exchange.api.roles import check_all
 from signing.errors import SealwayError
 
 _ROUTERS = (
@@ -49,8 +55,10 @@ _ROUTERS = (
     certificates.router,
     schema_examples.router,
     schemas.router,
+    subjects.router,
     services.router,
     grants.router,
+    persons.router,
     logs.router,
     tiles.router,
     exports.router,
@@ -60,13 +68,18 @@ _ROUTERS = (
 
 
 def rest_app(api: Api) -> FastAPI:
-    """The application; the outer router authenticates before it and answers what it raises."""
+    """The application; the outer router authenticates before it and answers what it raises.
+
+    Raises:
+        RouteWithoutRule: a route that the table of roles doesn't name.
+    """
     app = FastAPI(
         title="Sealway",
         version=health.VERSION,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(authorised)],
     )
     app.state.api = api
     for router in _ROUTERS:
@@ -78,12 +91,27 @@ def rest_app(api: Api) -> FastAPI:
     app.add_exception_handler(Refused, _problem)
     app.add_exception_handler(ClientGone, _nobody)
     app.add_exception_handler(Exception, _unexpected)
+    check_all(_calls(app))
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
     return app
 
 
+def _calls(app: FastAPI) -> Iterator[tuple[str, str]]:
+    for route in _routes(app):
+        for method in getattr(route, "methods", None) or ():
+            yield method, getattr(route, "path", "")
+
+
+def _routes(app: FastAPI) -> Iterator[Any]:
+    """Every route: the framework keeps those of a router apart."""
+    yield from app.routes
+    for router in _ROUTERS:
+        yield from router.routes
+
+
 async def _problem(request: Request, error: Exception) -> Response:
     api: Api = request.app.state.api
+    note_denial(api, request.scope, error)
     trace_id = str(request.scope[TRACE_ID])
     return respond(problem_reply(api, error, trace_id=trace_id, instance=raw_path(request.scope)))
 
@@ -109,7 +137,7 @@ def _allowed(request: Request) -> str:
     """Every method of the path: the framework names those of one route only."""
     path = request.scope["path"]
     methods: set[str] = set()
-    for route in (*request.app.routes, *(one for router in _ROUTERS for one in router.routes)):
+    for route in _routes(request.app):
         pattern: re.Pattern[str] | None = getattr(route, "path_regex", None)
         if pattern is not None and pattern.match(path):
             methods |= getattr(route, "methods", None) or set()

@@ -27,7 +27,7 @@ _ANSWER_KINDS: Final = {
     ExchangeState.REJECTED: "rejection",
 }
 
-_DETAILS: Final = {"interim": "status"}
+_DETAILS: Final = {"interim": "status", "acknowledged": "says"}
 """What a line calls its detail, where it isn't the reason."""
 
 Line = dict[str, Any]

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 import structlog
 
-from adapters.base import Adapter, AdapterRequest, Answer, Reject
+from adapters.base import Adapter, AdapterRequest, Answer, Attachment, Reject
 from adapters.errors import ProviderMisbehaved, ProviderTimeout, ProviderUnreachable
 from exchange.acceptance.accept import Acceptance, Refused
+from exchange.acceptance.checks.kind import CONTEXT
 from exchange.acceptance.checks.payload import validator_for
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.delivery.answers import HostedKeys, KeyNotHosted, compose_answer
@@ -122,6 +123,7 @@ class Asking:
 
 def _request(job: Job, service: Service) -> AdapterRequest:
     manifest, body = job.manifest, job.manifest.parts[0]
+    beside = list(zip(manifest.parts, job.parts.data, strict=True))[1:]
     return AdapterRequest(
         id=manifest.id,
         sender=manifest.sender,
@@ -134,4 +136,8 @@ def _request(job: Job, service: Service) -> AdapterRequest:
         test=manifest.test,
         expires_ms=manifest.expires_ms,
         traceparent=manifest.traceparent,
+        attachments=tuple(
+            Attachment(spec.name, spec.type, data) for spec, data in beside if spec.name != CONTEXT
+        ),
+        context=next((data for spec, data in beside if spec.name == CONTEXT), None),
     )

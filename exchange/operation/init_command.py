@@ -29,6 +29,11 @@ from exchange.operation.settings import FILE_NAME, load_settings
 )
 @click.option("--kafka", default="", metavar="HOST:PORT[,…]", help="Brokers; needs --database.")
 @click.option("--shards", type=int, help="Traffic logs to open; 16 with a database, else 1.")
+@click.option(
+    "--founder/--no-founder",
+    default=None,
+    help="Whether the founder's token counts; without a database it does, with one it doesn't.",
+)
 @click.option("--renew-founder", is_flag=True, help="Only make a new founder's token in DIR.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document for machines.")
 def init(
@@ -40,6 +45,7 @@ def init(
     database: str,
     kafka: str,
     shards: int | None,
+    founder: bool | None,
     renew_founder: bool,
     as_json: bool,
 ) -> None:
@@ -53,6 +59,7 @@ def init(
       sealway init
       sealway init /srv/sealway --bus bus.example.org --instance eo
       sealway init /srv/sealway --database postgresql://bus@db/sealway --kafka k1:9092,k2:9092
+      sealway init /srv/sealway --database url.txt --founder    # until people have tokens
       sealway init --renew-founder
     """
     now_ms = time.time_ns() // 1_000_000
@@ -61,7 +68,7 @@ def init(
             _renew(folder, now_ms, as_json=as_json)
             return
         address = _address(database)
-        names = Names(bus, instance, port, public_url, address, kafka, shards)
+        names = Names(bus, instance, port, public_url, address, kafka, shards, founder)
         new = initialise(folder, names, now_ms)
     if as_json:
         click.echo(json.dumps(_described(new, has_database=bool(address))))

@@ -100,6 +100,17 @@ METRICS: Final[tuple[Figure, ...]] = (
         ),
     ),
     Figure(
+        "sealway_denials_total",
+        "counter",
+        "Calls of somebody known whose role doesn't allow them, by role.",
+        lambda w: list(w.api.denials.by_role.items()),
+        label="role",
+        alarm=(
+            "increase(sealway_denials_total[10m]) > 100",
+            "A client with the wrong token, or somebody who tries doors: the log says who.",
+        ),
+    ),
+    Figure(
         "sealway_group_entries",
         "histogram",
         "Entries of a committed group.",

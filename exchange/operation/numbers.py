@@ -1,5 +1,7 @@
 """From settings to the numbers that each layer judges by, in that layer's own units."""
 
+from typing import Final
+
 from exchange.acceptance.arrival import Terms
 from exchange.api.context import ApiLimits
 from exchange.delivery.attempts import DeliveryTimes
@@ -8,6 +10,9 @@ from exchange.delivery.relay import RelayLimits
 from exchange.delivery.sweeper import SweepTimes
 from exchange.operation.settings import Settings
 
+FRAME_BYTES: Final = 64 * 1024
+"""Room in a body for what isn't a part: envelope, salt, lengths."""
+
 
 def terms(settings: Settings) -> Terms:
     """What acceptance judges by."""
@@ -15,6 +20,7 @@ def terms(settings: Settings) -> Terms:
     return Terms(
         bus=settings.bus,
         part_bytes_max=limits.part_bytes_max,
+        parts_bytes_max=max(limits.part_bytes_max, limits.body_bytes_max - FRAME_BYTES),
         id_age_ms_max=limits.id_age_s_max * 1000,
         id_ahead_ms_max=limits.id_ahead_s_max * 1000,
         times_apart_ms_max=limits.times_apart_s_max * 1000,

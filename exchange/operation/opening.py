@@ -174,7 +174,7 @@ def _policy(settings: Settings) -> dict[str, Any]:
         "bus": settings.bus,
         "instance": settings.instance,
         "algorithms": list(settings.policy.algorithms),
-        "founder": settings.policy.founder,
+        "founder": settings.founder_counts,
         "limits": limits,
     }
 

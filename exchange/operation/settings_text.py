@@ -27,6 +27,8 @@ class Names:
     database: str = ""
     kafka: str = ""
     shards: int | None = None
+    founder: bool | None = None
+    """Whether the founder's token counts; not said: on an embedded bus only."""
 
     @property
     def url(self) -> str:
@@ -81,8 +83,8 @@ hosts = []
 
 [policy]
 # The token in {TOKEN_FILE} acts as operator and for every member. Turn it off when people have
-# tokens of their own.
-founder = true
+# tokens of their own (`sealway person add`).
+founder = {_founder(names)}
 algorithms = ["ES256", "Ed25519"]
 
 # A system whose answers an adapter here signs, with a key of its own:
@@ -103,6 +105,11 @@ algorithms = ["ES256", "Ed25519"]
 # [limits]
 # mailbox_max = 1000
 """
+
+
+def _founder(names: Names) -> str:
+    counts = not names.database if names.founder is None else names.founder
+    return "true" if counts else "false"
 
 
 def _engines(names: Names) -> str:

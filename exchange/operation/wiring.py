@@ -447,9 +447,10 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         dead_letters=DeadLetters(
             ground.opened, parts.committer, ground.recorder, ground.directory, ground.clock
         ),
+        people=ground.store.people,
         accesses=accesses,
         exports=make_exporter(ground, parts.held, parts.logs, accesses),
-        founder=load_founder(settings.keys) if settings.policy.founder else None,
+        founder=load_founder(settings.keys) if settings.founder_counts else None,
         clock=ground.clock,
         why_not_ready=parts.readiness.why_not,
         standing=lambda: _standing(settings, parts.relay),

@@ -10,6 +10,7 @@ message id; times ms since 1970.
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from exchange.storage.people import People
 from exchange.storage.rows import (
     AnchoringState,
     AnchorRow,
@@ -265,6 +266,10 @@ class LogLeases(Protocol):
 
 class LeasedStore(Store, LogLeases, Anchors, Protocol):
     """A whole engine, as a process opens it."""
+
+    @property
+    def people(self) -> People:
+        """People with tokens, and grants that were asked for."""
 
     async def close(self) -> None:
         """Let go of the database; harmless to call twice."""

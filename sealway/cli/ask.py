@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealway.cli.parts import (
+    attachments,
+    context,
+    part_options,
+    parts_option,
+    save_attachments,
+)
 from sealway.cli.session import SECONDS, bus_options, client, examples
 
 if TYPE_CHECKING:
@@ -53,6 +60,13 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         said["json"] = answer.json
     else:
         said["body"] = b64url_encode(answer.body)
+    if answer.attachments:
+        said["attachments"] = [
+            {"name": one.name, "type": one.type, "size": len(one.body)}
+            for one in answer.attachments
+        ]
+    if answer.context is not None:
+        said["context"] = answer.context
     return said
 
 
@@ -69,6 +83,9 @@ def show_answer(answer: Answer, as_json: bool) -> None:
         f"verified: signed by {answer.signer}{hosted}, "
         f"{answer.receipt.log} #{answer.receipt.index}, exchange {answer.exchange.id}"
     )
+    if answer.attachments:
+        named = ", ".join(f"{one.name} ({one.type})" for one in answer.attachments)
+        note(f"attached: {named}; --parts FOLDER writes them")
 
 
 @click.command
@@ -79,11 +96,15 @@ def show_answer(answer: Answer, as_json: bool) -> None:
 @click.option("--timeout", "timeout_s", type=SECONDS, default=20.0, metavar="S", show_default=True)
 @click.option("--type", "media_type", default="application/json", metavar="TYPE")
 @click.option("--test", is_flag=True, help="A test message; grant and service must allow it.")
+@part_options
+@parts_option
 @bus_options
 @examples(
     "sealway ask sx/GOV/3003/territories subdivisions \\",
     '    --purpose statistics \'{"country":"FI"}\'',
     "sealway ask sx/GOV/2002/civil-registry person-status --purpose child-benefit @q.json",
+    "sealway ask sx/GOV/2002/civil-registry name-change @q.json --attach form=form.pdf \\",
+    '    --context \'{"case":"7/2026"}\' --parts answer/',
 )
 def ask(
     system: str,
@@ -93,6 +114,9 @@ def ask(
     timeout_s: float,
     media_type: str,
     test: bool,
+    attached: tuple[str, ...],
+    context_text: str | None,
+    folder: Path | None,
     profile_name: str | None,
     as_json: bool,
 ) -> int:
@@ -100,12 +124,21 @@ def ask(
 
     BODY is the request, usually JSON: the text itself, @FILE, or - for standard input.
     """
-    content = content_of(body)
+    content, beside = content_of(body), attachments(attached)
     with client(profile_name) as bus:
         answer = bus.ask(
-            system, service, content, purpose, timeout_s, media_type=media_type, test=test
+            system,
+            service,
+            content,
+            purpose,
+            timeout_s,
+            media_type=media_type,
+            test=test,
+            attachments=beside,
+            context=context(context_text),
         )
         show_answer(answer, as_json)
+        save_attachments(answer, folder)
     return 0
 
 
@@ -117,6 +150,7 @@ def ask(
 @click.option("--expires", "expires_s", type=SECONDS, metavar="S", help="Not handed over after it.")
 @click.option("--type", "media_type", default="application/json", metavar="TYPE")
 @click.option("--test", is_flag=True, help="A test message; grant and service must allow it.")
+@part_options
 @bus_options
 @examples(
     "id=$(sealway send sx/GOV/4004/statistics population '{\"year\":2025}')",
@@ -130,6 +164,8 @@ def send(
     expires_s: float | None,
     media_type: str,
     test: bool,
+    attached: tuple[str, ...],
+    context_text: str | None,
     profile_name: str | None,
     as_json: bool,
 ) -> int:
@@ -139,7 +175,7 @@ def send(
     """
     from sealway.cli.output import note, print_json
 
-    content = content_of(body)
+    content, beside = content_of(body), attachments(attached)
     with client(profile_name) as bus:
         exchange = bus.send(
             system,
@@ -149,6 +185,8 @@ def send(
             expires_s=expires_s,
             media_type=media_type,
             test=test,
+            attachments=beside,
+            context=context(context_text),
         )
         receipt = exchange.receipt
     if as_json:

@@ -32,6 +32,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "profile": ("sealway.cli.profile:profile", "Which bus, whose key: add, list and choose."),
     "key": ("sealway.cli.key:key", "Make and show keys and certificates."),
     "token": ("sealway.cli.token:token", "A bearer token for one call, for curl."),
+    "person": ("sealway.cli.person:person", "People and their roles: add, list, revoke."),
     "apply": ("sealway.cli.apply:apply", "Bring the registry to what a network.toml says."),
     "member": ("sealway.cli.members:member", "Registered agencies."),
     "system": ("sealway.cli.systems:system", "Members' registered systems."),

@@ -1,4 +1,4 @@
-"""`sealway message`: show, answer, receipt, refusals, cancel."""
+"""`sealway message`: show, answer, receipt, refusals, cancel, acknowledge."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from sealway.cli.parts import parts_option, save_attachments
 from sealway.cli.session import bus_options, client, connected, examples, fetch
 
 
 @click.group
 def message() -> None:
-    """State, answer, receipt and refusals of a message; cancel it."""
+    """State, answer, receipt and refusals of a message; cancel or acknowledge it."""
 
 
 @message.command
@@ -42,10 +43,16 @@ def show(id: str, profile_name: str | None, as_json: bool) -> int:
 @click.argument("id")
 @click.option("--wait", "wait_s", type=float, default=0.0, metavar="S", help="Wait up to S.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@parts_option
 @bus_options
 @examples("sealway message answer $id --wait 30", "sealway message answer $id -o answer.json")
 def answer(
-    id: str, wait_s: float, output: Path | None, profile_name: str | None, as_json: bool
+    id: str,
+    wait_s: float,
+    output: Path | None,
+    folder: Path | None,
+    profile_name: str | None,
+    as_json: bool,
 ) -> int:
     """The answer to a request of yours, once it is verified. Exit 2: none yet."""
     from sealway.cli.ask import show_answer
@@ -56,6 +63,7 @@ def answer(
             output.write_bytes(found.body)
         if output is None or as_json:
             show_answer(found, as_json)
+        save_attachments(found, folder)
     return 0
 
 
@@ -129,6 +137,28 @@ def cancel(id: str, profile_name: str | None, as_json: bool) -> int:
         print_json(found)
     else:
         print_object(found)
+    return 0
+
+
+@message.command
+@click.argument("id")
+@click.option("--not-accepted", is_flag=True, help="It has arrived, and is not what was needed.")
+@bus_options
+@examples("sealway message acknowledge $id", "sealway message acknowledge $id --not-accepted")
+def acknowledge(id: str, not_accepted: bool, profile_name: str | None, as_json: bool) -> int:
+    """Say that the answer to a request of yours has arrived, signed and logged.
+
+    Exit 2: there is no answer yet.
+    """
+    from sealway.cli.ask import receipt_json
+    from sealway.cli.output import note, print_json
+
+    with client(profile_name) as bus:
+        found = bus.exchange(_checked(id)).acknowledge(accepted=not not_accepted)
+    if as_json:
+        print_json({"id": id, "receipt": receipt_json(found)})
+    else:
+        note(f"verified: acknowledged, {found.log} #{found.index}")
     return 0
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sealway.cli.schema_reports import EXIT, print_changes, print_report
 from sealway.cli.session import bus_options, connected, examples, fetch_all, json_option
 
 if TYPE_CHECKING:
-    from schemas.compatibility.verdicts import Change, Finding, Report
+    from schemas.compatibility.verdicts import Report
 
 _FORMAT: Final = "json-schema"
 _LEVELS: Final = (
@@ -20,8 +20,6 @@ _LEVELS: Final = (
     "FULL_TRANSITIVE",
 )  # fmt: skip
 _POLICIES: Final = ("STRICT", "EVOLVE")
-_EXIT: Final = {"yes": 0, "no": 1, "unknown": 2}
-_CHANGES_SHOWN: Final = 20
 _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -84,7 +82,7 @@ def check(
         print_json({"answer": outcome, **answer})
     else:
         _print(answer, report)
-    return _EXIT[outcome]
+    return EXIT[outcome]
 
 
 @click.command
@@ -112,7 +110,7 @@ def diff(earlier: Path, later: Path, as_json: bool) -> int:
     if as_json:
         print_json({"changes": [change.to_object() for change in changes]})
     else:
-        _print_changes(changes, len(changes))
+        print_changes(changes, len(changes))
     return 1 if changes else 0
 
 
@@ -208,37 +206,4 @@ def _print(answer: dict[str, Any], report: Report | None) -> None:
     print(f"admitted: {answer['fingerprint']}")
     if report is None:
         return
-    for finding in report.findings:
-        _print_finding(finding)
-    asked = len(report.findings)
-    noun = "reading" if asked == 1 else "readings"
-    said = {"yes": "yes", "no": "no", "unknown": "can't tell"}[report.answer.value]
-    print(f"compatible: {said} ({report.level.value}, {report.policy.value}, {asked} {noun})")
-
-
-def _print_finding(finding: Finding) -> None:
-    from sealway.cli.output import clean
-
-    judged, number = finding.judged, finding.reading.version
-    who = {
-        "BACKWARD": f"reading what version {number} wrote",
-        "FORWARD": f"version {number} reading what this one writes",
-    }[finding.reading.direction.value]
-    print(f"{finding.reading.direction.value} {who}: {judged.answer.value}")
-    if judged.answer.value == "yes":
-        return
-    print(clean(f"  {judged.reason}"))
-    if judged.witness is not None:
-        witness = judged.witness
-        print(clean(f"  instance: {json.dumps(witness.instance, ensure_ascii=False)}"))
-        print(clean(f"  refused at {witness.pointer or 'the top'}: {witness.sentence}"))
-    _print_changes(finding.changes, _CHANGES_SHOWN, "  changed ")
-
-
-def _print_changes(changes: Sequence[Change], shown: int, prefix: str = "") -> None:
-    from sealway.cli.output import clean
-
-    for change in changes[:shown]:
-        print(clean(f"{prefix}{change.pointer or 'the top'}: {change.sentence}"))
-    if len(changes) > shown:
-        print(f"{prefix}… and {len(changes) - shown} more")
+    print_report(report)

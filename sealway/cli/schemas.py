@@ -1,11 +1,14 @@
-"""`sealway schema`: list, show, lint, check, diff."""
+"""`sealway schema`: what is registered, what may be, and how it comes and goes."""
 
 from __future__ import annotations
 
 from sealway.cli.directory import noun_group
+from sealway.cli.schema_add import add
 from sealway.cli.schema_check import check, diff
 from sealway.cli.schema_example import show
+from sealway.cli.schema_export import export
 from sealway.cli.schema_lint import lint
+from sealway.cli.schema_states import activate, delete, deprecate, retire, rules
 
 schema = noun_group(
     "schema",
@@ -15,5 +18,5 @@ schema = noun_group(
 )
 schema.add_command(lint)
 schema.add_command(show)  # in place of the usual one
-schema.add_command(check)
-schema.add_command(diff)
+for _verb in (add, check, diff, activate, deprecate, retire, delete, rules, export):
+    schema.add_command(_verb)

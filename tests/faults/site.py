@@ -172,6 +172,8 @@ path = "/changes"
 sweep_every_s = 0.2
 retry_first_s = 0.2
 retry_max_s = 2
+breaker_open_s = 1
+breaker_open_s_max = 2
 fast_path_grace_s = 3
 drain_s = 5
 """

@@ -49,6 +49,7 @@ fast_path_grace_s = 1
 claim_s = 5
 expire_grace_s = 0
 drain_s = 1
+breaker_failures = 20
 
 [adapters.civil]
 kind = "scripted"

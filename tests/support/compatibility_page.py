@@ -34,9 +34,9 @@ A version of a JSON Schema is *compatible* with an earlier one at a level, under
 | `STRICT` | anybody: whatever a version admits may be sent |
 | `EVOLVE` | systems whose payloads hold only fields that their version declares |
 
-Under `EVOLVE` an undeclared field can't be on its way, so a later version may declare it. This is
-true only where the writer's payload is checked for it: `schemas.compatibility.declared` makes the
-schema to check with. An object that declares no fields, and a map (`additionalProperties` with a
+Under `EVOLVE` an undeclared field can't be on its way, so a later version may declare it. The bus
+makes that true: it refuses such a message as `payload-undeclared`. An object that declares no \
+fields, and a map (`additionalProperties` with a
 schema), may hold any. The reader is taken as written under both policies: one that is closed
 (`additionalProperties: false`) refuses a new field, and the answer says so.
 
@@ -45,7 +45,10 @@ one version takes and the other refuses, checked with the validators; **unknown*
 found, or not within 10 s and 1 GiB. An unknown never counts as a yes.
 
 Ask for your own files with `sealway schema check NEW.json --against OLD.json`, without any bus.
-Defaults: `FULL_TRANSITIVE`, `EVOLVE`. What is compared is JSON Schema 2020-12, and draft-07 read as
+Registering asks the same, about the versions in force: active and deprecated ones \
+(docs/schemas.md).
+Defaults: `FULL_TRANSITIVE`, `EVOLVE`; `sealway schema rules` sets others for a subject or the \
+bus. What is compared is JSON Schema 2020-12, and draft-07 read as
 such.
 
 ## Change × level × policy

@@ -260,7 +260,7 @@ class FakeBus:
     def keep(self, message: Message) -> httpx.Response | None:
         manifest = message.envelope.manifest
         asked = self.kept.get(manifest.about.id) if manifest.about else None
-        if manifest.about is not None:
+        if manifest.about is not None and manifest.kind != "acknowledgement":
             if asked is None or asked.state != "open":
                 if asked is not None and manifest.kind == "cancel" and asked.answer is None:
                     return httpx.Response(200, json={"state": asked.state})

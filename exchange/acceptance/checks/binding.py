@@ -22,6 +22,8 @@ def check_binding(arrival: Arrival) -> None:
         raise AnswerNotExpected("No open request matches this answer.")
     if manifest.about.digest != request.digest:
         raise AnswerNotExpected("No open request matches this answer.")
+    if manifest.kind == "acknowledgement":
+        return  # it moves nothing, so it may be about what has ended
     is_cancel = manifest.kind == "cancel"
     objection = (cancel_objection if is_cancel else end_objection)(request.state)
     if objection is not None:
@@ -31,6 +33,15 @@ def check_binding(arrival: Arrival) -> None:
 
 
 def _mirrors(answer: Manifest, request: Manifest) -> bool:
+    """Whether it comes from the one to whom it is about, or a cancel from who had asked.
+
+    ``request`` is any message where ``answer`` is an acknowledgement, but another acknowledgement.
+    """
+    if answer.kind == "acknowledgement":
+        if request.kind == "acknowledgement":
+            return False
+    elif request.kind != "request":
+        return False
     is_cancel = answer.kind == "cancel"  # the consumer's own word, to whom it asked
     provider, consumer = (answer.to, answer.sender) if is_cancel else (answer.sender, answer.to)
     return (provider, consumer, answer.service, answer.test) == (

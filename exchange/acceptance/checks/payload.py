@@ -1,6 +1,9 @@
 """Are the parts the ones promised, and do they satisfy the service's schemas?"""
 
+from typing import Any
+
 from exchange.acceptance.arrival import Arrival
+from exchange.acceptance.checks.kind import CONTEXT, CONTEXT_BYTES_MAX, WITH_BODY
 from exchange.acceptance.errors import BodyTypeUnsupported
 from registry.directory import Directory
 from registry.schema_versions import SchemaVersion
@@ -12,11 +15,8 @@ from signing.manifest import Manifest
 from signing.message import Parts, check_parts
 from signing.strict_json import parse_json
 
-WITH_BODY = frozenset({"request", "response"})
-"""The kinds whose one part a service's schema describes; other kinds have a context, or nothing."""
-
 TEXT_CHARS_MAX = 4_000  # wire.md: explanations
-_CONTEXT_BYTES_MAX = 65_536
+_CONTEXT_DEPTH_MAX = 8  # as a manifest's
 
 
 def check_body_type(arrival: Arrival) -> None:
@@ -52,6 +52,9 @@ def check_payload(arrival: Arrival, parts: Parts, validators: Validators) -> Non
             _check_context(manifest.kind, data)
         return
     validator_of(arrival, validators).check(parts.data[0], manifest.parts[0].type)
+    for spec, data in zip(manifest.parts, parts.data, strict=True):
+        if spec.name == CONTEXT:
+            _check_words(_parse_context(data, _CONTEXT_DEPTH_MAX))
 
 
 def validator_of(arrival: Arrival, validators: Validators) -> Validator:
@@ -106,12 +109,37 @@ def _named(directory: Directory, manifest: Manifest, active: SchemaVersion) -> S
 
 
 def _check_context(kind: str, data: bytes) -> None:
-    try:
-        value = parse_json(data, depth_max=2, bytes_max=_CONTEXT_BYTES_MAX)
-    except JsonInvalid as error:
-        raise PayloadInvalid((PayloadError("", "json", error.detail),)) from error
+    """The context of what has no body: its text, and what else may go with that."""
+    value = _parse_context(data, 2)
     text = value.get("text") if isinstance(value, dict) else None
     if not isinstance(text, str) or len(text) > TEXT_CHARS_MAX:
         most = f"of at most {TEXT_CHARS_MAX} characters."
         message = f'The context of a {kind} is {{"text": …}} {most}'
         raise PayloadInvalid((PayloadError("/text", "type", message),))
+
+
+def _parse_context(data: bytes, depth_max: int) -> Any:
+    try:
+        return parse_json(data, depth_max=depth_max, bytes_max=CONTEXT_BYTES_MAX)
+    except JsonInvalid as error:
+        raise PayloadInvalid((PayloadError("", "json", error.detail),)) from error
+
+
+def _check_words(context: Any) -> None:
+    """The context beside a body is an object, and none of its texts is too long to be read."""
+    if not isinstance(context, dict):
+        raise PayloadInvalid((PayloadError("", "type", "The context is a JSON object."),))
+    left: list[tuple[str, Any]] = [("", context)]
+    while left:
+        at, value = left.pop()
+        if isinstance(value, str) and len(value) > TEXT_CHARS_MAX:
+            message = f"A text in the context has at most {TEXT_CHARS_MAX} characters."
+            raise PayloadInvalid((PayloadError(at, "maxLength", message),))
+        if isinstance(value, dict):
+            left += [(f"{at}/{_escaped(name)}", one) for name, one in value.items()]
+        elif isinstance(value, list):
+            left += [(f"{at}/{number}", one) for number, one in enumerate(value)]
+
+
+def _escaped(name: str) -> str:
+    return name[:100].replace("~", "~0").replace("/", "~1")

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request, Response
 
 from exchange.api.asgi import Headers
-from exchange.api.auth import Caller
+from exchange.api.auth import CALLER, Caller, check_role
 from exchange.api.bodies import Body
 from exchange.api.context import Api
 from exchange.api.replies import Reply
+from exchange.api.roles import rule_of
 
-CALLER: Final = "sealway.caller"
 TRACE_ID: Final = "sealway.trace_id"
 TOLD: Final = "sealway.told"
 
@@ -27,6 +27,17 @@ async def _api(request: Request) -> Api:
 async def _caller(request: Request) -> Caller:
     caller: Caller = request.scope[CALLER]
     return caller
+
+
+async def authorised(request: Request) -> None:
+    """What every route asks first: that the table of roles lets this caller make the call.
+
+    Raises:
+        RoleMissing: it doesn't.
+    """
+    rule = rule_of(request.method, request.scope["route"].path)
+    if not rule.is_public:
+        check_role(request.scope[CALLER], rule)
 
 
 async def _headers(request: Request) -> Headers:

@@ -9,7 +9,7 @@ from exchange.api.bodies import Body, read_model
 from exchange.api.errors import RequestInvalid
 from exchange.api.replies import json_reply
 from exchange.api.resources.asked import BusOf, CallerOf, HeadersOf, respond
-from exchange.api.resources.objects import FOUNDER
+from exchange.api.resources.objects import change_as
 from registry.changes import Change
 
 router = APIRouter(tags=["changes"])
@@ -19,6 +19,7 @@ class ChangeBody(Body):
     """One change: members left out keep what they are; ``expected`` is the ETag seen.
 
     ``decision``: why a schema may stand although its compatibility is unknown.
+    ``proof`` goes with a new certificate (see ``POST /v1/certificates``).
     """
 
     noun: str
@@ -26,6 +27,7 @@ class ChangeBody(Body):
     key: str | None = None
     expected: str | None = None
     decision: str | None = None
+    proof: str | None = None
 
 
 class ChangesBody(Body):
@@ -53,7 +55,6 @@ def _described() -> dict[str, Any]:
 )
 async def change(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
     """What changed, what was so already, and where each change stands in log 0."""
-    caller.must_be_founder()
     body = await read_model(api, headers, request.receive, ChangesBody)
     most = api.limits.changes_max
     if len(body.changes) > most:
@@ -65,11 +66,12 @@ async def change(request: Request, api: BusOf, caller: CallerOf, headers: Header
             one.object,
             one.key,
             one.expected,
-            decision=decided(one.decision, FOUNDER),
+            decision=decided(one.decision, caller.actor),
         )
         for one in body.changes
     ]
-    recorded = await api.directory_log.change(changes, FOUNDER)
+    proofs = [one.proof for one in body.changes]
+    recorded = await change_as(api, caller, changes, proofs)
     document = {
         "changed": len(recorded.facts),
         "unchanged": recorded.unchanged,

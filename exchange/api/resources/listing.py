@@ -27,7 +27,8 @@ def page_reply(
     headers: list[HeaderLine] = []
     if len(rest) > limit:
         query = urlencode({"limit": limit, "after": page[-1][0]})
-        headers.append((b"link", f'<{path}?{query}>; rel="next"'.encode("ascii")))
+        mark = "&" if "?" in path else "?"
+        headers.append((b"link", f'<{path}{mark}{query}>; rel="next"'.encode("ascii")))
     return json_reply({"items": [item for _, item in page], **members}, headers=headers)
 
 

@@ -1,22 +1,25 @@
 """``/v1/messages/{id}``: state, answer, receipt, delivery form, parts; for the parties.
 
-Owns who may see what of a message: its sender and its recipient everything, the founder who,
-when and what of, anybody else nothing, in the words that are said of what doesn't exist.
+Owns who may see what of a message. Its sender and its recipient: everything. An auditor too, and
+each reading of content is a ``read`` leaf of log 0 before the first byte leaves. An operator, and
+the integrators of the parties' members: who, when and what of. Anybody else: nothing, in the words
+that are said of what doesn't exist.
 """
 
 from fastapi import APIRouter, Request, Response
 
+from exchange.acceptance.accesses import ContentRead
 from exchange.acceptance.stored import OpenedMessage
 from exchange.api.answers import UNTRUSTED, delivery_reply, ended_response
 from exchange.api.auth import Caller
 from exchange.api.context import Api
-from exchange.api.errors import AnswerNotYet, NotFound, RoleMissing
+from exchange.api.errors import AnswerNotYet, NotFound
 from exchange.api.long_polls import wait_for_end
 from exchange.api.preferences import accepts_delivery, wait_s
 from exchange.api.replies import Reply, json_reply
 from exchange.api.resources.asked import BusOf, CallerOf, HeadersOf, TraceOf, respond
 from exchange.api.resources.listing import tag_of, tagged
-from exchange.api.states import state_document
+from exchange.api.states import message_id_of, state_document
 from exchange.storage.rows import StoredMessage
 from signing.errors import MessageIdInvalid
 from signing.identifiers import MessageId, message_id_bytes, parse_message_id
@@ -38,7 +41,7 @@ async def show(
     if asked_s is not None:
         granted_s = int(min(asked_s, api.limits.wait_s_max))
         applied.append((b"preference-applied", b"wait=%d" % granted_s))
-        await wait_for_end(api, _id(id), caller.system, granted_s, request.receive)
+        await wait_for_end(api, _id(id), caller.waits_as, granted_s, request.receive)
     reply = json_reply(await state_document(api, message), headers=applied)
     return respond(tagged(reply, headers, tag_of(reply[2])))
 
@@ -48,10 +51,12 @@ async def answer(
     id: str, api: BusOf, caller: CallerOf, headers: HeadersOf, trace_id: TraceOf
 ) -> Response:
     """In the form asked for by ``Accept``; as often as wished, until retention."""
-    await _content(api, caller, id)
+    await _seen(api, caller, id)
     exchange = await api.reads.exchange(message_id_bytes(_id(id)))
     if exchange is None:
         raise NotFound("This message is no request; nothing answers it.")
+    if exchange.answer is not None:
+        await _told(api, caller, await _opened(api, message_id_of(exchange.answer)))
     reply = await ended_response(
         api,
         exchange,
@@ -75,15 +80,20 @@ async def receipt(id: str, api: BusOf, caller: CallerOf) -> Response:
 @router.get(PATH + "/delivery", summary="A message with its receipt")
 async def delivery(id: str, api: BusOf, caller: CallerOf) -> Response:
     """The delivery form, whatever ``Accept`` says."""
-    await _content(api, caller, id)
-    return respond(await delivery_reply(api, await _opened(api, id)))
+    await _seen(api, caller, id)
+    message = await _opened(api, id)
+    await _told(api, caller, message)
+    return respond(await delivery_reply(api, message))
 
 
 @router.get(PATH + "/parts/{name}", summary="The bytes of one part")
 async def part(id: str, name: str, api: BusOf, caller: CallerOf) -> Response:
     """Exactly as they were sent; a browser saves them and runs nothing."""
-    await _content(api, caller, id)
-    return respond(_part(await _opened(api, id), name))
+    await _seen(api, caller, id)
+    message = await _opened(api, id)
+    reply = _part(message, name)
+    await _told(api, caller, message, name)
+    return respond(reply)
 
 
 def _part(message: OpenedMessage, name: str) -> Reply:
@@ -106,16 +116,20 @@ async def _seen(api: Api, caller: Caller, text: str) -> StoredMessage:
     if message is None:
         raise NotFound(_NOT_THERE)
     manifest = api.opened.envelope(message).manifest
-    if caller.system is not None and caller.system not in (manifest.sender, manifest.to):
+    if not caller.may_see(manifest.sender, manifest.to):
         raise NotFound(_NOT_THERE)
     return message
 
 
-async def _content(api: Api, caller: Caller, text: str) -> None:
-    """Raises NotFound, RoleMissing when this caller may not see the message's content."""
-    await _seen(api, caller, text)
-    if caller.is_founder:
-        raise RoleMissing("Content is for the parties; the founder sees who, what and when.")
+async def _told(api: Api, caller: Caller, message: OpenedMessage, part: str | None = None) -> None:
+    """Record that a person is about to be shown content; a system is a party and reads its own.
+
+    Raises:
+        SealwayError: log 0 can't be written; nothing may be shown.
+    """
+    if caller.person is not None:
+        read = ContentRead(message.manifest, message.place.leaf_hash, part)
+        await api.accesses.record_reads([read], caller.actor)
 
 
 async def _opened(api: Api, text: str) -> OpenedMessage:

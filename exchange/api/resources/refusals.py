@@ -1,7 +1,8 @@
 """``GET /v1/messages/{id}/refusals``: what was refused under a message id, each with its proof.
 
-For who signed what was refused, by its certificate, and the founder; to anybody else it is what
-doesn't exist. A recipient is not told: what was refused never reached it.
+For who signed what was refused, by its certificate; without the envelope for operators, auditors
+and the integrators of its member; to anybody else it is what doesn't exist. A recipient is not
+told: what was refused never reached it.
 """
 
 from typing import Any, Final
@@ -41,15 +42,15 @@ async def refusals(id: str, api: BusOf, caller: CallerOf) -> Response:
         if len(found) == REFUSALS_MAX:
             break
         refused = await api.opened.refusal(stored)
-        if caller.is_founder or refused.sender == caller.system:
-            found.append(await _line(api, stored, refused, caller.is_founder))
+        if caller.may_see(refused.sender):
+            found.append(await _line(api, stored, refused, caller.system is not None))
     if not found:
         raise NotFound(_NOT_THERE)
     return respond(json_reply({"id": id, "refusals": found}))
 
 
 async def _line(
-    api: Api, stored: StoredRefusal, refused: OpenedRefusal, is_founder: bool
+    api: Api, stored: StoredRefusal, refused: OpenedRefusal, with_envelope: bool
 ) -> dict[str, Any]:
     place = refused.place
     line = {
@@ -60,6 +61,6 @@ async def _line(
         "kept_until": format_time(stored.until_ms),
         "receipt": await api.receipts.receipt(place),
     }
-    if not is_founder:
+    if with_envelope:
         line["envelope"] = refused.envelope.decode("ascii")
     return line

@@ -119,7 +119,7 @@ def check_certificates(settings: Settings, now_ms: int) -> Iterator[Finding]:
             yield _expiry("certificate", f"of {system}", certificate, now_ms)
         except SealwayError as error:
             yield wrong("certificate", error.detail, f"correct [hosted.{system!r}] or the files")
-    if settings.policy.founder:
+    if settings.founder_counts:
         yield from _founder(settings, now_ms)
 
 

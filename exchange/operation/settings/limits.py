@@ -32,7 +32,8 @@ class Limits(Table):
     body_bytes_max: int = Field(
         default=10 * MIB + 64 * KIB,
         ge=16 * KIB,
-        description="bytes of one HTTP body: the largest part, envelope, salt and lengths",
+        description="bytes of one HTTP body: all parts of a message, and 64 KiB for envelope, salt "
+        "and lengths",
     )
     header_bytes_max: int = Field(
         default=32 * KIB,

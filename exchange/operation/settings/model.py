@@ -105,10 +105,11 @@ class Push(Table):
 class Policy(Table):
     """`[policy]`: what the bus allows; part of the `policy` records in log 0."""
 
-    founder: bool = Field(
-        default=True,
+    founder: bool | None = Field(
+        default=None,
         description="whether the token that `init` made may act: operator, and integrator of "
-        "every member; turn it off when people have tokens of their own",
+        "every member; if not given, true without [database] and false with it: on a country's "
+        "bus people have tokens of their own, and the founder's is for the first of them",
     )
     algorithms: tuple[Literal["ES256", "Ed25519"], ...] = Field(
         default=("ES256", "Ed25519"),
@@ -212,6 +213,12 @@ class Settings(Table):
             return values
         host, port = values.get("host", "127.0.0.1"), values.get("port", 8480)
         return {**values, "public_url": f"http://{host}:{port}"}
+
+    @property
+    def founder_counts(self) -> bool:
+        """Whether the founder's token may act: as said, and otherwise only on an embedded bus."""
+        said = self.policy.founder
+        return self.database is None if said is None else said
 
     @model_validator(mode="after")
     def _check_across(self) -> Self:

@@ -8,6 +8,7 @@ from exchange.storage.postgres import anchors, deliveries, leases, retention, sc
 from exchange.storage.postgres.connection import CONNECTIONS_MAX, Connection, Connections
 from exchange.storage.postgres.group import IN_DOUBT_S, Groups
 from exchange.storage.postgres.numbers import SystemNumbers
+from exchange.storage.postgres.people import PostgresPeople
 from exchange.storage.postgres.reads import Readers
 from exchange.storage.postgres.rest import insert_head
 from exchange.storage.rows import (
@@ -55,6 +56,7 @@ class PostgresStore:
         self._numbers = SystemNumbers()
         self.groups = Groups(self._connections, self._numbers, lease_ms, in_doubt_s)
         self.reads = Readers(self._connections, self._numbers)
+        self.people = PostgresPeople(self._connections)
 
     async def open(self, bus: str, instance: str, now_ms: int) -> None:
         """Connect to a database that was migrated; make the partitions of the days around.

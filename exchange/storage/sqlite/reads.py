@@ -72,7 +72,8 @@ class Readers:
         while not self._free.empty():
             self._free.get().close()
 
-    async def _run(self, read: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """Carry out one read. Raises StorageUnavailable."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, read)
 
     def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
@@ -97,7 +98,7 @@ class Readers:
                 return None
             return StoredMessage(row[0], self._numbers.system(connection, row[1]), *row[2:])
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def exchange(self, id_: bytes) -> StoredExchange | None:
         """An exchange by its request's id."""
@@ -112,7 +113,7 @@ class Readers:
             provider = self._numbers.system(connection, row[2])
             return StoredExchange(row[0], ExchangeState(row[1]), provider, *row[3:])
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def deliveries(self, id_: bytes) -> list[StoredDelivery]:
         """The deliveries of a message."""
@@ -121,7 +122,7 @@ class Readers:
             rows = connection.execute(f"SELECT {COLUMNS} FROM delivery WHERE id = ?", (id_,))
             return [parse_delivery(connection, row, self._numbers) for row in rows.fetchall()]
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def steps(self, id_: bytes) -> list[StepRow]:
         """The timeline of a message, the oldest first."""
@@ -134,7 +135,7 @@ class Readers:
             )
             return [StepRow(*row) for row in rows]
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def mailbox_depths(self, system: SystemId) -> list[MailboxDepth]:
         """A system's mailbox, by service."""
@@ -149,7 +150,7 @@ class Readers:
             )
             return [MailboxDepth(*row) for row in rows]
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def boxed(self, system: SystemId, service: ServiceCode) -> int:
         """How many deliveries wait in one mailbox."""
@@ -162,7 +163,7 @@ class Readers:
             ).fetchone()
             return int(count)
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def dead(self, count_max: int) -> list[StoredDelivery]:
         """Dead letters, the oldest first."""
@@ -175,7 +176,7 @@ class Readers:
             )
             return [parse_delivery(connection, row, self._numbers) for row in rows.fetchall()]
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def refusals(self, id_: bytes, count_max: int) -> list[StoredRefusal]:
         """What was refused under a message id, still sealed."""
@@ -188,7 +189,7 @@ class Readers:
             )
             return [StoredRefusal(*row) for row in rows]
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def message_places(
         self, shard: int, first: int, end: int, ids_from: bytes, ids_to: bytes
@@ -198,7 +199,7 @@ class Readers:
         def read(connection: sqlite3.Connection) -> list[tuple[int, bytes]]:
             return connection.execute(_PLACES, (ids_from, ids_to, shard, first, end)).fetchall()
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def refusal_at(self, shard: int, index: int) -> StoredRefusal | None:
         """The refused envelope whose refusal's leaf stands there, still sealed."""
@@ -207,7 +208,7 @@ class Readers:
             row = connection.execute(_REFUSAL_AT, (shard, index)).fetchone()
             return None if row is None else StoredRefusal(*row)
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def record(self, shard: int, index: int) -> tuple[bytes, bytes, bytes | None] | None:
         """A record's bytes, leaf salt and wrapped key."""
@@ -219,7 +220,7 @@ class Readers:
             ).fetchone()
             return row
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def object_place(self, noun: str, key: str) -> ObjectPlace | None:
         """Where the change stands that made an object as it is."""
@@ -231,7 +232,7 @@ class Readers:
             ).fetchone()
             return None if row is None else ObjectPlace(*row)
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def ended(self, ids: Sequence[bytes]) -> list[bytes]:
         """Which of these exchanges have ended."""
@@ -240,7 +241,7 @@ class Readers:
             found = select_in(connection, "SELECT id, state FROM exchange WHERE id", ids)
             return [id_ for id_, state in found if state != ExchangeState.OPEN]
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def unrelayed(
         self, shard: int, first_index: int, now_ms: int, count_max: int
@@ -251,7 +252,7 @@ class Readers:
             rows = connection.execute(_UNRELAYED, (now_ms, shard, first_index, count_max))
             return [id_ for (id_,) in rows]
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def entries(self, shard: int, first: int, last: int) -> list[tuple[int, bytes]]:
         """The groups that hold leaves ``first`` to ``last``: first index and entry bundle."""
@@ -264,7 +265,7 @@ class Readers:
                 (shard, last, shard, first),
             ).fetchall()
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def tile(self, shard: int, level: int, number: int) -> bytes | None:
         """A full tile's hashes."""
@@ -276,7 +277,7 @@ class Readers:
             ).fetchone()
             return row and bytes(row[0])
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def heads(self) -> list[ShardHead]:
         """Every log's committed head."""
@@ -287,7 +288,7 @@ class Readers:
             ).fetchall()
             return [parse_head(row) for row in rows]
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def head(self, shard: int) -> ShardHead | None:
         """One log's committed head."""
@@ -298,7 +299,7 @@ class Readers:
             ).fetchone()
             return None if row is None else parse_head(row)
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def leases(self) -> list[ShardLease]:
         """Who holds which log: an owner is this process, since the file was opened."""
@@ -313,7 +314,7 @@ class Readers:
                 for shard, state, owner, is_held, *others in rows
             ]
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def objects(self, after: int = 0) -> list[tuple[str, str, int, str]]:
         """Directory objects changed after a version: noun, key, version, JSON."""
@@ -325,7 +326,7 @@ class Readers:
                 (after,),
             ).fetchall()
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def directory_version(self) -> int:
         """The committed directory version."""
@@ -333,16 +334,16 @@ class Readers:
         def read(connection: sqlite3.Connection) -> int:
             return int(connection.execute("SELECT version FROM directory").fetchone()[0])
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def anchors(
         self, log: int, heads_from_ms: int, count_max: int, *, cosigned: bool, stamped: bool
     ) -> list[AnchorRow]:
         """Anchors whose heads leaf isn't older, the smallest first."""
-        return await self._run(
+        return await self.run(
             lambda c: anchors.anchors(c, log, heads_from_ms, count_max, cosigned, stamped)
         )
 
     async def last_anchor(self, log: int, *, cosigned: bool, stamped: bool) -> AnchorRow | None:
         """The anchor of the largest tree."""
-        return await self._run(lambda c: anchors.last_anchor(c, log, cosigned, stamped))
+        return await self.run(lambda c: anchors.last_anchor(c, log, cosigned, stamped))

@@ -30,6 +30,7 @@ from exchange.storage.sqlite.connection import (
     connect,
 )
 from exchange.storage.sqlite.group import SystemNumbers, commit_group, insert_head
+from exchange.storage.sqlite.people import SqlitePeople
 from exchange.storage.sqlite.reads import Readers
 from signing.identifiers import ServiceCode, SystemId
 
@@ -50,6 +51,7 @@ class SqliteStore:
         self._writer = WriterThread(self.path)
         self._numbers = SystemNumbers()
         self.reads = Readers(self.path)
+        self.people = SqlitePeople(self.reads, self._writer)
 
     async def open(self, bus: str, instance: str) -> bool:
         """Take the lock and open, making the tables when the file is new.

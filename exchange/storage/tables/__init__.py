@@ -203,6 +203,36 @@ delivery = Table(
     PrimaryKeyConstraint("id", "recipient"),
 )
 
+person = Table(
+    "person",
+    metadata,
+    Column("id", Text, primary_key=True, comment="no name: records hold it for ever"),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False, comment="operator, integrator or auditor"),
+    Column("member", Text, comment="an integrator's"),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("added_by", Text, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
+grant_ask = Table(
+    "grant_ask",
+    metadata,
+    Column("id", Text, primary_key=True, comment="of the grant to be"),
+    Column("consumer", Text, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("members", Text, nullable=False, comment="the grant's other members, as JSON"),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("ended", Text, comment="refused or withdrawn; that it was given the directory says"),
+    Column("ended_by", Text),
+    Column("ended_at", BigInteger),
+    Column("reason", Text),
+)
+
 _WAITING = text("state IN ('queued', 'in-flight')")
 _BOXED = text("state IN ('ready', 'leased')")
 _OPEN = text("state = 'open'")
@@ -220,6 +250,13 @@ Index(
 Index("delivery_dead", delivery.c.accepted_at, sqlite_where=_DEAD, postgresql_where=_DEAD)
 Index("refusal_id", refusal.c.id)
 Index("anchor_heads_at", anchor.c.log, anchor.c.heads_at)
+_NOT_ENDED = text("ended IS NULL")
+Index(
+    "grant_ask_open",
+    grant_ask.c.consumer,
+    sqlite_where=_NOT_ENDED,
+    postgresql_where=_NOT_ENDED,
+)
 Index("exchange_open", exchange.c.answer_by, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 

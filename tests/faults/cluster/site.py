@@ -40,6 +40,7 @@ SETTINGS: Final = {
         "claim_s": 12,
         "expire_grace_s": 1,
         "breaker_open_s": 2,
+        "breaker_open_s_max": 3,
         "drain_s": 5,
     },
 }
@@ -119,7 +120,7 @@ def new_ports() -> dict[str, int]:
 def make_cluster_site(site: ClusterSite) -> None:
     """Initialise the bus, then write settings, keys, profiles and the changes of its directory."""
     site.save()
-    words = ["init", str(site.bus), "--bus", BUS, "--database", site.dsn]
+    words = ["init", str(site.bus), "--bus", BUS, "--database", site.dsn, "--founder"]
     words += ["--kafka", site.bootstrap] if site.has_kafka else []
     made = run_sealway(site, *words, "--shards", "4")
     assert made.returncode == 0, made.stdout + made.stderr

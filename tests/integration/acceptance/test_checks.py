@@ -7,6 +7,7 @@ import pytest
 from registry.changes import Change
 from signing.compose import PartIn, compose
 from signing.encoding import b64url_encode, format_time
+from signing.identifiers import Fingerprint
 from signing.jws import MESSAGE
 from signing.keys import ES256, LocalSigner
 from signing.message import Parts
@@ -208,12 +209,13 @@ async def test_a_message_is_wanted_until_it_expires(running: RunningBus) -> None
 
 # ---------------------------------------------------------------- kind, recipient, grant
 
+SOME = Fingerprint("sha256:" + "0" * 64)
+
 
 @pytest.mark.parametrize(
     "members",
     [
         {"kind": "event", "to": None, "service": None, "purpose": None, "topic": "births"},
-        {"kind": "acknowledgement", "purpose": None, "about": "itself", "accepted": True},
     ],
     ids=lambda members: members["kind"],
 )
@@ -229,11 +231,21 @@ async def test_kinds_that_are_not_offered_are_refused(
 @pytest.mark.parametrize(
     ("parts", "code"),
     [
-        ([PartIn(b"{}"), PartIn(b"{}", "photo")], "unsupported-version"),
+        ([PartIn(b"{}", "photo"), PartIn(b"{}")], "unsupported-version"),
         ([PartIn(b"{}", "letter")], "unsupported-version"),
+        ([PartIn(b"{}"), PartIn(b"{}", "photo", schema=SOME)], "unsupported-version"),
+        ([PartIn(b"{}"), PartIn(b"{}", "context", "text/plain")], "body-type-unsupported"),
+        ([PartIn(b"{}"), PartIn(b"0" * 65_537, "context")], "part-too-large"),
         ([PartIn(b"<a/>", "body", "application/xml")], "body-type-unsupported"),
     ],
-    ids=["two parts", "another name", "another type"],
+    ids=[
+        "body second",
+        "another name",
+        "photo by schema",
+        "context in words",
+        "long context",
+        "another type",
+    ],
 )
 async def test_forms_that_are_not_offered_are_refused(
     running: RunningBus, parts: list[PartIn], code: str

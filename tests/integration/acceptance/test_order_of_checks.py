@@ -34,7 +34,7 @@ class Wrong:
         self.truncated = True
         self.altered = True
         self.signer = self.forger.signer
-        self.parts = [PartIn(BAD), PartIn(b"{}", "photo")]
+        self.parts = [PartIn(BAD, "photo")]
         self.members: dict[str, Any] = {
             "bus": "sy.example",
             "sender": TERRITORIES,

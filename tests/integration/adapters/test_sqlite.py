@@ -293,6 +293,19 @@ async def test_a_test_message_never_reaches_the_database(tmp_path: Path) -> None
     await adapter.close()
 
 
+async def test_an_adapter_for_tests_answers_tests_alone(simple: Path) -> None:
+    adapter = make(simple, ONE, test=True)
+    await adapter.start()
+    question = {"person_code": "38001085718"}
+    tested = await adapter.answer(request(question, test=True))
+    assert isinstance(tested, Reject)
+    assert tested.code == "no-data", "the database was asked"
+    real = await adapter.answer(request(question))
+    assert isinstance(real, Reject)
+    assert real.code == "failure"
+    await adapter.close()
+
+
 async def test_a_service_without_settings_is_a_failed_attempt(simple: Path) -> None:
     adapter = make(simple, ONE)
     await adapter.start()

@@ -4,7 +4,6 @@ import pytest
 
 from adapters.base import AdapterRequest, Answer, Reject
 from adapters.errors import ProviderMisbehaved, ProviderTimeout
-from exchange.api.resources.objects import FOUNDER as OPERATOR
 from exchange.delivery.dead_letters import DeadLetterGone
 from exchange.ledger.shards import read_leaves
 from registry.changes import Change
@@ -15,6 +14,7 @@ from signing.identifiers import message_id_bytes
 from signing.log.leaf import parse_leaf
 from signing.records import decode_record
 from tests.support.agencies import BENEFITS, CIVIL, NAME_CHANGE, POPULATION, STATISTICS
+from tests.support.bus import FOUNDER as OPERATOR
 from tests.support.bus import alive
 from tests.support.http import FOUNDER, Edge, code_of
 

@@ -12,7 +12,7 @@ from signing.log.merkle import leaf_hash
 from signing.log.note import note_text
 from signing.log.tiles import TilePlace
 from tests.support.agencies import BENEFITS
-from tests.support.http import FOUNDER, Edge, code_of
+from tests.support.http import AUDITOR, FOUNDER, OPERATOR, Edge, code_of, integrator
 
 
 def sha(data: bytes) -> bytes:
@@ -47,7 +47,7 @@ async def rebuilt(edge: Edge, n: str) -> tuple[int, bytes, bytes]:
     for first in range(0, size, 256):
         width = min(256, size - first)
         name = number_path(first // 256) + ("" if width == 256 else f".p/{width}")
-        bundle = await fetch(edge, f"/log/{n}/tile/entries/{name}", FOUNDER)
+        bundle = await fetch(edge, f"/log/{n}/tile/entries/{name}", AUDITOR)
         tile = await fetch(edge, f"/log/{n}/tile/0/{name}")
         here = []
         while bundle:
@@ -83,7 +83,7 @@ async def test_with_full_tiles_too(edge: Edge) -> None:
     assert above.headers["cache-control"] == "public, max-age=10"
     narrow = await edge.get("/log/1/tile/0/000.p/7")  # still there when the full one is
     assert narrow.content == full.content[: 7 * 32]
-    entries = await edge.get("/log/1/tile/entries/000", FOUNDER)
+    entries = await edge.get("/log/1/tile/entries/000", AUDITOR)
     assert entries.headers["cache-control"] == "private, max-age=31536000, immutable"
     assert (await edge.get("/log/1/checkpoint")).headers["cache-control"] == "public, max-age=1"
     await check_proofs(edge, size)
@@ -145,11 +145,12 @@ async def test_what_is_not_there_is_not_found(edge: Edge, path: str) -> None:
     assert code_of(await edge.get(path.replace("/tile/0/", "/tile/entries/"))) == "not-found"
 
 
-async def test_entries_are_for_the_founder_alone(edge: Edge) -> None:
+async def test_entries_are_for_auditors_alone(edge: Edge) -> None:
     path = "/log/0/tile/entries/000.p/1"
-    assert (await edge.get(path, FOUNDER)).status_code == 200
+    assert (await edge.get(path, AUDITOR)).status_code == 200
     assert code_of(await edge.get(path)) == "not-found"
-    assert code_of(await edge.get(path, BENEFITS)) == "not-found"
+    for who in (BENEFITS, FOUNDER, OPERATOR, integrator("sx/GOV/1001")):
+        assert code_of(await edge.get(path, who)) == "not-found"
     bad = {"authorization": "Bearer nobodys"}
     assert code_of(await edge.get(path, headers=bad)) == "not-found"
 
@@ -163,7 +164,7 @@ async def test_what_is_committed_and_not_signed_is_not_shown(edge: Edge) -> None
     assert signed is not None
     writer._sealing.signed = type(signed)(size - 1, signed.note)
     assert code_of(await edge.get(f"/log/1/tile/0/000.p/{size}")) == "not-found"
-    entries = await edge.get(f"/log/1/tile/entries/000.p/{size}", FOUNDER)
+    entries = await edge.get(f"/log/1/tile/entries/000.p/{size}", AUDITOR)
     assert code_of(entries) == "not-found"
     assert (await edge.get(f"/log/1/tile/0/000.p/{size - 1}")).status_code == 200
 
@@ -185,6 +186,6 @@ async def test_the_bus_says_where_each_log_is(edge: Edge) -> None:
     about = (await edge.get("/.well-known/sealway")).json()
     urls = {one["n"]: one["url"] for one in about["logs"]}
     assert urls == {n: f"{edge.url.rstrip('/')}/log/{n}" for n in (0, 1)}
-    leaf = (await edge.get("/log/0/tile/entries/000.p/1", FOUNDER)).content[2:]
+    leaf = (await edge.get("/log/0/tile/entries/000.p/1", AUDITOR)).content[2:]
     tile = (await edge.get("/log/0/tile/0/000.p/1")).content
     assert leaf_hash(leaf) == tile

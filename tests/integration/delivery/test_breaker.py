@@ -11,13 +11,14 @@ from tests.support.agencies import NAME_CHANGE
 from tests.support.bus import RunningBus, alive, opened
 
 SERVICE = "sx/GOV/2002/civil-registry/person-status"
-QUICK = "\n[delivery]\nbreaker_failures = 3\nbreaker_open_s = 0.6\nbreaker_open_s_max = 1.2\n"
+STURDY = "\nbreaker_failures = 20\n"
+QUICK = "\nbreaker_failures = 3\nbreaker_open_s = 0.6\nbreaker_open_s_max = 1.2\n"
 
 
 @pytest.fixture
 async def quick(stopped: RunningBus) -> AsyncIterator[RunningBus]:
     file = stopped.folder / "sealway.toml"
-    file.write_text(file.read_text().replace("\n[delivery]\n", QUICK, 1))
+    file.write_text(file.read_text().replace(STURDY, QUICK, 1))
     async with opened(stopped) as bus:
         yield bus
 

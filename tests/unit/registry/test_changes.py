@@ -51,7 +51,7 @@ def test_fills_every_default_so_that_after_is_the_whole_object() -> None:
     facts = {fact.noun: fact.after for fact in planned(Directory.empty(), *country()).facts}
     assert facts[Noun.SYSTEM] == {
         "id": CIVIL, "name": f"System {CIVIL}", "state": "active", "v_max": 1,
-        "answers": "fetch", "mailbox_max": 1000,
+        "answers": "fetch",
     }  # fmt: skip
     assert facts[Noun.SERVICE].items() >= {
         "deadline_s": 86_400, "timeout_s": 60, "repeat": "safe", "concurrency": 16,

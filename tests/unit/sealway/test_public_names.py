@@ -12,10 +12,11 @@ import sealway
 from signing.errors import SealwayError
 
 NAMES = [
-    "Answer", "AnswerPending", "AsyncClient", "AsyncExchange", "BusUnavailable", "Client",
-    "Exchange", "ExchangeState", "Inbox", "InboxMisused", "Profile", "ProfileInvalid",
+    "Answer", "AnswerPending", "AsyncClient", "AsyncExchange", "Attachment",
+    "BusUnavailable", "Client", "Exchange", "ExchangeState", "Inbox", "InboxMisused",
+    "Profile", "ProfileInvalid",
     "ProofFailed", "Provider", "PushProvider", "PushReply", "Receipt", "Refused", "Reject",
-    "Rejected", "Request", "SdkError",
+    "Rejected", "Request", "Response", "SdkError",
 ]  # fmt: skip
 NEVER = {
     "sqlite3", "asyncpg", "psycopg",

@@ -6,7 +6,7 @@ What was never asked about has no row; nothing that is stored before changes.
 from exchange.storage.migrations.statements import execute
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0004"
 
 ANCHORS = """
 CREATE TABLE anchor (

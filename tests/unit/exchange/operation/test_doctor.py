@@ -31,7 +31,9 @@ from exchange.storage.postgres.look import DatabaseView, LogView
 
 NOW_MS = 1_795_300_000_000
 DAY_MS = 86_400_000
-NAMES = Names(database="postgresql://bus@db.example/sealway", kafka="k:9092", shards=2)
+NAMES = Names(
+    database="postgresql://bus@db.example/sealway", kafka="k:9092", shards=2, founder=True
+)
 LOG = LogView(1, "sx.example/log/1", "open", "a:1", True, 10, 10, 10)
 ZERO = LogView(0, "sx.example/log/0", "open", None, False, 4, 4, 0)
 WELL = DatabaseView(

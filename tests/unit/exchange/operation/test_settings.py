@@ -41,7 +41,14 @@ def test_two_names_are_enough(tmp_path: Path) -> None:
     assert settings.public_url == "http://127.0.0.1:8480"
     assert settings.egress.hosts == ()
     assert settings.hosted == {}
-    assert settings.policy.founder
+    assert settings.founder_counts
+
+
+def test_the_founder_counts_with_a_database_only_when_that_is_said(tmp_path: Path) -> None:
+    text = MINIMAL + '[database]\nurl = "postgresql://db.example/sealway"\n'
+    assert not load(tmp_path, text).founder_counts
+    assert load(tmp_path, text + "[policy]\nfounder = true\n").founder_counts
+    assert not load(tmp_path, MINIMAL + "[policy]\nfounder = false\n").founder_counts
 
 
 def test_paths_start_at_the_files_folder(tmp_path: Path) -> None:
