@@ -15,15 +15,16 @@ from registry.nouns import State
 from registry.schema_versions import SchemaVersion
 from registry.subjects import Rules
 from registry.verdicts import Decision, Verdict
-from schemas.catalogue import DEFAULT_FORMAT as JSON_SCHEMA
+from schemas.compatibility.avro import judge_avro
 from schemas.compatibility.check import Judge, check
-from schemas.compatibility.levels import readings
+from schemas.compatibility.levels import Direction, readings
 from schemas.compatibility.verdicts import Answer, Finding, Judged, Report
-from schemas.formats.json_schema import whole_document
+from schemas.formats.avro import Avro
+from schemas.formats.json_schema import JsonSchema, whole_document
 from schemas.formats.port import Source
 
 _NOBODY = "Nobody compared the two versions."
-_OTHER_FORMAT = "Can't tell: only JSON Schemas are compared."
+_OTHER_FORMAT = "Can't tell: versions are compared in JSON Schema and in Avro only."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,24 @@ Compare = Callable[[Comparison], Report]
 def compared(comparison: Comparison, judge: Judge) -> Report:
     """The report by a judge of single readings; as long as all of these take together."""
     sources = [comparison.new, *(one for _, one in comparison.earlier)]
-    if any(one.format != JSON_SCHEMA for one in sources):
+    formats = {one.format for one in sources}
+    if formats == {Avro.name}:
+        return _by_avros_rules(comparison)
+    if formats != {JsonSchema.name}:
         return _unknown(comparison, _OTHER_FORMAT)
     new, *earlier = (whole_document(one.text, one.references) for one in sources)
     report = check(new, earlier, comparison.rules.level, comparison.rules.policy, judge)
     return replace(report, findings=_numbered(comparison, report.findings))
+
+
+def _by_avros_rules(comparison: Comparison) -> Report:
+    rules, findings = comparison.rules, []
+    for reading in readings(rules.level, comparison.earlier):
+        old = comparison.earlier[reading.version - 1][1]
+        backward = reading.direction is Direction.BACKWARD
+        writer, reader = (old, comparison.new) if backward else (comparison.new, old)
+        findings.append(Finding(reading, judge_avro(writer, reader), ()))
+    return Report(rules.level, rules.policy, _numbered(comparison, tuple(findings)))
 
 
 def uncompared(comparison: Comparison) -> Report:

@@ -36,7 +36,8 @@ counter-example may. In Avro's JSON encoding for Avro. In a `network.toml`: list
 
 `sealway schema show FINGERPRINT --example` prints the first registered example, and
 `GET /v1/schemas/FINGERPRINT/example` answers it. Where there is none, one is made up for a JSON
-Schema or an Avro schema, the same each time, and shown only if it satisfies the schema. A schema
+Schema or an Avro schema, the same each time, and shown only if it satisfies the schema; the header
+`Sealway-Made-Up: ?1` says so. A schema
 whose rules only hold together may have none, and of XSD none is made up. `sealway service mock`
 answers questions with it.
 
@@ -54,7 +55,8 @@ the subject's versions touch:
 record keeps who and why |
 
 `sealway schema add … --dry-run` (`POST /v1/schemas/check`) only asks. All readings of one
-registration take 30 s at most; what is left then is unknown. Avro and XSD aren't compared: a second
+registration take 30 s at most; what is left then is unknown. Avro is judged by its own
+rules of resolution, whatever the policy. XSD isn't compared: a second
 version of these is unknown.
 
 `sealway schema rules SUBJECT --level … --policy …` sets both for a subject, `--bus` for all others.

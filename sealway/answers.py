@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,22 @@ class Receipt:
     def of(cls, verified: VerifiedReceipt) -> Receipt:
         """The public form of a verified receipt."""
         return cls(verified.log, verified.index, verified.text, verified.leaf.ts_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """Proof that others saw the log which holds a message, verified under the caller's anchors.
+
+    `cosigned_s`: when each witness that cosigned did, by its name in the policy, in seconds since
+    1970; `stamped_ms`: the time-stamp's time, None where no roots were given. `data` is the whole
+    proof, to keep beside the message.
+    """
+
+    log: str
+    index: int
+    cosigned_s: Mapping[str, int]
+    stamped_ms: int | None
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from sealway.answers import Answer, ExchangeState, Receipt, Refusal
+from sealway.answers import Anchored, Answer, ExchangeState, Receipt, Refusal
 from sealway.async_connection import AsyncConnection, AsyncSleepingClock, AsyncSystemClock
 from sealway.conversation import Conversation, Wish
 from sealway.credentials import SystemCredentials, identity_of
@@ -188,6 +188,17 @@ class AsyncExchange:
             Refused, BusUnavailable, ProofFailed: as `AsyncClient.ask`.
         """
         return Receipt.of(await self._run(self._question.receipt()))
+
+    async def anchored(self, policy: bytes, roots: bytes = b"") -> Anchored:
+        """The request's anchored receipt, verified under anchors that you were given by hand.
+
+        `policy` and `roots` as for `Exchange.anchored`.
+
+        Raises:
+            Refused: there is none so far (`anchor-not-yet`), or the bus asks nobody.
+            BusUnavailable, ProofFailed: as `AsyncClient.ask`.
+        """
+        return await self._run(self._question.anchored(policy, roots))
 
     async def resend(self, timeout_s: float = SEND_S) -> Receipt:
         """Send the very bytes of the request again; the bus takes a message once.

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from sealway.answers import Answer, ExchangeState, Receipt, Refusal
+from sealway.answers import Anchored, Answer, ExchangeState, Receipt, Refusal
 from sealway.connection import Connection, SleepingClock, SystemClock
 from sealway.conversation import Conversation, Wish
 from sealway.credentials import SystemCredentials, identity_of
@@ -217,6 +217,18 @@ class Exchange:
             Refused, BusUnavailable, ProofFailed: as `Client.ask`.
         """
         return Receipt.of(self._run(self._question.receipt()))
+
+    def anchored(self, policy: bytes, roots: bytes = b"") -> Anchored:
+        """The request's anchored receipt, verified under anchors that you were given by hand.
+
+        `policy` is a C2SP tlog-policy with log 0's key, the witnesses and the quorum; with `roots`
+        (PEM) a time-stamp under one of them is required.
+
+        Raises:
+            Refused: there is none so far (`anchor-not-yet`), or the bus asks nobody.
+            BusUnavailable, ProofFailed: as `Client.ask`.
+        """
+        return self._run(self._question.anchored(policy, roots))
 
     def resend(self, timeout_s: float = SEND_S) -> Receipt:
         """Send the very bytes of the request again; the bus takes a message once.

@@ -322,6 +322,17 @@ class Conversation:
         reply = yield from fetch(Call("GET", path, {"accept": RECEIPT_TYPE}))
         return _receipt_text(reply)
 
+    def anchored(self, message_id: MessageId) -> Steps[bytes]:
+        """An anchored receipt as the bus gives it, unverified.
+
+        Raises:
+            Refused: the bus has none for us; `anchor-not-yet`: so far.
+        """
+        reply = yield from fetch(Call("GET", f"/v1/messages/{message_id}/receipt?state=anchored"))
+        if reply.status >= 400:
+            raise problem_of(reply)
+        return reply.body
+
     def signed(self, raw: bytes, parts: Parts) -> Steps[VerifiedEnvelope]:
         """What a system signed, under its proven certificate; without a receipt so far.
 

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-from sealway.answers import ExchangeState
+from sealway.answers import Anchored, ExchangeState
 from sealway.conversation import Conversation, Wish
 from sealway.errors import AnswerPending, BusUnavailable, ProofFailed, Refused, Rejected
 from sealway.exchange_rules import Delivered, check_pairing
@@ -95,6 +95,16 @@ class Question:
                 check_pairing(self._answer.receipt, receipt)
             self._receipt = receipt
             return receipt
+
+    def anchored(self, policy: bytes, roots: bytes) -> Steps[Anchored]:
+        """Our own message's anchored receipt, verified under anchors that the caller has."""
+        from sealway.anchoring import check_anchored, read_anchors
+
+        anchors = read_anchors(policy, roots)
+        with self._told():
+            message = yield from self._asked()
+            data = yield from self._talk.anchored(self.id)
+            return check_anchored(data, message.envelope, anchors)
 
     def state(self) -> Steps[ExchangeState]:
         """How it stands, in the bus's words."""

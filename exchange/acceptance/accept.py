@@ -43,7 +43,9 @@ OF_CERTIFICATES: Final = frozenset(
 ENDING: Final = frozenset({"response", "rejection", "cancel"})
 """Kinds that end the exchange they are about."""
 
-TROUBLE: Final = frozenset({"log-unavailable", "bus-backlogged", "outcome-unknown", "internal"})
+TROUBLE: Final = frozenset(
+    {"log-unavailable", "bus-backlogged", "outcome-unknown", "internal", "anchoring-late"}
+)
 """Codes that say nothing about the message: no refusal is logged for them."""
 
 
@@ -95,6 +97,8 @@ class Workshop:
     """How long the bus has for a new delivery before a sweep takes it; 0 while it is away."""
     check_room: Callable[[], None]
     """Raises BusBacklogged while too much of what was accepted isn't on its way."""
+    check_anchored: Callable[[], None]
+    """Raises AnchoringLate while nobody has vouched for the log for too long."""
 
 
 class Acceptance:
@@ -156,6 +160,7 @@ class Acceptance:
         """
         if self._w.committer.writer.failed is not None:
             raise self._w.committer.writer.failed
+        self._w.check_anchored()
 
     async def _arrive(self, envelope: VerifiedEnvelope) -> Arrival | Accepted:
         self.check_writable()

@@ -22,6 +22,7 @@ from exchange.api.asgi import (
     trace_id_of,
 )
 from exchange.api.auth import admit, check_role, note_denial
+from exchange.api.confluent.app import ConfluentApi, is_confluent
 from exchange.api.context import Api
 from exchange.api.errors import MethodNotAllowed, NotFound, RoleMissing, TokenMissing, TokenRefused
 from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmRoute, LeaseRoute
@@ -71,6 +72,7 @@ class Application:
         }
         check_all(("POST", path) for path in self._hot)
         self._rest = rest_app(api)
+        self._confluent = ConfluentApi(api)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's event source; raises only what a server must see."""
@@ -108,6 +110,9 @@ class Application:
 
     async def _cold(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[TRACE_ID] = trace_id_of(scope["headers"])
+        if is_confluent(scope["path"]):
+            await self._confluent(scope, receive, send)
+            return
         headers = Headers(scope["headers"])
         rule = rule_of_address(scope["path"])
         if rule is None or not rule.is_public:

@@ -58,6 +58,7 @@ def _noun(plural: str, noun: str, key: str, body: str) -> tuple[CallDoc, ...]:
 
 
 _ID = "/v1/messages/$ID"
+_ASK = "/v1/asks/$ID"
 CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
     (
         "Messages",
@@ -73,7 +74,7 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
             _get("/v1/messages/{id}/answer", "The answer.", _ID + "/answer"),
             _get(
                 "/v1/messages/{id}/receipt",
-                "The proof that the bus took it.",
+                "The proof that the bus took it; `?state=anchored`: up to what others vouched for.",
                 _ID + "/receipt",
             ),
             _get(
@@ -206,6 +207,38 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
         ),
     ),
     (
+        "Asking for grants",
+        (
+            _get("/v1/asks", "Lists grants that were asked for."),
+            CallDoc(
+                "POST",
+                "/v1/asks",
+                "Asks for a grant of somebody's service.",
+                f"{_AUTH}{_JSON}$BUS/v1/asks "
+                '-d \'{"consumer":"…","system":"…","service":"…","legal_basis":"…"}\'',
+            ),
+            _get("/v1/asks/{id}", "How it stands: asked, given, refused, withdrawn.", _ASK),
+            CallDoc(
+                "POST",
+                "/v1/asks/{id}/give",
+                "Gives the grant as it was asked for.",
+                f"{_AUTH}-X POST $BUS{_ASK}/give",
+            ),
+            CallDoc(
+                "POST",
+                "/v1/asks/{id}/refuse",
+                "Refuses it, with a reason for the consumer.",
+                f'{_AUTH}{_JSON}$BUS{_ASK}/refuse -d \'{{"reason":"…"}}\'',
+            ),
+            CallDoc(
+                "POST",
+                "/v1/asks/{id}/withdraw",
+                "Asks no longer.",
+                f"{_AUTH}-X POST $BUS{_ASK}/withdraw",
+            ),
+        ),
+    ),
+    (
         "People",
         (
             _get("/v1/persons", "Lists who has a token, and which role it gives."),
@@ -231,6 +264,16 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
             _get("/v1/logs/{n}", "A shard's key, with its proof.", "/v1/logs/1"),
             _get("/log/{n}/checkpoint", "The last signed checkpoint.", "/log/0/checkpoint"),
             _get(
+                "/log/{n}/cosigned",
+                "Log 0's last checkpoint that a quorum of witnesses cosigned.",
+                "/log/0/cosigned",
+            ),
+            _get(
+                "/log/{n}/policy",
+                "Who is asked to vouch for log 0 (C2SP tlog-policy).",
+                "/log/0/policy",
+            ),
+            _get(
                 "/log/{n}/tile/{level}/{number}",
                 "Hashes of the log's tree (C2SP tlog-tiles).",
                 "/log/0/tile/0/000.p/3",
@@ -254,7 +297,8 @@ def calls_page(public_url: str) -> str:
         "<h1>Calls of this bus</h1><p>For programs: <a href='openapi.json'>openapi.json</a>. "
         "What each refusal means: <a href='problems'>problems</a>. In the lines below "
         f"<code>BUS={escape(public_url)}</code>; <code>TOKEN</code> is what "
-        "<code>sealway token</code> prints for that call, or a person's token.</p>"
+        "<code>sealway token</code> prints for that call, or a person's token. Clients of "
+        "Confluent's schema registry find its API below <code>/confluent</code>.</p>"
     )
     sections = "".join(
         f"<h2>{escape(title)}</h2>" + "".join(map(_call, calls)) for title, calls in CALLS

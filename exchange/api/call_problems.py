@@ -35,9 +35,10 @@ MESSAGE: Final = (
     ),
     *("message-id-reused", "answer-not-expected", "already-answered", "answer-late"),
     *("exchange-cancelled", "quota-exceeded", "rate-exceeded", "mailbox-full", "rejected"),
-    *("bus-backlogged", "outcome-unknown"),
+    *("bus-backlogged", "anchoring-late", "outcome-unknown"),
 )
 
+_ASK: Final = ("role-missing", "not-found", "conflict", "outcome-unknown")
 _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/v1/messages"): (*MESSAGE, *BODY),
     ("GET", "/v1/messages/{id}"): ("not-found", "rate-exceeded"),
@@ -45,9 +46,15 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
         *("not-found", "role-missing", "answer-not-yet", "rejected", "message-expired"),
         *("exchange-cancelled", "outcome-unknown"),
     ),
-    ("GET", "/v1/messages/{id}/receipt"): ("not-found", "outcome-unknown"),
+    ("GET", "/v1/messages/{id}/receipt"): ("not-found", "anchor-not-yet", "outcome-unknown"),
     ("GET", "/v1/messages/{id}/delivery"): ("not-found", "role-missing", "outcome-unknown"),
     ("GET", "/v1/messages/{id}/parts/{name}"): ("not-found", "role-missing", "outcome-unknown"),
+    ("GET", "/v1/asks"): ("role-missing",),
+    ("GET", "/v1/asks/{id}"): ("role-missing", "not-found"),
+    ("POST", "/v1/asks"): (*BODY, "role-missing", "not-found", "rate-exceeded", "outcome-unknown"),
+    ("POST", "/v1/asks/{id}/give"): (*_ASK, "sender-suspended"),
+    ("POST", "/v1/asks/{id}/refuse"): (*BODY, *_ASK),
+    ("POST", "/v1/asks/{id}/withdraw"): _ASK,
     ("GET", "/v1/persons"): ("role-missing",),
     ("GET", "/v1/persons/{id}"): ("role-missing", "not-found"),
     ("POST", "/v1/persons"): (*BODY, "role-missing", "conflict", "outcome-unknown"),

@@ -21,6 +21,8 @@ from exchange.ledger.logs import Logs
 from exchange.ledger.receipts import Receipts
 from exchange.storage.people import People
 from exchange.storage.port import Reads
+from exchange.witnessing.receipts import AnchoredReceipts
+from exchange.witnessing.witnessing import Witnessing
 from sealway.audit.selection import Selection
 
 
@@ -103,8 +105,12 @@ class Api:
     founder: FounderToken | None
     people: People
     clock: Clock
+    witnessing: Witnessing
+    anchored: AnchoredReceipts
+    why_not_writable: Callable[[], str | None]
+    """A sentence when nothing can be recorded now, None when it can."""
     why_not_ready: Callable[[], str | None]
-    """A sentence when the bus can't accept now, None when it can."""
+    """A sentence when no message is accepted now: the same, or nobody vouches for the log."""
     standing: Callable[[], dict[str, str]]
     """What a process that is ready adds: how its parts stand that it can do without for a while."""
     long_polls: dict[str, int] = field(default_factory=dict)
@@ -120,6 +126,6 @@ class Api:
 
     def check_writable(self) -> None:
         """Raises LogUnavailable while nothing may be changed: the bus is frozen, or can't write."""
-        reason = self.why_not_ready()
+        reason = self.why_not_writable()
         if reason is not None:
             raise LogUnavailable(reason)

@@ -56,6 +56,14 @@ class Mandate:
             for owner in _owners(directory, noun, change):
                 self._check_own(owner)
 
+    def check_sees_users(self, subject: str) -> None:
+        """Whether the caller is told what a subject's versions are and who uses them.
+
+        Raises RoleMissing.
+        """
+        if not self.caller.sees_all:
+            self._check_own(subject)
+
     def check_fact(self, directory: Directory, fact: PlannedFact) -> None:
         """Whether the caller may make this fact; ``directory`` is as it was before the set.
 

@@ -40,6 +40,8 @@ RETRY_AFTER_S: Final[Mapping[str, bytes]] = {
     "bus-backlogged": b"2",
     "outcome-unknown": b"1",
     "not-ready": b"2",
+    "anchoring-late": b"60",
+    "anchor-not-yet": b"60",
 }
 """Seconds until the same bytes have a chance: a moment for what passes by itself, longer for
 what somebody must first collect."""

@@ -20,6 +20,7 @@ from exchange.api.errors import MethodNotAllowed, NotFound
 from exchange.api.openapi import openapi_document
 from exchange.api.replies import problem_reply
 from exchange.api.resources import (
+    asks,
     certificates,
     changes,
     dead,
@@ -58,6 +59,7 @@ _ROUTERS = (
     subjects.router,
     services.router,
     grants.router,
+    asks.router,
     persons.router,
     logs.router,
     tiles.router,

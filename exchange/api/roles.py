@@ -93,6 +93,7 @@ _SETTLE: Final = _may(operator="all", integrator="own systems'")
 _OPERATOR: Final = _may(operator="")
 _OWN: Final = _may(integrator="own member's")
 _OWN_SERVICES: Final = _may(integrator="on own services")
+_ASKS: Final = _may(operator="all", integrator="own member's", auditor="all")
 _SYSTEM: Final = _may(system="")
 
 RULES: Final[Mapping[tuple[str, str], Rule]] = {
@@ -135,11 +136,9 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("PUT", "/v1/certificates/{key:path}"): _may(operator="", integrator="own member's"),
     ("GET", "/v1/schemas"): _SEEN,
     ("POST", "/v1/schemas"): _OWN,
-    ("POST", "/v1/schemas/check"): _may(operator="", integrator="", auditor=""),
+    ("POST", "/v1/schemas/check"): _may(operator="", integrator="own member's", auditor=""),
     ("GET", "/v1/schemas/{fingerprint}/example"): _SEEN,
-    ("GET", "/v1/schemas/{key}/touched"): _may(
-        operator="", integrator="of what it sees", auditor=""
-    ),
+    ("GET", "/v1/schemas/{key}/touched"): _may(operator="", integrator="own member's", auditor=""),
     ("GET", "/v1/schemas/{key}"): _SEEN,
     ("PUT", "/v1/schemas/{key}"): _OWN,
     ("DELETE", "/v1/schemas/{key}"): _OWN,
@@ -155,6 +154,12 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/grants"): _OWN_SERVICES,
     ("GET", "/v1/grants/{key:path}"): _SEEN,
     ("PUT", "/v1/grants/{key:path}"): _OWN_SERVICES,
+    ("GET", "/v1/asks"): _ASKS,
+    ("POST", "/v1/asks"): _may(integrator="for own systems"),
+    ("GET", "/v1/asks/{id}"): _ASKS,
+    ("POST", "/v1/asks/{id}/give"): _OWN_SERVICES,
+    ("POST", "/v1/asks/{id}/refuse"): _OWN_SERVICES,
+    ("POST", "/v1/asks/{id}/withdraw"): _may(integrator="for own systems"),
     ("GET", "/v1/persons"): _OPERATOR,
     ("POST", "/v1/persons"): _OPERATOR,
     ("GET", "/v1/persons/{id}"): _OPERATOR,
@@ -163,6 +168,8 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/exports/preview"): _may(auditor=""),
     ("GET", "/v1/logs/{n}"): _EVERYBODY,
     ("GET", "/log/{n}/checkpoint"): _EVERYBODY,
+    ("GET", "/log/{n}/cosigned"): _EVERYBODY,
+    ("GET", "/log/{n}/policy"): _EVERYBODY,
     ("GET", "/log/{n}/tile/entries/{number:path}"): _may(auditor="", is_hidden=True),
     ("GET", "/log/{n}/tile/{level}/{number:path}"): _EVERYBODY,
     ("GET", "/.well-known/sealway"): _EVERYBODY,

@@ -216,7 +216,8 @@ class Attempts:
                 await self._confirm(job, service)
         except AttemptFailed as failed:
             hand.under_lease = None
-            if breaker.failed(job.id, self._d.clock()):
+            misbehaved = isinstance(failed, ProviderMisbehaved)
+            if breaker.failed(job.id, self._d.clock(), misbehaved=misbehaved):
                 self.breakers.opened += 1
                 log.warning("breaker.opened", system=service.system, service=service.code)
             await self._failed(job, service, failed)

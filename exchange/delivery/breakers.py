@@ -37,6 +37,8 @@ class Breaker:
     trial: bytes | None = None
     """The delivery whose call is trying, while it is half open."""
     told: set[bytes] = field(default_factory=set)
+    odd: set[bytes] = field(default_factory=set)
+    """Deliveries that were answered with rubbish since the last success: each counts once."""
 
     def admits(self, id_: bytes, now_ms: int) -> bool:
         """Whether this delivery's call may go; a half-open one lets the first through."""
@@ -64,14 +66,20 @@ class Breaker:
             self.failures = self.openings = 0
             self.open_until_ms = self.trial = None
             self.told.clear()
+            self.odd.clear()
 
-    def failed(self, id_: bytes, now_ms: int) -> bool:
+    def failed(self, id_: bytes, now_ms: int, *, misbehaved: bool = False) -> bool:
         """Count a failed call; whether that has opened it, for the first time or again.
 
-        A call that began before it opened says nothing new.
+        A call that began before it opened says nothing new. One request that its provider
+        answers with rubbish each time says so once: it must not keep the others waiting.
         """
         if self.open_until_ms is not None and self.trial != id_:
             return False
+        if misbehaved and self.trial is None:
+            if id_ in self.odd:
+                return False
+            self.odd.add(id_)
         self.failures += 1
         if self.trial is None and self.failures < self.terms.failures:
             return False

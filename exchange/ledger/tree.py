@@ -118,9 +118,10 @@ class NodeCache:
         except KeyError:
             return await self._prove(lambda at: inclusion_proof(index, size, at), tree)
 
-    async def consistency(self, size: int, tree: Tree) -> tuple[bytes, ...]:
-        """The proof that ``tree`` extends its own first ``size`` leaves."""
-        return await self._prove(lambda at: consistency_proof(size, tree.size, at), tree)
+    async def consistency(self, size: int, tree: Tree, end: int | None = None) -> tuple[bytes, ...]:
+        """The proof that ``tree``, or its first ``end`` leaves, extends its first ``size``."""
+        end = tree.size if end is None else end
+        return await self._prove(lambda at: consistency_proof(size, end, at), tree)
 
     async def frontier(self, size: int, tree: Tree) -> tuple[bytes, ...]:
         """The frontier of the first ``size`` leaves of ``tree``."""

@@ -356,6 +356,38 @@ METRICS: Final[tuple[Figure, ...]] = (
         ),
     ),
     Figure(
+        "sealway_anchor_age_seconds",
+        "gauge",
+        "Since a quorum of witnesses last cosigned log 0, and since it was last stamped.",
+        lambda w: list(w.api.witnessing.lateness.ages_s().items()),
+        label="what",
+        alarm=(
+            "sealway_anchor_age_seconds > 600",
+            (
+                "After anchoring.stop_s nothing is accepted any more: "
+                "[anchor-the-log](how-to/anchor-the-log.md)."
+            ),
+        ),
+    ),
+    Figure(
+        "sealway_witness_answers_total",
+        "counter",
+        "Witnesses asked to cosign log 0, by what came of it.",
+        lambda w: list(w.api.witnessing.asked.items()),
+        label="outcome",
+        alarm=(
+            'increase(sealway_witness_answers_total{outcome=~"conflict|false"}[1h]) > 0',
+            "A witness has seen another history, or isn't who it was: look before all else.",
+        ),
+    ),
+    Figure(
+        "sealway_timestamp_answers_total",
+        "counter",
+        "Time-stamp authorities asked, by what came of it.",
+        lambda w: list(w.api.witnessing.stamped.items()),
+        label="outcome",
+    ),
+    Figure(
         "sealway_database_connections_in_use",
         "gauge",
         "Connections to PostgreSQL that somebody works on; none with a SQLite file.",

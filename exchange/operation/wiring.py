@@ -43,6 +43,7 @@ from exchange.ledger.group_commit import GroupCommitter, Submission
 from exchange.ledger.log_writer import LogWriter
 from exchange.ledger.logs import Logs
 from exchange.ledger.receipts import Receipts
+from exchange.operation.anchor_rules import make_witnessing
 from exchange.operation.anchoring import Anchoring
 from exchange.operation.engines import brokers
 from exchange.operation.exporting import heads_of, make_exporter
@@ -70,9 +71,12 @@ from exchange.operation.rounds import (
     Rounds,
 )
 from exchange.operation.settings import Settings
+from exchange.operation.standing import standing
 from exchange.operation.watching import Watched
 from exchange.storage.port import LeasedStore
 from exchange.storage.postgres.store import PostgresStore
+from exchange.witnessing.receipts import AnchoredReceipts
+from exchange.witnessing.witnessing import ROUND_S, Witnessing
 from schemas.catalogue import Validators
 from signing.at_rest import EpochKeys
 from signing.encoding import b64_encode
@@ -157,6 +161,7 @@ class _Parts:
     acceptance: Acceptance
     validators: Validators
     readiness: Readiness
+    witnessing: Witnessing
 
     @property
     def is_frozen(self) -> bool:
@@ -186,6 +191,7 @@ def _make_parts(ground: Ground, roles: frozenset[Role]) -> _Parts:
     committer = _make_committer(ground, held, late)
     refusals = _make_refusals(ground, committer)
     validators = Validators(settings.limits.validators_max)
+    witnessing = make_witnessing(ground, roles)
     requests = Requests(reads, ground.opened)
     acceptance = late.acceptance = Acceptance(
         Workshop(
@@ -200,6 +206,7 @@ def _make_parts(ground: Ground, roles: frozenset[Role]) -> _Parts:
             terms=terms(settings),
             clock=ground.clock,
             check_room=relay.check_room,
+            check_anchored=witnessing.lateness.check,
             grace_ms=_grace(settings, roles, relay),
         )
     )
@@ -219,6 +226,7 @@ def _make_parts(ground: Ground, roles: frozenset[Role]) -> _Parts:
         acceptance,
         validators,
         readiness,
+        witnessing,
     )
 
 
@@ -305,6 +313,8 @@ async def _start(ground: Ground, parts: _Parts) -> None:
         await parts.waiting.start()
         stack.push_async_callback(parts.waiting.stop)
     ground.directory_log.on_changed = _announcer(parts.bus)
+    if not parts.is_frozen:
+        await parts.witnessing.begin()
     rounds = _make_rounds(ground, parts)
     rounds.start()
     stack.push_async_callback(rounds.stop)
@@ -341,6 +351,8 @@ def _make_rounds(ground: Ground, parts: _Parts) -> Rounds:
     kept = ground.settings.retention.messages_days
     if kept is not None and Role.DELIVER in parts.roles and not parts.is_frozen:
         rounds.add("retention", DAYS_S, Retention(store, ground.clock, kept).look)
+    if parts.witnessing.rules.needs_anything and not parts.is_frozen:
+        rounds.add("anchors", ROUND_S, parts.witnessing.look)
     if ground.settings.kafka is not None:
         checkpoints = Checkpoints(ground.place.board, lambda: parts.held.and_directory())
         rounds.add("checkpoints", CHECKPOINTS_S, checkpoints.tell)
@@ -452,16 +464,12 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         exports=make_exporter(ground, parts.held, parts.logs, accesses),
         founder=load_founder(settings.keys) if settings.founder_counts else None,
         clock=ground.clock,
-        why_not_ready=parts.readiness.why_not,
-        standing=lambda: _standing(settings, parts.relay),
+        witnessing=parts.witnessing,
+        anchored=AnchoredReceipts(parts.witnessing.rules, parts.logs, ground.store.reads),
+        why_not_writable=parts.readiness.why_not,
+        why_not_ready=lambda: parts.readiness.why_not() or parts.witnessing.lateness.why_stopped(),
+        standing=lambda: standing(settings, parts.relay, parts.witnessing),
     )
-
-
-def _standing(settings: Settings, relay: Relay) -> dict[str, str]:
-    """How what carries stands; ready all the same, since the sweep delivers."""
-    if settings.bus_kind != "kafka":
-        return {}
-    return {"bus": "away" if relay.is_away else "connected"}
 
 
 def _lease_key(epochs: EpochKeys) -> bytes:

@@ -225,12 +225,12 @@ class Anchors(Protocol):
     """What others vouch for of log 0, and which process asks them. Raises what a write raises."""
 
     async def take_anchoring(
-        self, log: int, now_ms: int, lease_ms: int, *, cosigned: bool, stamped: bool
+        self, log: int, now_ms: int, lease_ms: int | None, *, cosigned: bool, stamped: bool
     ) -> AnchoringState:
         """Be the process that asks, or go on being it, unless another one is.
 
-        ``cosigned``, ``stamped``: what the settings ask for; the first who asks for it says since
-        when. Where one process has the database it always is the one.
+        ``lease_ms``: None only looks. ``cosigned``, ``stamped``: what the settings ask for; the
+        first who does says since when. Where one process has the database it is the one.
         """
 
     async def keep_anchor(self, row: AnchorRow) -> None:

@@ -5,7 +5,9 @@ types; it needs the extra ``formats``. Checking payloads needs no library. Refus
 from files.
 """
 
+import json
 from collections.abc import Sequence
+from io import StringIO
 from typing import Any, ClassVar
 
 from schemas import limits
@@ -91,3 +93,28 @@ def _judge(documents: Sequence[Any]) -> None:
     except (SchemaParseException, UnknownType, *_UNFORESEEN) as error:
         why = " ".join(str(error).split())[:_WHY_CHARS_MAX].rstrip(".")
         raise SchemaInvalid(Reason.AVRO_INVALID, why=why or type(error).__name__) from error
+
+
+def is_unresolvable(writer: str, reader: str, value: Any) -> bool:
+    """Whether ``fastavro`` can't read by one admitted text a value that it can by another.
+
+    ``value`` is in Avro's JSON encoding. False wherever the library is not there or fails for
+    another reason: that proves nothing.
+    """
+    try:
+        from fastavro import json_reader
+        from fastavro.read import SchemaResolutionError
+    except ModuleNotFoundError:
+        return False
+    written = parse_text(writer)
+    try:
+        list(json_reader(StringIO(json.dumps(value)), written))
+    except Exception:
+        return False
+    try:
+        list(json_reader(StringIO(json.dumps(value)), written, parse_text(reader)))
+    except SchemaResolutionError:
+        return True
+    except Exception:
+        return False
+    return False

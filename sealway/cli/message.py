@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from sealway.cli.parts import parts_option, save_attachments
 from sealway.cli.session import bus_options, client, connected, examples, fetch
+
+if TYPE_CHECKING:
+    from sealway.answers import Anchored
 
 
 @click.group
@@ -70,19 +74,65 @@ def answer(
 @message.command
 @click.argument("id")
 @bus_options
-@examples("sealway message receipt $id > $id.tlog-proof")
-def receipt(id: str, profile_name: str | None, as_json: bool) -> int:
-    """The receipt of a message of yours, once it is verified: a C2SP tlog-proof."""
+@click.option(
+    "--anchors",
+    type=click.File("rb"),
+    metavar="POLICY",
+    help="The anchored receipt instead, verified under this C2SP tlog-policy.",
+)
+@click.option(
+    "--roots",
+    type=click.File("rb"),
+    metavar="PEM",
+    help="With --anchors: a time-stamp under one of these roots is required.",
+)
+@examples(
+    "sealway message receipt $id > $id.tlog-proof",
+    "sealway message receipt $id --anchors sx.policy --roots tsa.pem > $id.anchored.json",
+)
+def receipt(
+    id: str,
+    anchors: BinaryIO | None,
+    roots: BinaryIO | None,
+    profile_name: str | None,
+    as_json: bool,
+) -> int:
+    """The receipt of a message of yours, once it is verified: a C2SP tlog-proof.
+
+    With --anchors the one that witnesses and time-stamp authorities vouch for, as JSON.
+    """
     from sealway.cli.ask import receipt_json
     from sealway.cli.output import note, print_json
 
+    if roots is not None and anchors is None:
+        raise click.UsageError("--roots needs --anchors")
     with client(profile_name) as bus:
-        found = bus.exchange(_checked(id)).receipt
+        exchange = bus.exchange(_checked(id))
+        if anchors is not None:
+            trusted = roots.read() if roots is not None else b""
+            return _show_anchored(exchange.anchored(anchors.read(), trusted), as_json)
+        found = exchange.receipt
     if as_json:
         print_json({"id": id, **receipt_json(found)})
     else:
         print(found.text, end="")
         note(f"verified: {found.log} #{found.index}")
+    return 0
+
+
+def _show_anchored(found: Anchored, as_json: bool) -> int:
+    from sealway.cli.output import note, print_json
+    from signing.encoding import format_time
+
+    at = None if found.stamped_ms is None else format_time(found.stamped_ms)
+    if as_json:
+        witnesses = sorted(found.cosigned_s)
+        print_json({"log": found.log, "index": found.index, "witnesses": witnesses, "before": at})
+        return 0
+    print(found.data.decode())
+    cosigned = ", ".join(sorted(found.cosigned_s))
+    note(f"verified: {found.log} #{found.index}, cosigned by {cosigned}")
+    note(f"it was there before {at}" if at else "no time-stamp was asked for")
     return 0
 
 

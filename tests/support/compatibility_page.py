@@ -49,7 +49,7 @@ Registering asks the same, about the versions in force: active and deprecated on
 (docs/schemas.md).
 Defaults: `FULL_TRANSITIVE`, `EVOLVE`; `sealway schema rules` sets others for a subject or the \
 bus. What is compared is JSON Schema 2020-12, and draft-07 read as
-such.
+such; Avro goes by its own rules of resolution, whatever the policy, and XSD is unknown.
 
 ## Change × level × policy
 

@@ -30,8 +30,8 @@ class Authority:
     """One authority; what is set here it does to each answer."""
 
     accuracy_ms: int | None = 500
-    late: timedelta = timedelta()
-    """How far its clock is off."""
+    late_ms: int = 0
+    """How far its clock is ahead."""
     nonce: int | None = None
     """Answers this one instead of what it was asked with."""
     status: str = "granted"
@@ -77,12 +77,13 @@ class Authority:
         )
 
     def _token(self, request: Any) -> Any:
+        now = datetime.now(UTC).replace(microsecond=0) + timedelta(milliseconds=self.late_ms)
         info: dict[str, Any] = {
             "version": "v1",
             "policy": POLICY,
             "message_imprint": request["message_imprint"],
             "serial_number": secrets.randbits(63),
-            "gen_time": datetime.now(UTC).replace(microsecond=0) + self.late,
+            "gen_time": now,
             "nonce": self.nonce or request["nonce"].native,
         }
         if self.accuracy_ms is not None:

@@ -10,9 +10,11 @@ from exchange.api.resources.asked import BusOf, respond
 from exchange.api.resources.proofs import proven_record
 from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.names import number_of, origin_of
+from signing.log.note import note_text
 
 router = APIRouter(tags=["logs"])
 
+LogName = Annotated[str, Path(max_length=20, description="As in the origin: `0`, `7`, `0.1`.")]
 CHECKPOINT_CACHE: Final = b"public, max-age=1"  # a new one comes at most every second
 
 
@@ -30,14 +32,51 @@ async def show(n: Annotated[int, Path(ge=0, lt=10**10)], api: BusOf) -> Response
     summary="A log's last signed checkpoint (C2SP signed note)",
     response_class=Response,
 )
-async def checkpoint(n: Annotated[str, Path(max_length=20)], api: BusOf) -> Response:
+async def checkpoint(n: LogName, api: BusOf) -> Response:
     """The signed note, as text; ``n`` may be a successor of log 0, like ``0.1``."""
     number = number_of(n)
     try:
         note = None if number is None else await api.logs.checkpoint(number)
     except LogUnavailable:
         note = None
-    if note is None:
+    if number is None or note is None:
         raise NotFound("This bus holds no signed checkpoint of such a log.")
+    if number <= 0:  # with the cosignatures that came so far
+        anchor = await api.reads.last_anchor(number, cosigned=False, stamped=False)
+        if anchor is not None and note_text(anchor.note) == note_text(note):
+            note = anchor.note
+    return _text(note)
+
+
+@router.get(
+    "/log/{n}/cosigned",
+    summary="Log 0's last checkpoint that a quorum of witnesses cosigned (C2SP signed note)",
+    response_class=Response,
+)
+async def cosigned(n: LogName, api: BusOf) -> Response:
+    """The signed note with the cosignatures; a moment older than the checkpoint."""
+    number = number_of(n)
+    anchor = None
+    if number is not None and number <= 0:
+        anchor = await api.reads.last_anchor(number, cosigned=True, stamped=False)
+    if anchor is None:
+        raise NotFound("No quorum of witnesses has cosigned a checkpoint of such a log.")
+    return _text(anchor.note)
+
+
+@router.get(
+    "/log/{n}/policy",
+    summary="Which witnesses log 0 is shown to, and how many must cosign (C2SP tlog-policy)",
+    response_class=Response,
+)
+async def policy(n: LogName, api: BusOf) -> Response:
+    """To compare with what was told by hand: keys from here prove nothing."""
+    if (number_of(n) or 0) > 0 or number_of(n) is None:
+        raise NotFound("Witnesses are asked about log 0 alone.")
+    keys = [log.key for log in await api.tell_logs() if log.n <= 0 and log.key is not None]
+    return _text(api.witnessing.rules.policy_text(keys))
+
+
+def _text(text: str) -> Response:
     lines = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", CHECKPOINT_CACHE)]
-    return respond((200, lines, note.encode()))
+    return respond((200, lines, text.encode()))

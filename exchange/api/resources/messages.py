@@ -6,7 +6,9 @@ the integrators of the parties' members: who, when and what of. Anybody else: no
 that are said of what doesn't exist.
 """
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
 
 from exchange.acceptance.accesses import ContentRead
 from exchange.acceptance.stored import OpenedMessage
@@ -21,6 +23,7 @@ from exchange.api.resources.asked import BusOf, CallerOf, HeadersOf, TraceOf, re
 from exchange.api.resources.listing import tag_of, tagged
 from exchange.api.states import message_id_of, state_document
 from exchange.storage.rows import StoredMessage
+from signing.anchored import ANCHORED_TYPE
 from signing.errors import MessageIdInvalid
 from signing.identifiers import MessageId, message_id_bytes, parse_message_id
 from signing.message import RECEIPT_TYPE
@@ -28,6 +31,11 @@ from signing.message import RECEIPT_TYPE
 PATH = "/v1/messages/{id}"
 _NOT_THERE = "There is no such message for you."
 router = APIRouter(tags=["messages"])
+
+ReceiptState = Annotated[
+    Literal["provisional", "anchored"],
+    Query(description="`anchored`: under a checkpoint of log 0 that others vouched for"),
+]
 
 
 @router.get(PATH, summary="How a message stands")
@@ -70,9 +78,19 @@ async def answer(
 
 
 @router.get(PATH + "/receipt", summary="A message's receipt")
-async def receipt(id: str, api: BusOf, caller: CallerOf) -> Response:
-    """The proof that the bus took it: a C2SP tlog-proof."""
+async def receipt(
+    id: str, api: BusOf, caller: CallerOf, state: ReceiptState = "provisional"
+) -> Response:
+    """The proof that the bus took it: a C2SP tlog-proof.
+
+    ``state=anchored``: the one under a checkpoint of log 0 that others vouched for, as JSON.
+    """
     place = await api.opened.place(await _seen(api, caller, id))
+    if state == "anchored":
+        if not api.witnessing.rules.needs_anything:
+            raise NotFound("This bus asks nobody to vouch for its log: nothing is ever anchored.")
+        lines = [(b"content-type", ANCHORED_TYPE.encode("ascii"))]
+        return respond((200, lines, await api.anchored.receipt(place)))
     text = await api.receipts.receipt(place)
     return respond((200, [(b"content-type", RECEIPT_TYPE.encode("ascii"))], text.encode()))
 

@@ -94,6 +94,7 @@ async def show(key: str, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Re
 async def show_touched(key: str, api: BusOf, caller: CallerOf) -> Response:
     """Services that use it and aren't withdrawn, their consumers, schemas that refer to it."""
     found = _fetch(api, caller, key)
+    Mandate(caller).check_sees_users(found.subject)
     touched = api.directory.current.touched(found.subject, found.fingerprint)
     return respond(json_reply(touched.to_object()))
 
@@ -120,6 +121,7 @@ async def add(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf
 async def check(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
     """Admission and comparison; nothing is changed."""
     body = await read_model(api, headers, request.receive, CheckBody)
+    Mandate(caller).check_sees_users(body.subject)
     rules = rules_of(body, api.directory.current.rules(body.subject))
     checked = await api.registration.check(proposal_of(body), rules=rules, against=body.against)
     return respond(json_reply(_checked(checked)))
@@ -160,6 +162,7 @@ def _fetch(api: Api, caller: CallerOf, key: str) -> SchemaVersion:
 
 
 async def _changed(api: Api, caller: Caller, change: Change) -> Reply:
+    """Make one change, if it is this caller's to make. Raises RoleMissing, SenderSuspended."""
     mandate = Mandate(caller)
     mandate.check_asked(api.directory.current, change)
     return _registered(await api.registration.change(change, caller.actor, mandate.check_fact))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from exchange.operation.doctor.anchors import check_anchors
 from exchange.operation.doctor.database import check_database
 from exchange.operation.doctor.files import (
     check_certificates,
@@ -27,6 +28,7 @@ async def examine(settings: Settings, clock: Callable[[], int]) -> list[Finding]
         *check_certificates(settings, clock()),
         *check_marks(settings),
         *check_room(settings),
+        *check_anchors(settings),
     ]
     try:
         marks = read_marks(settings)

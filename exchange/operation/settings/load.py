@@ -23,7 +23,10 @@ PREFIX: Final = "SEALWAY_"
 NESTING: Final = "__"
 # Variables that others read: SDK and command line, and the tests.
 _NOT_OURS: Final = ("SEALWAY_HOME", "SEALWAY_PROFILE", "SEALWAY_TEST_")
-_TABLES: Final = ("egress", "policy", "limits", "delivery", "database", "kafka", "retention")
+_TABLES: Final = (
+    "egress", "anchoring", "policy", "limits", "delivery", "database", "kafka", "retention"
+)  # fmt: skip
+_NAMED: Final = ("hosted", "push", "witnesses", "authorities")  # one table for each name
 # A value of one of two keys takes the place of the other's: each says the same thing.
 _EITHER: Final = {("database", "url"): "url_file", ("database", "url_file"): "url"}
 
@@ -142,8 +145,8 @@ def _why(place: tuple[int | str, ...]) -> str:
 
 def _model_at(place: tuple[int | str, ...]) -> type[BaseModel] | None:
     model: type[BaseModel] = Settings
-    if place and place[0] == "hosted":
-        annotation: Any = model.model_fields["hosted"].annotation
+    if place and place[0] in _NAMED:
+        annotation: Any = model.model_fields[str(place[0])].annotation
         return annotation.__args__[1] if len(place) == 2 else None
     for step in place:
         inner = model.model_fields.get(str(step))

@@ -13,11 +13,19 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from adapters.egress import HostRule
+from adapters.egress import AllowList, HostRule
+from exchange.operation.settings.anchors import (
+    MEMBERS_MIN,
+    AnchoringTable,
+    AskedName,
+    AskedWitness,
+    TimeAuthority,
+)
 from exchange.operation.settings.engines import Database, FilePath, Kafka, Retention
 from exchange.operation.settings.limits import Delivery, Limits, Table
 from signing.errors import SealwayError
 from signing.identifiers import parse_instance, parse_system_id
+from signing.log.cosignature import parse_cosignature_key
 
 _BUS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?", re.ASCII)
 
@@ -185,6 +193,13 @@ class Settings(Table):
     push: dict[AdapterName, Push] = Field(
         default={}, description="one table an endpoint; answers come in the reply, or later"
     )
+    witnesses: dict[AskedName, AskedWitness] = Field(
+        default={}, max_length=32, description="who is asked to cosign log 0"
+    )
+    authorities: dict[AskedName, TimeAuthority] = Field(
+        default={}, max_length=8, description="who is asked to time-stamp log 0"
+    )
+    anchoring: AnchoringTable = AnchoringTable()
     policy: Policy = Policy()
     limits: Limits = Limits()
     delivery: Delivery = Delivery()
@@ -233,9 +248,35 @@ class Settings(Table):
             raise ValueError("limits.lease_s must be at most limits.lease_s_max")
         if self.delivery.retry_first_s > self.delivery.retry_max_s:
             raise ValueError("delivery.retry_first_s must be at most delivery.retry_max_s")
+        self._check_asked()
         named = [("hosted", s, s) for s in self.hosted]
         named += [("push", name, one.system) for name, one in self.push.items()]
         for table, name, system in named:
             if system.partition("/")[0] != self.instance:
                 raise ValueError(f"{table}.{name!r} is not of instance {self.instance!r}")
         return self
+
+    def _check_asked(self) -> None:
+        """Raises ValueError: too few members, a key twice, a host that isn't listed, times."""
+        if self.anchoring.stop_s <= self.anchoring.alarm_s:
+            raise ValueError("anchoring.stop_s must be more than anchoring.alarm_s")
+        counted = {one.member for one in self.witnesses.values() if not one.own}
+        if self.witnesses and len(counted) < max(MEMBERS_MIN, self.anchoring.quorum):
+            raise ValueError(
+                f"witnesses must be of at least {MEMBERS_MIN} members, and of as many as"
+                " anchoring.quorum asks for; the operator's own don't count"
+            )
+        keys = {parse_cosignature_key(one.key).public_key for one in self.witnesses.values()}
+        if len(keys) < len(self.witnesses):
+            raise ValueError("two of witnesses have one key")
+        listed = AllowList(self.egress.hosts)
+        for table, asked in (("witnesses", self.witnesses), ("authorities", self.authorities)):
+            for name, one in asked.items():
+                url = urlsplit(one.url)
+                port = url.port or (443 if url.scheme == "https" else 80)
+                try:
+                    listed.rule_for(url.hostname or "", port)
+                except SealwayError:
+                    raise ValueError(
+                        f"egress.hosts must list {url.hostname}:{port}, which {table}.{name} names"
+                    ) from None

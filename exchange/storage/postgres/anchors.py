@@ -46,14 +46,16 @@ async def take_anchoring(
     owner: str,
     log: int,
     now_ms: int,
-    lease_ms: int,
+    lease_ms: int | None,
     cosigned: bool,
     stamped: bool,
 ) -> AnchoringState:
     """Be the process that asks, unless the lease is another's; say since when it is asked for."""
     since = (now_ms if cosigned else None, now_ms if stamped else None)
     await connection.execute(_BEGIN, log, *since)
-    row = await connection.fetchrow(_TAKE, log, owner, lease_ms)
+    row = None
+    if lease_ms is not None:
+        row = await connection.fetchrow(_TAKE, log, owner, lease_ms)
     if row is not None:
         return AnchoringState(True, *row)
     return AnchoringState(False, *await connection.fetchrow(_STATE, log))

@@ -268,7 +268,7 @@ class PostgresStore:
         return Retired(days, kept)
 
     async def take_anchoring(
-        self, log: int, now_ms: int, lease_ms: int, *, cosigned: bool, stamped: bool
+        self, log: int, now_ms: int, lease_ms: int | None, *, cosigned: bool, stamped: bool
     ) -> AnchoringState:
         """Be the process that asks others to vouch for log 0, unless another one is."""
         return await self._connections.write(

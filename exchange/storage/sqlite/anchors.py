@@ -19,9 +19,14 @@ _STATE = "SELECT cosigned_at, stamped_at FROM anchoring WHERE log = ?"
 
 
 def take_anchoring(
-    connection: sqlite3.Connection, log: int, now_ms: int, cosigned: bool, stamped: bool
+    connection: sqlite3.Connection,
+    log: int,
+    now_ms: int,
+    asks: bool,
+    cosigned: bool,
+    stamped: bool,
 ) -> AnchoringState:
-    """Say since when anchors are asked for, when nobody has; this process asks."""
+    """Say since when anchors are asked for, when nobody has; who asks may."""
     connection.execute(
         "INSERT INTO anchoring(log, cosigned_at, stamped_at) VALUES (?, ?, ?)"
         " ON CONFLICT (log) DO UPDATE SET"
@@ -29,7 +34,7 @@ def take_anchoring(
         " stamped_at = coalesce(stamped_at, excluded.stamped_at)",
         (log, now_ms if cosigned else None, now_ms if stamped else None),
     )
-    return AnchoringState(True, *connection.execute(_STATE, (log,)).fetchone())
+    return AnchoringState(asks, *connection.execute(_STATE, (log,)).fetchone())
 
 
 def keep_anchor(connection: sqlite3.Connection, row: AnchorRow) -> None:

@@ -277,11 +277,13 @@ class SqliteStore:
         return Retired(len(days), kept)
 
     async def take_anchoring(
-        self, log: int, now_ms: int, lease_ms: int, *, cosigned: bool, stamped: bool
+        self, log: int, now_ms: int, lease_ms: int | None, *, cosigned: bool, stamped: bool
     ) -> AnchoringState:
         """Since when anchors are asked for; this process asks."""
         return await self._writer.run(
-            lambda c: anchors.take_anchoring(c, log, now_ms, cosigned, stamped)
+            lambda c: anchors.take_anchoring(
+                c, log, now_ms, lease_ms is not None, cosigned, stamped
+            )
         )
 
     async def keep_anchor(self, row: AnchorRow) -> None:

@@ -69,6 +69,14 @@ PRODUCT = {
             *(f"POST /v1/mailbox/{verb}" for verb in ("lease", "confirm", "extend", "release")),
         ],
     ),
+    "grants asked for": ("OIA", ["GET /v1/asks", "GET /v1/asks/{id}"]),
+    "grant: ask, give on own services": (
+        "I",
+        [
+            "POST /v1/asks",
+            *(f"POST /v1/asks/{{id}}/{verb}" for verb in ("give", "refuse", "withdraw")),
+        ],
+    ),
     "people": (
         "O",
         [
@@ -80,6 +88,7 @@ PRODUCT = {
 }
 PUBLIC = {
     *("POST /v1/messages", "GET /v1/logs/{n}", "GET /log/{n}/checkpoint"),
+    *("GET /log/{n}/cosigned", "GET /log/{n}/policy"),
     *("GET /log/{n}/tile/{level}/{number:path}", "GET /.well-known/sealway", "GET /livez"),
     *("GET /readyz", "GET /docs", "GET /problems", "GET /problems/{code}", "GET /openapi.json"),
 }
@@ -87,7 +96,7 @@ KEYS = {
     "members": "sx/GOV/1001",
     "systems": str(BENEFITS),
     "schemas": "sha256:" + "0" * 64,
-    "subjects": "person",
+    "subjects": "sx/GOV/1001/person",
     "services": f"{BENEFITS}/person-status",
     "grants": "g0",
     "certificates": "x" * 43,

@@ -6,11 +6,12 @@ from typing import Any
 import httpx
 
 from tests.support.agencies import BENEFITS, POPULATION, STATISTICS
-from tests.support.http import FOUNDER, Edge, code_of
+from tests.support.http import FOUNDER, Edge, code_of, integrator
 from tests.support.refused_schemas import latest
 
 FIRST = {"properties": {"a": {"type": "string"}}, "type": "object"}
 WIDER = {"properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "type": "object"}
+OURS = integrator("sx/GOV/1001")
 SUNSET = "2099-06-30T00:00:00.000Z"
 
 
@@ -155,6 +156,28 @@ async def test_rules_of_a_subject_are_read_and_changed_at_their_own_address(edge
         "PUT", "/v1/subjects/permit", FOUNDER, json={"level": None}, headers={"if-match": tag}
     )
     assert back.json() == {"subject": "permit"}
+
+
+async def test_an_integrator_registers_under_its_members_name_and_is_told_of_nobody_else(
+    edge: Edge,
+) -> None:
+    own = {"subject": "sx/GOV/1001/permit", "text": latest(**FIRST)}
+    others = {"subject": "sx/GOV/2002/permit", "text": latest(**FIRST)}
+    for path, done in (("/v1/schemas/check", 200), ("/v1/schemas", 201)):
+        assert (await edge.post(path, own, OURS)).status_code == done
+        assert code_of(await edge.post(path, others, OURS)) == "role-missing"
+        assert code_of(await edge.post(path, own, BENEFITS)) == "role-missing"
+    key = (await edge.post("/v1/schemas", own, OURS)).json()["fingerprint"]
+    assert (await edge.get(f"/v1/schemas/{key}/touched", OURS)).status_code == 200
+    question = await bound(edge)
+    assert code_of(await edge.get(f"/v1/schemas/{question}/touched", OURS)) == "role-missing"
+    tag = (await edge.get(f"/v1/schemas/{question}", OURS)).headers["etag"]
+    members, headers = {"state": "deprecated"}, {"if-match": tag}
+    path = f"/v1/schemas/{question}"
+    refused = await edge.call("PUT", path, OURS, json=members, headers=headers)
+    assert code_of(refused) == "role-missing"
+    decided = {**own, "text": latest(type="array"), "decision": "Ours"}
+    assert code_of(await edge.post("/v1/schemas", decided, OURS)) == "schema-incompatible"
 
 
 async def test_an_end_that_makes_no_sense_is_refused(edge: Edge) -> None:

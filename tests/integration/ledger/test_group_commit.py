@@ -7,9 +7,15 @@ import pytest
 
 from exchange.storage.rows import GroupPlan
 from registry.changes import Change
+from signing.compose import PartIn
 from signing.log.leaf import parse_leaf
 from tests.support.agencies import POPULATION
 from tests.support.bus import RunningBus, opened
+
+
+def padded(size: int) -> PartIn:
+    """A body of so many bytes that says little."""
+    return PartIn(b'{"person_code":"1"}'.ljust(size))
 
 
 class Gate:
@@ -142,7 +148,7 @@ async def test_a_thousand_sends_at_32_at_once_take_fewer_than_250_transactions(
 async def test_a_message_larger_than_a_group_is_a_group_by_itself(running: RunningBus) -> None:
     gate = Gate(running)
     await gate.close()
-    large = running.ask(POPULATION, content={"person_code": "1", "note": "x" * 5_000_000})
+    large = running.ask(POPULATION, parts=[padded(5_000_000)])
     tasks = []
     for number, one in enumerate((running.ask(POPULATION), large, running.ask(POPULATION))):
         tasks.append(asyncio.create_task(running.send(one)))
@@ -158,13 +164,13 @@ async def test_too_much_waiting_is_refused_and_not_kept(stopped: RunningBus) -> 
     async with opened(stopped) as running:
         gate = Gate(running)
         await gate.close()
-        large = {"person_code": "1", "note": "x" * 600_000}
-        fits = asyncio.create_task(running.outcome(running.ask(POPULATION, content=large)))
+        large = [padded(600_000)]
+        fits = asyncio.create_task(running.outcome(running.ask(POPULATION, parts=large)))
         await gate.queued(1)
-        assert await running.outcome(running.ask(POPULATION, content=large)) == "bus-backlogged"
+        assert await running.outcome(running.ask(POPULATION, parts=large)) == "bus-backlogged"
         await gate.open()
         assert await fits == "accepted"
-        assert await running.outcome(running.ask(POPULATION, content=large)) == "accepted"
+        assert await running.outcome(running.ask(POPULATION, parts=large)) == "accepted"
 
 
 async def test_a_new_systems_number_is_looked_up_once(running: RunningBus) -> None:

@@ -3,10 +3,10 @@
 import asyncio
 
 from exchange.acceptance.registration import Proposal, Registered
-from exchange.api.resources.objects import FOUNDER as OPERATOR
 from exchange.operation.roles import Role
 from registry.nouns import Noun
 from tests.support.agencies import POPULATION, schema, service
+from tests.support.bus import FOUNDER as OPERATOR
 from tests.support.bus import RunningBus
 from tests.support.shared_bus import Start, database, start
 

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from exchange.api.resources.objects import FOUNDER as OPERATOR
 from exchange.delivery.dead_letters import DeadLetterGone
 from exchange.ledger.errors import NothingToCancel
 from exchange.ledger.stored_log import read_leaves
@@ -15,6 +14,7 @@ from registry.nouns import Noun
 from signing.identifiers import Code, message_id_bytes
 from signing.log.leaf import parse_leaf
 from tests.support.agencies import PERSON_STATUS, POPULATION, STATISTICS, grant
+from tests.support.bus import FOUNDER as OPERATOR
 from tests.support.bus import RunningBus
 from tests.support.shared_bus import Start, database, start
 

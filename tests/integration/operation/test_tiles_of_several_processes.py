@@ -10,7 +10,7 @@ from signing.log.note import note_text
 from signing.log.tiles import parse_entries
 from tests.integration.operation.test_older_copies import REASON, Signed
 from tests.support.agencies import POPULATION
-from tests.support.http import FOUNDER, Edge, code_of, edge_of
+from tests.support.http import AUDITOR, Edge, code_of, edge_of
 from tests.support.shared_bus import Start, database, start
 
 __all__ = ["database", "start"]
@@ -38,7 +38,7 @@ async def test_every_process_shows_every_log(start: Start) -> None:
             path = f"/log/{n}/tile/0/000.p/{size}"
             tiles = [(await edge.get(path)).content for edge in edges]
             assert tiles[0] == tiles[1]
-            bundle = await edges[1].get(f"/log/{n}/tile/entries/000.p/{size}", FOUNDER)
+            bundle = await edges[1].get(f"/log/{n}/tile/entries/000.p/{size}", AUDITOR)
             hashes = [leaf_hash(leaf) for leaf in parse_entries(bundle.content)]
             assert b"".join(hashes) == tiles[1]
             note = (await edges[0].get(f"/log/{n}/checkpoint")).text
@@ -60,7 +60,7 @@ async def test_a_log_zero_that_was_succeeded_is_shown_beside_its_successor(start
             signed = parse_checkpoint(note_text(note))
             assert signed.origin == f"sx.example/log/{n}"
             path = f"000.p/{signed.size}"
-            bundle = await edge.get(f"/log/{n}/tile/entries/{path}", FOUNDER)
+            bundle = await edge.get(f"/log/{n}/tile/entries/{path}", AUDITOR)
             hashes = [leaf_hash(leaf) for leaf in parse_entries(bundle.content)]
             assert merkle_root(hashes) == signed.root
             assert (await edge.get(f"/log/{n}/tile/0/{path}")).content == b"".join(hashes)

@@ -88,5 +88,14 @@ def test_findings_name_versions_by_their_own_numbers_and_other_formats_are_unkno
     gaps = Comparison(source("new"), ((2, source("a")), (7, source("b"))), Rules())
     found = compared(gaps, yes).findings
     assert [one.reading.version for one in found] == [7, 7, 2, 2]
-    avro = Comparison(source("new", "avro"), ((1, source("a", "avro")),), Rules())
-    assert compared(avro, yes).answer is Answer.UNKNOWN
+    xsd = Comparison(source("new", "xsd"), ((1, source("a", "xsd")),), Rules())
+    assert compared(xsd, yes).answer is Answer.UNKNOWN
+    mixed = Comparison(source("new"), ((1, source("a", "avro")),), Rules())
+    assert compared(mixed, yes).answer is Answer.UNKNOWN
+
+
+def test_avro_is_judged_by_its_own_rules() -> None:
+    int_, long_ = (Source(f"sha256:{name}", "avro", f'"{name}"') for name in ("int", "long"))
+    wider = Comparison(long_, ((1, int_),), Rules(Level.BACKWARD))
+    assert compared(wider, yes).answer is Answer.YES
+    assert compared(Comparison(int_, ((1, long_),), Rules(Level.BACKWARD)), yes).answer is Answer.NO

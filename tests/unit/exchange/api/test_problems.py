@@ -33,7 +33,7 @@ WIRE = {
     "algorithm-not-allowed token-missing token-invalid",
     (403, False): "sender-suspended not-allowed role-missing",
     (404, False): "not-found",
-    (404, True): "answer-not-yet",
+    (404, True): "answer-not-yet anchor-not-yet",
     (405, False): "method-not-allowed",
     (408, True): "client-too-slow",
     (409, False): "message-id-reused answer-not-expected already-answered answer-late "
@@ -48,7 +48,7 @@ WIRE = {
     (422, False): "payload-invalid payload-undeclared purpose-required schema-unknown "
     "request-invalid rejected possession-unproven",
     (429, True): "quota-exceeded rate-exceeded mailbox-full",
-    (503, True): "log-unavailable outcome-unknown bus-backlogged not-ready",
+    (503, True): "log-unavailable outcome-unknown bus-backlogged not-ready anchoring-late",
     (500, True): "internal",
 }
 ATTEMPT_CODES = (

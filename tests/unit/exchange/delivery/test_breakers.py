@@ -70,6 +70,15 @@ def test_a_call_that_began_before_says_nothing_new_by_failing() -> None:
     assert breaker.left_ms(5_000) == 5_000
 
 
+def test_one_request_that_is_answered_with_rubbish_keeps_nobody_waiting() -> None:
+    breaker = Breaker(TERMS)
+    assert not any(breaker.failed(A, 0, misbehaved=True) for _ in range(9))
+    assert not breaker.failed(B, 0, misbehaved=True)
+    assert breaker.failed(b"c", 0, misbehaved=True), "a provider that answers nobody well is down"
+    assert breaker.admits(A, 10_000)
+    assert breaker.failed(A, 10_000, misbehaved=True), "a trial counts whoever tries"
+
+
 def test_a_timeline_is_told_of_an_outage_once() -> None:
     breaker = opened()
     assert [breaker.is_news(A), breaker.is_news(A), breaker.is_news(B)] == [True, False, True]
