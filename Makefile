@@ -7,8 +7,8 @@ READY := $(VENV)/.ready
 SUITES := $(wildcard tests/unit tests/conformance tests/house tests/integration tests/docs tests/e2e)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check fix test demo demo-cluster serve kafka bench-quick faults attacks pairs docs \
-  clean
+.PHONY: help setup check fix test demo demo-cluster serve kafka bench bench-quick faults attacks \
+  pairs docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -63,7 +63,10 @@ serve: $(READY) ## the demo's agencies and bus, left running, with commands to p
 kafka: $(READY) ## Apache Kafka by its Maven coordinates, for the tests (needs Java 17 and Maven)
 	@$(PY) tests/support/kafka_broker.py
 
-bench-quick: $(READY) ## exchanges per second against a plain proxy, in one run
+bench: $(READY) ## every figure next to its peer, in one run of ten minutes (ARGS='--rounds 3')
+	@$(PY) benchmarks/bench.py $(ARGS)
+
+bench-quick: $(READY) ## six goals against their peers in under two minutes (P3 needs make kafka)
 	@$(PY) benchmarks/quick.py
 
 faults: $(READY) ## N faults under load from SEED, ENGINE=kafka: a cluster; count what was lost

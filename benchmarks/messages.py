@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.bodies import BODY_BYTES, request_body
-from benchmarks.network import BUS, CONSUMER, PROVIDER, PURPOSE, SERVICE
+from benchmarks.network import BUS, PROVIDER, PURPOSE, SERVICE, TAKEN_LATER
 from signing.certificates import parse_certificate, pem_to_der
 from signing.compose import Composed, PartIn, compose
-from signing.encoding import b64url_encode
 from signing.envelope import verify_envelope
 from signing.errors import CertificateUnknown
 from signing.identifiers import Code, ServiceCode, SystemId, new_message_id
@@ -22,13 +21,13 @@ from signing.keys import KnownCertificate, LocalSigner, Thumbprint, load_private
 from signing.log.note import parse_verifier_key
 from signing.manifest import Manifest
 from signing.message import DELIVERY_TYPE, FRAME_TYPE, check_parts, parse_delivery, parse_frame
-from signing.receipts import verify_message_receipt
+from signing.receipts import parse_receipt, verify_message_receipt
 
 WAIT_S: Final = 20
 BODIES: Final = 256
 
-DELIVERY: Final = "delivery"
-SHORT: Final = "short"
+EXCHANGE: Final = "exchange"  # wait for the answer, in the form that the SDK asks for
+ACCEPT: Final = "accept"  # take 202 and the receipt; the message goes to a mailbox
 
 
 def plain_request(port: int, body: bytes) -> bytes:
@@ -49,58 +48,49 @@ class Sent:
 
 
 class Desk:
-    """The consumer's desk: composes and signs requests, checks answers and receipts."""
+    """A consumer's desk: composes and signs requests."""
 
-    def __init__(self, port: int, key: Path, certificate: Path, form: str = DELIVERY) -> None:
+    def __init__(self, system: str, key: Path, certificate: Path) -> None:
         parsed = parse_certificate(pem_to_der(certificate.read_bytes()))
         self._signer = LocalSigner(load_private_key(key.read_bytes()), parsed.x5t)
-        self._port = port
-        self._form = form
+        self._system = SystemId(system)
         self._bodies = [request_body(number) for number in range(BODIES)]
 
-    def compose(self, number: int) -> tuple[bytes, Sent]:
+    def compose(self, number: int, kind: str = EXCHANGE) -> tuple[bytes, Sent]:
         """A signed request as the bytes of one POST; the id's time is now."""
         now_ms = time.time_ns() // 1_000_000
         draft = Manifest(
             bus=BUS,
             id=new_message_id(now_ms),
             kind="request",
-            sender=SystemId(CONSUMER),
+            sender=self._system,
             to=SystemId(PROVIDER),
-            service=ServiceCode(SERVICE),
+            service=ServiceCode(SERVICE if kind == EXCHANGE else TAKEN_LATER),
             purpose=Code(PURPOSE),
             created_ms=now_ms,
             parts=(),
         )
         composed = compose(draft, [PartIn(self._bodies[number % BODIES])], self._signer)
-        request = self._head(composed) + self._body(composed)
+        request = _head(composed, kind) + composed.frame
         return request, Sent(composed.manifest.id, composed.digest)
 
-    def _head(self, composed: Composed) -> bytes:
-        lines = [
-            "POST /v1/messages HTTP/1.1",
-            f"Host: 127.0.0.1:{self._port}",
-            f"Prefer: wait={WAIT_S}",
-            f"Content-Length: {len(self._body(composed))}",
-        ]
-        if self._form == SHORT:
-            lines += [
-                "Content-Type: application/json",
-                f"Sealway-Envelope: {composed.envelope.decode('ascii')}",
-                f"Sealway-Salt: {b64url_encode(composed.parts.salt)}",
-            ]
-        else:
-            lines += [f"Content-Type: {FRAME_TYPE}", f"Accept: {DELIVERY_TYPE}"]
-        return "\r\n".join([*lines, "", ""]).encode("ascii")
 
-    def _body(self, composed: Composed) -> bytes:
-        return composed.parts.data[0] if self._form == SHORT else composed.frame
+def _head(composed: Composed, kind: str) -> bytes:
+    lines = [
+        "POST /v1/messages HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Content-Length: {len(composed.frame)}",
+        f"Content-Type: {FRAME_TYPE}",
+    ]
+    if kind == EXCHANGE:
+        lines += [f"Prefer: wait={WAIT_S}", f"Accept: {DELIVERY_TYPE}"]
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
 class Checker:
     """Checks answers in the delivery form: signature, parts, what they are about, receipt."""
 
-    def __init__(self, certificate: Path, log_key: str) -> None:
+    def __init__(self, certificate: Path, log_keys: Sequence[str]) -> None:
         parsed = parse_certificate(pem_to_der(certificate.read_bytes()))
         self._known = KnownCertificate(
             parsed.x5t,
@@ -109,7 +99,7 @@ class Checker:
             parsed.not_before_ms,
             parsed.not_after_ms,
         )
-        self._log = parse_verifier_key(log_key)
+        self._logs = [parse_verifier_key(key) for key in log_keys]
 
     def resolve(self, x5t: Thumbprint) -> KnownCertificate:
         """The provider's certificate; nobody else answers here."""
@@ -133,10 +123,12 @@ class Checker:
         assert (about.id, about.digest) == (sent.id, sent.digest)
         assert envelope.manifest.kind == "response"
         assert len(parts.data[0]) == BODY_BYTES
-        verify_message_receipt(receipt, envelope, self._log)
+        (log,) = [key for key in self._logs if key.name == parse_receipt(receipt).origin]
+        verify_message_receipt(receipt, envelope, log)
 
 
-def check_plain(responses: Sequence[bytes]) -> None:
-    """Check that each response carries a whole decision. Raises AssertionError."""
+def check_plain(responses: Sequence[bytes]) -> int:
+    """Check that each response carries a whole decision; how many. Raises AssertionError."""
     for response in responses:
         assert len(response.partition(b"\r\n\r\n")[2]) == BODY_BYTES
+    return len(responses)

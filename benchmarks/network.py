@@ -1,13 +1,15 @@
-"""A bus for the benchmark: a folder by `sealway init`, two systems, one service, one grant.
+"""A bus for the benchmark: a folder by `sealway init`, two systems, two services, two grants.
 
 Owns the names of the benchmark's country, its keys, and what is added to the settings. Refuses to
 change any limit or time of the bus: what is measured is what `init` gives, with the service's
-concurrency raised to what the load needs.
+concurrency and the mailbox's room raised to what the load needs.
 """
 
 import json
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +17,7 @@ from typing import Any, Final
 from benchmarks.bodies import REQUEST_SCHEMA, RESPONSE_SCHEMA
 from exchange.operation.initialise import Names, initialise
 from exchange.operation.key_files import load_log_signer
-from signing.certificates import der_to_pem, issue_self_signed, parse_certificate
+from signing.certificates import der_to_pem, issue_self_signed, parse_certificate, pem_to_der
 from signing.encoding import b64url_encode, format_time
 from signing.keys import ES256, generate_key, private_key_pem
 
@@ -23,8 +25,12 @@ BUS: Final = "sx.example"
 CONSUMER: Final = "sx/GOV/1001/benefits"
 PROVIDER: Final = "sx/GOV/2002/decisions"
 SERVICE: Final = "benefit-decision"
+TAKEN_LATER: Final = "benefit-notice"
+"""The service whose messages lie in a mailbox: what accepting alone costs."""
 PURPOSE: Final = "child-benefit"
 CONCURRENCY: Final = 64  # calls to the provider at once: the proxy has no limit either
+MAILBOX_MAX: Final = 100_000  # the most the registry lets an owner ask for
+SHARDS: Final = 6  # four processes hold one log each; two are spare
 YEAR_MS: Final = 365 * 86_400_000
 
 
@@ -36,11 +42,13 @@ class Country:
     url: str
     port: int
     token: str
-    log_key: str
-    """The key of log 1, which signs receipts; read from the folder, so it needs no trust."""
+    log_keys: tuple[str, ...]
+    """The keys of all logs, log 0 first; read from the folder, so they need no trust."""
+    consumers: tuple[str, ...] = (CONSUMER,)
+    """The systems that ask, by turns; a bus lets each wait for 64 answers at once."""
 
     def key(self, name: str) -> Path:
-        """The file of a system's private key: `consumer` or `provider`."""
+        """The file of a system's private key: `consumer-0`, `provider`."""
         return self.folder / "systems" / f"{name}.key.pem"
 
     def certificate(self, name: str) -> Path:
@@ -48,17 +56,30 @@ class Country:
         return self.folder / "systems" / f"{name}.cert.pem"
 
 
-def make_country(folder: Path, port: int, provider_port: int, alg: str) -> Country:
-    """Make the bus's folder and the systems' keys; ``alg`` is the consumer's algorithm.
+def make_country(
+    folder: Path,
+    port: int,
+    provider_port: int,
+    alg: str,
+    engines: Mapping[str, str] | None = None,
+    consumers: int = 1,
+) -> Country:
+    """Make the bus's folder and the systems' keys; ``alg`` is the consumers' algorithm.
 
-    The provider's key is ES256, as `sealway key new` makes it.
+    The provider's key is ES256, as `sealway key new` makes it. ``engines`` are `database` and
+    `kafka` as `sealway init` takes them; without them the bus is embedded.
     """
-    new = initialise(folder, Names(BUS, "sx", port), _now_ms())
+    shards = SHARDS if engines else None
+    names = Names(BUS, "sx", port, shards=shards, founder=True, **dict(engines or {}))
+    new = initialise(folder, names, _now_ms())
     (folder / "systems").mkdir()
-    log_key = str(load_log_signer(new.keys, BUS, "1").verifier)
+    logs = range(names.logs + 1)
+    log_keys = tuple(str(load_log_signer(new.keys, BUS, str(log)).verifier) for log in logs)
     token = new.token.read_text("ascii").strip()
-    country = Country(folder, f"http://127.0.0.1:{port}", port, token, log_key)
-    _make_key(country, "consumer", CONSUMER, alg)
+    asking = (CONSUMER, *(f"{CONSUMER}-{number}" for number in range(1, consumers)))
+    country = Country(folder, f"http://127.0.0.1:{port}", port, token, log_keys, asking)
+    for number, system in enumerate(asking):
+        _make_key(country, f"consumer-{number}", system, alg)
     _make_key(country, "provider", PROVIDER, ES256)
     _write_settings(country, provider_port)
     return country
@@ -94,28 +115,58 @@ path = "/decisions"
 
 
 def register(country: Country) -> None:
-    """Put members, systems, keys, schemas, service and grant in force by the bus's API."""
-    body = json.dumps({"changes": _changes(country)}).encode()
+    """Put members, systems, keys, schemas, services and grants in force by the bus's API."""
+    change(country, _changes(country))
+
+
+def change(country: Country, changes: Sequence[dict[str, Any]]) -> None:
+    """Carry out one set of changes; at most 1,000, as the bus takes them."""
+    body = json.dumps({"changes": changes}).encode()
     request = urllib.request.Request(
         f"{country.url}/v1/changes",
         body,
         {"Content-Type": "application/json", "Authorization": f"Bearer {country.token}"},
         method="POST",
     )
-    with urllib.request.urlopen(request, timeout=30) as response:
-        said = json.load(response)
-    assert said["changed"] == len(_changes(country)), said
+    try:
+        with urllib.request.urlopen(request, timeout=120) as response:
+            said = json.load(response)
+    except urllib.error.HTTPError as refused:
+        raise RuntimeError(refused.read().decode("utf-8", "replace")[:2_000]) from refused
+    assert said["changed"] == len(changes), said
 
 
 def _changes(country: Country) -> list[dict[str, Any]]:
     member = [{"id": "sx/GOV/1001", "name": "Benefits"}, {"id": "sx/GOV/2002", "name": "Decisions"}]
-    system = [{"id": CONSUMER, "name": "Benefits"}, {"id": PROVIDER, "name": "Decisions"}]
+    system: list[dict[str, Any]] = [
+        *({"id": consumer, "name": "Benefits"} for consumer in country.consumers),
+        {"id": PROVIDER, "name": "Decisions", "mailbox_max": MAILBOX_MAX},
+    ]
     certificate = [
-        _certificate(country, "consumer", CONSUMER, "member"),
+        *(
+            _certificate(country, f"consumer-{number}", system, "member")
+            for number, system in enumerate(country.consumers)
+        ),
         _certificate(country, "provider", PROVIDER, "bus"),
     ]
     schema = [_schema("request", REQUEST_SCHEMA), _schema("response", RESPONSE_SCHEMA)]
-    service = {
+    nouns: dict[str, list[dict[str, Any]]] = {
+        "member": member,
+        "system": system,
+        "certificate": certificate,
+        "schema": schema,
+        "service": _services(),
+        "grant": [
+            grant(consumer, PROVIDER, code)
+            for consumer in country.consumers
+            for code in (SERVICE, TAKEN_LATER)
+        ],
+    }
+    return [{"noun": noun, "object": one} for noun, objects in nouns.items() for one in objects]
+
+
+def _services() -> list[dict[str, Any]]:
+    asked = {
         "system": PROVIDER,
         "code": SERVICE,
         "title": "Decide a claim for child benefit",
@@ -124,28 +175,23 @@ def _changes(country: Country) -> list[dict[str, Any]]:
         "delivery": {"kind": "adapter", "name": "decisions"},
         "concurrency": CONCURRENCY,
     }
-    grant = {
-        "consumer": CONSUMER,
-        "system": PROVIDER,
-        "service": SERVICE,
+    taken = {"code": TAKEN_LATER, "title": "Take a claim in", "delivery": {"kind": "mailbox"}}
+    return [asked, {**asked, **taken}]
+
+
+def grant(consumer: str, system: str, service: str) -> dict[str, Any]:
+    """The object of a grant, as every one of the benchmark is."""
+    return {
+        "consumer": consumer,
+        "system": system,
+        "service": service,
         "purposes": [PURPOSE],
         "legal_basis": "Child Benefits Act, section 12",
         "valid_from": "2026-01-01T00:00:00.000Z",
     }
-    nouns = {
-        "member": member,
-        "system": system,
-        "certificate": certificate,
-        "schema": schema,
-        "service": [service],
-        "grant": [grant],
-    }
-    return [{"noun": noun, "object": one} for noun, objects in nouns.items() for one in objects]
 
 
 def _certificate(country: Country, name: str, system: str, custody: str) -> dict[str, Any]:
-    from signing.certificates import pem_to_der
-
     parsed = parse_certificate(pem_to_der(country.certificate(name).read_bytes()))
     return {
         "x5t": parsed.x5t,

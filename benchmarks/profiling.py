@@ -9,6 +9,7 @@ py-spy is not among the project's dependencies: install it beside them to use th
 """
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -20,9 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.figures import Leg
+from benchmarks.legs import Leg
 from benchmarks.processes import threads_cpu_s
-from benchmarks.stage import stage
+from benchmarks.report import surroundings
+from benchmarks.stage import embedded
 
 RATE_HZ: Final = 400
 WARM_S: Final = 1.5
@@ -90,9 +92,10 @@ def read_stacks(path: Path) -> list[Stack]:
 
 def record(seconds: float, concurrency: int, to: Path, spy: str) -> tuple[Leg, dict[int, float]]:
     """One run with py-spy beside it: its figures, and the CPU seconds of each thread."""
-    with stage("ES256") as on:
+    with embedded() as on:
+        pid = on.bus[0].pid
         on.leg("bus", concurrency, WARM_S, 0)
-        command = [spy, "record", "--pid", str(on.pids["bus"]), "--format", "raw", "--threads"]
+        command = [spy, "record", "--pid", str(pid), "--format", "raw", "--threads"]
         command += ["--nonblocking", "--rate", str(RATE_HZ), "--duration", str(int(seconds))]
         with subprocess.Popen(
             [*command, "--output", str(to)],
@@ -101,13 +104,25 @@ def record(seconds: float, concurrency: int, to: Path, spy: str) -> tuple[Leg, d
             text=True,
         ) as recorder:
             time.sleep(0.3)
-            before = threads_cpu_s(on.pids["bus"])
+            before = threads_cpu_s(pid)
             leg = on.leg("bus", concurrency, seconds, 1)
-            after = threads_cpu_s(on.pids["bus"])
+            after = threads_cpu_s(pid)
             _, told = recorder.communicate(timeout=seconds + 30)
         if recorder.returncode != 0:
             raise RuntimeError(told)
     return leg, {tid: after[tid] - before.get(tid, 0.0) for tid in after}
+
+
+def by_stage(leg: Leg, stacks: Sequence[Stack], threads_s: Mapping[int, float]) -> dict[str, float]:
+    """µs of CPU an exchange for each stage, the most first."""
+    samples: Counter[int] = Counter()
+    for stack in stacks:
+        samples[stack.tid] += stack.count
+    costs: defaultdict[str, float] = defaultdict(float)
+    for stack in stacks:
+        each_us = threads_s.get(stack.tid, 0.0) / leg.count * 1e6 / samples[stack.tid]
+        costs[stage_of(stack.frames)] += each_us * stack.count
+    return dict(sorted(costs.items(), key=lambda item: -item[1]))
 
 
 def report(leg: Leg, stacks: Sequence[Stack], threads_s: Mapping[int, float]) -> list[str]:
@@ -126,7 +141,7 @@ def report(leg: Leg, stacks: Sequence[Stack], threads_s: Mapping[int, float]) ->
             (by_leaf, f"{stack.frames[-1].rpartition(':')[0]})"),
         ):
             counts[name] += each_us * stack.count
-    whole_us = leg.target_cpu_s / leg.count * 1e6
+    whole_us = leg.cpu_us()
     seen = sum(samples.values())
     lines = [f"{leg.rate:,.0f}/s, {whole_us:.0f} µs of CPU an exchange, {seen} samples", ""]
     for title, counts in (("stage", by_stage), ("thread", by_thread), ("function", by_leaf)):
@@ -145,6 +160,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="µs of the bus by stage, under load")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--json", type=Path, help="where the µs of each stage are written")
     parser.add_argument("--keep", type=Path, help="where the raw recording is kept")
     args = parser.parse_args()
     spy = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
@@ -154,7 +170,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = args.keep or Path(folder) / "stacks"
         leg, threads_s = record(args.seconds, args.concurrency, path, spy)
-        print("\n".join(report(leg, read_stacks(path), threads_s)))
+        stacks = read_stacks(path)
+    print("\n".join(report(leg, stacks, threads_s)))
+    if args.json is not None:
+        stages = {name: round(us, 1) for name, us in by_stage(leg, stacks, threads_s).items()}
+        found = {**surroundings(), "cpu_us": round(leg.cpu_us(), 1), "stages": stages}
+        args.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return 0
 
 

@@ -1,26 +1,28 @@
-"""The stage on which a run plays: provider, proxy, bus and load, each a process of its own.
+"""The stage on which a run plays: providers, peers, buses and loads, each a process of its own.
 
-Owns starting them in order and running one leg with the CPU of each around it. Used by the quick
-benchmark and by the profile, so that both see the same load.
+Owns running one leg with the CPU and memory of each process around it, and the embedded stage.
+`cluster.py` sets the stage of many processes; the profile and both benchmarks use the same legs.
 """
 
 import contextlib
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.figures import Leg
-from benchmarks.messages import DELIVERY
+from benchmarks.legs import ITSELF, Leg
+from benchmarks.messages import EXCHANGE
 from benchmarks.network import Country, make_country, register
 from benchmarks.processes import (
+    STOP_S,
     DidNotStart,
     Worker,
-    cpu_s,
+    family_cpu_s,
     free_ports,
+    peak_mib,
     python,
     running,
     wait_for_port,
@@ -29,6 +31,23 @@ from benchmarks.processes import (
 RESULTS: Final = Path(__file__).parent / "results"
 SPARE: Final = 1.3
 """So many more requests are signed than the last rate would use up."""
+FIRST_RATE: Final = 2_000.0
+READY_EVENT: Final = '"bus.ready"'
+
+
+class RunFailed(Exception):
+    """An exchange brought no answer: the figures of such a run mean nothing."""
+
+
+@dataclass(slots=True)
+class Target:
+    """Something to put load on, who does that, and whose CPU counts for it."""
+
+    worker: Worker
+    roles: Mapping[str, Sequence[int]]
+    is_bus: bool = False
+    rates: dict[str, float] = field(default_factory=dict)
+    """The highest rate seen of each kind; decides how many requests are signed ahead."""
 
 
 @dataclass(slots=True)
@@ -36,115 +55,184 @@ class Stage:
     """Running processes, and the load that can be put on them."""
 
     country: Country
-    load: Worker
-    pids: dict[str, int]
-    ready: dict[str, Any]
-    """The bus's own `bus.ready` line: its durability settings, as read back from the engine."""
-    rate: float = 2_000.0
-    """The highest rate of the bus seen; decides how many requests are signed ahead."""
+    targets: dict[str, Target]
+    durability: dict[str, str]
+    """The settings in force, as the bus read them back from its engine when it started."""
+    bus: "list[subprocess.Popen[str]]"
 
-    def leg(self, target: str, concurrency: int, seconds: float, round_: int) -> Leg:
-        """One run against ``target``."""
-        if target == "bus":
-            self.load.ask(do="prepare", count=int(self.rate * seconds * SPARE) + 2 * concurrency)
-        watched = [self.pids[target], self.pids["provider"]]
-        before = [cpu_s(pid) for pid in watched]
-        got = self.load.ask(do="run", target=target, concurrency=concurrency, seconds=seconds)
-        own, provider = (cpu_s(pid) - was for pid, was in zip(watched, before, strict=True))
+    def stop_bus(self) -> None:
+        """Stop the bus cleanly, so that its folder can be audited. Raises DidNotStart."""
+        for process in self.bus:
+            process.terminate()
+        for process in self.bus:
+            if (code := process.wait(STOP_S)) != 0:
+                raise DidNotStart(f"{process.args!r} ended with {code}.")
+
+    def leg(
+        self,
+        target: str,
+        concurrency: int,
+        seconds: float,
+        round_: int,
+        *,
+        kind: str = EXCHANGE,
+        rate: float | None = None,
+        label: str | None = None,
+    ) -> Leg:
+        """One run against ``target``, known as ``label``; open loop if a ``rate`` is given.
+
+        Raises:
+            RunFailed: an exchange failed, or the requests ran out before the time did.
+        """
+        on = self.targets[target]
+        if on.is_bus:
+            expected = rate or on.rates.get(kind, FIRST_RATE)
+            count = int(expected * seconds * SPARE) + 2 * concurrency
+            on.worker.ask(do="prepare", kind=kind, count=count)
+        before = {role: family_cpu_s(pids) for role, pids in on.roles.items()}
+        more: dict[str, Any] = {"kind": kind} if on.is_bus else {}
+        got = on.worker.ask(
+            do="run", target=target, concurrency=concurrency, seconds=seconds, rate=rate, **more
+        )
+        used = {role: family_cpu_s(pids) - before[role] for role, pids in on.roles.items()}
+        name = label or target
         if got["errors"]:
-            raise RunFailed(f"{got['failed']} exchanges with {target} failed: {got['errors'][0]}")
+            raise RunFailed(f"{got['failed']} exchanges with {name} failed: {got['errors'][0]}")
         leg = Leg(
-            target=target,
+            target=name,
             concurrency=concurrency,
             round=round_,
             count=got["count"],
             failed=got["failed"],
             checked=got["checked"],
             took_s=got["took_s"],
-            p50_ms=got["p50_ms"],
-            p99_ms=got["p99_ms"],
             client_cpu_s=got["client_cpu_s"],
-            target_cpu_s=own,
-            provider_cpu_s=provider,
+            cpu_s=used,
+            latencies=got["latencies"],
+            rate_wanted=rate,
+            peak_mib={role: peak_mib(pids) for role, pids in on.roles.items()},
         )
-        if target == "bus":
-            self.rate = max(self.rate, leg.rate)
+        on.rates[kind] = max(on.rates.get(kind, FIRST_RATE), leg.rate)
         return leg
 
 
-class RunFailed(Exception):
-    """An exchange brought no answer: the figures of such a run mean nothing."""
+@contextlib.contextmanager
+def room() -> Iterator[Path]:
+    """A folder for a run, removed after it.
+
+    It lies beside the results and not among temporary files: those may lie in memory, where
+    nothing is synced.
+    """
+    RESULTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=RESULTS) as folder:
+        yield Path(folder)
 
 
 @contextlib.contextmanager
-def stage(alg: str, form: str = DELIVERY, wrap_bus: tuple[str, ...] = ()) -> Iterator[Stage]:
-    """Start everything; at the end, stop it and remove the bus's folder.
+def embedded(
+    alg: str = "ES256", wrap_bus: tuple[str, ...] = (), *, consumers: int = 1
+) -> Iterator[Stage]:
+    """Start provider, proxy, one bus and the load; at the end, stop them.
 
     ``wrap_bus`` stands before the bus's command: a profiler, say.
 
     Raises:
         DidNotStart: a process could not be started; its log is in the text.
     """
-    RESULTS.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
-        # Beside the results and not in a folder for temporary files: those may lie in memory,
-        # where nothing is synced.
-        room = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bus-", dir=RESULTS)))
-        ports = dict(zip(("bus", "proxy", "provider"), free_ports(3), strict=True))
-        country = make_country(room / "bus", ports["bus"], ports["provider"], alg)
-        provider = _serve(stack, "benchmarks.provider", "--port", str(ports["provider"]))
-        wait_for_port(provider, ports["provider"])
-        address = f"http://127.0.0.1:{ports['provider']}"
-        proxy = _serve(
-            stack, "benchmarks.proxy", "--port", str(ports["proxy"]), "--provider", address
-        )
-        wait_for_port(proxy, ports["proxy"])
-        bus, log = _serve_bus(stack, country, wrap_bus)
+        folder = stack.enter_context(room())
+        bus_port, proxy_port, provider_port = free_ports(3)
+        place = folder / "bus"
+        country = make_country(place, bus_port, provider_port, alg, consumers=consumers)
+        provider = start_provider(stack, provider_port)
+        address = f"http://127.0.0.1:{provider_port}"
+        command = ("benchmarks.proxy", "--port", str(proxy_port), "--provider", address)
+        proxy = stack.enter_context(running(python(*command)))
+        wait_for_port(proxy, proxy_port)
+        bus, log = start_bus(stack, country, "serve", wrap=wrap_bus)
+        wait_until_ready(bus, country.port, log)
         register(country)
-        load = stack.enter_context(
-            running(
-                python("benchmarks.load", json.dumps(_settings(country, ports, form))),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
+        ports = {"bus": [bus_port], "proxy": [proxy_port], "direct": [provider_port]}
+        load = start_load(stack, country, ports, plain=["proxy", "direct"])
+        roles = {"provider": [provider.pid]}
+        yield Stage(
+            country,
+            {
+                "bus": Target(load, {ITSELF: [bus.pid], **roles}, is_bus=True),
+                "proxy": Target(load, {ITSELF: [proxy.pid], **roles}),
+                "direct": Target(load, {**roles}),
+            },
+            durability(log),
+            [bus],
         )
-        pids = {"bus": bus.pid, "proxy": proxy.pid, "provider": provider.pid}
-        pids["direct"] = provider.pid
-        yield Stage(country, Worker(load), pids, _ready_line(log))
 
 
-def _serve(stack: contextlib.ExitStack, *module: str) -> "subprocess.Popen[str]":
-    return stack.enter_context(running(python(*module)))
+def start_provider(stack: contextlib.ExitStack, port: int) -> "subprocess.Popen[str]":
+    """The plain service that the bus and its plain peers call."""
+    provider = stack.enter_context(running(python("benchmarks.provider", "--port", str(port))))
+    wait_for_port(provider, port)
+    return provider
 
 
-def _serve_bus(
-    stack: contextlib.ExitStack, country: Country, wrap: tuple[str, ...]
+def start_bus(
+    stack: contextlib.ExitStack,
+    country: Country,
+    verb: str,
+    *options: str,
+    wrap: Sequence[str] = (),
 ) -> "tuple[subprocess.Popen[str], Path]":
-    log = country.folder / "serve.log"
+    """One process of the bus and the file of its log; it may not be ready yet."""
+    log = country.folder / f"{verb}-{len(list(country.folder.glob('*.log')))}.log"
     written = stack.enter_context(log.open("w"))
-    command = [*wrap, *python("sealway", "serve", str(country.folder))]
-    bus = stack.enter_context(running(command, stderr=written))
+    command = [*wrap, *python("sealway", verb, str(country.folder), *options)]
+    return stack.enter_context(running(command, stderr=written)), log
+
+
+def wait_until_ready(process: "subprocess.Popen[str]", port: int, log: Path) -> None:
+    """Return when a process of the bus says that it is ready. Raises DidNotStart."""
     try:
-        wait_for_port(bus, country.port, "/readyz")
+        wait_for_port(process, port, "/readyz")
     except DidNotStart as error:
         raise DidNotStart(f"{error}\n{log.read_text()[-2_000:]}") from error
-    return bus, log
 
 
-def _ready_line(log: Path) -> dict[str, Any]:
-    for line in log.read_text().splitlines():
-        if '"bus.ready"' in line:
-            found: dict[str, Any] = json.loads(line)
-            return found
-    return {}
+def migrate(country: Country) -> None:
+    """`sealway migrate`, as an operator calls it before the first start. Raises DidNotStart."""
+    command = python("sealway", "migrate", str(country.folder))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode != 0:
+        raise DidNotStart(f"migrate: {done.stdout}{done.stderr}")
 
 
-def _settings(country: Country, ports: dict[str, int], form: str) -> dict[str, Any]:
-    return {
-        "ports": {**ports, "direct": ports["provider"]},
-        "form": form,
-        "key": str(country.key("consumer")),
-        "certificate": str(country.certificate("consumer")),
+def start_load(
+    stack: contextlib.ExitStack, country: Country, ports: dict[str, list[int]], plain: list[str]
+) -> Worker:
+    """The process that puts load on everything that speaks HTTP."""
+    settings = {
+        "ports": ports,
+        "plain": plain,
+        "consumers": [
+            (system, str(country.key(name)), str(country.certificate(name)))
+            for number, system in enumerate(country.consumers)
+            for name in (f"consumer-{number}",)
+        ],
         "provider": str(country.certificate("provider")),
-        "log_key": country.log_key,
+        "log_keys": country.log_keys,
     }
+    return start_worker(stack, "benchmarks.load", json.dumps(settings))
+
+
+def start_worker(stack: contextlib.ExitStack, *module: str) -> Worker:
+    """A process that takes commands as lines of JSON."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return Worker(stack.enter_context(running(python(*module), **pipes)))
+
+
+def durability(log: Path) -> dict[str, str]:
+    """What a process of the bus read back of its engine. Raises RunFailed if it doesn't sync."""
+    lines = [line for line in log.read_text().splitlines() if READY_EVENT in line]
+    found: dict[str, str] = json.loads(lines[0])["durability"] if lines else {}
+    said = found.get("synchronous") or found.get("synchronous_commit")
+    if said not in ("FULL", "EXTRA", "on") or found.get("fsync", "on") != "on":
+        raise RunFailed(f"The bus doesn't sync its commits: {found}. Nothing to measure.")
+    return found

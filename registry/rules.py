@@ -4,9 +4,10 @@ Pure functions over ``Contents``. Each raises ``ChangeInvalid`` when something n
 and ``Conflict`` when it contradicts what is.
 """
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from registry.certificates import Certificate
 from registry.contents import Contents
@@ -23,6 +24,9 @@ from registry.systems import System
 from schemas.errors import SchemaError
 from schemas.examples import check_examples
 from signing.identifiers import fold
+
+SANDBOX: Final = "sandbox"
+"""The instance of every sandbox, and of no other bus."""
 
 _ANEW: dict[Noun, str] = {
     Noun.SYSTEM: "under another 'id'",
@@ -88,6 +92,8 @@ def _certificate(contents: Contents, one: Certificate, previous: object, moment:
     if previous is None and one.key in contents.bus_keys:
         raise Conflict("This is a certificate of the bus itself.")
     system = _registered_system(contents, one.system, "certificates")
+    if previous is None:
+        _check_marked(contents, one)
     if one.state is not State.ACTIVE or previous is not None:
         return
     _refuse_withdrawn(system, "certificate")
@@ -96,6 +102,22 @@ def _certificate(contents: Contents, one: Certificate, previous: object, moment:
         raise ChangeInvalid(f"The certificate's key must be for {allowed}: policy allows no other.")
     if one.parsed.not_after_ms <= moment.now_ms:
         raise ChangeInvalid("The certificate has expired. Renew it and send the new one.")
+
+
+def _check_marked(contents: Contents, one: Certificate) -> None:
+    """A key made for a sandbox is good for nothing elsewhere, nor another bus's in a sandbox."""
+    policy, made_for = contents.policies.get(POLICY_KEY), _MADE_FOR.search(one.parsed.subject)
+    if policy is None or made_for is None or made_for[1] == policy.instance:
+        return
+    if SANDBOX in (made_for[1], policy.instance):
+        raise ChangeInvalid(
+            f"The certificate names a system of '{made_for[1]}', and this bus is"
+            f" '{policy.instance}': keys of a sandbox stay in it. Make a new key."
+        )
+
+
+_MADE_FOR: Final = re.compile(r"(?:^|,)CN=([^/,]+)/[^/,]+/[^/,]+/")
+"""The instance in a certificate's subject, where that names a system."""
 
 
 def _schema(

@@ -54,11 +54,16 @@ class AnswerMemory:
 
     def put(self, message_id: str, frame: bytes) -> None:
         """Remember an answer; the oldest go when there are too many."""
+        self.drop(message_id)
         self._frames[message_id] = frame
         self._size += len(frame)
         while len(self._frames) > ANSWERS_MAX or self._size > ANSWERS_BYTES_MAX:
             _, dropped = self._frames.popitem(last=False)
             self._size -= len(dropped)
+
+    def drop(self, message_id: str) -> None:
+        """Remember none: the bus will not have it, and the next try may differ."""
+        self._size -= len(self._frames.pop(message_id, b""))
 
 
 class Serving:

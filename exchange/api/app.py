@@ -114,7 +114,8 @@ class Application:
             await self._confluent(scope, receive, send)
             return
         headers = Headers(scope["headers"])
-        rule = rule_of_address(scope["path"])
+        in_sandbox = self._api.sandbox is not None
+        rule = rule_of_address(scope["path"], in_sandbox=in_sandbox)
         if rule is None or not rule.is_public:
             await self._admit(headers, scope, rule)
             await self._api.directory.refresh()  # what somebody registered elsewhere is here too

@@ -84,6 +84,7 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("GET", "/readyz"): ("not-ready",),
     ("GET", "/livez"): (),
 }
+_SANDBOX: Final = (*CHANGE, *BODY, *OF_SCHEMAS)
 _REGISTRY: Final = (
     "members",
     "systems",
@@ -101,7 +102,9 @@ def problems_of(method: str, path: str) -> tuple[str, ...]:
     needs_token = path.startswith("/v1/") and not path.startswith("/v1/logs/")
     is_message = path == "/v1/messages"
     kind = KNOWN if needs_token and not is_message else ()
-    own = _OWN.get((method, path))
+    if path == "/v1/sandbox/members":
+        kind = ()
+    own = _SANDBOX if path.startswith("/v1/sandbox/") else _OWN.get((method, path))
     if own is None:
         own = _by_shape(method, path)
     return tuple(dict.fromkeys((*kind, *own, *ALWAYS)))

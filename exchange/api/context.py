@@ -10,6 +10,7 @@ from exchange.acceptance.accesses import Accesses
 from exchange.acceptance.changes import Actor, DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.registration import Registration
+from exchange.acceptance.sandbox import Sandbox
 from exchange.acceptance.stored import OpenedMessages
 from exchange.api.denials import Denials
 from exchange.delivery.dead_letters import DeadLetters
@@ -113,6 +114,8 @@ class Api:
     """A sentence when no message is accepted now: the same, or nobody vouches for the log."""
     standing: Callable[[], dict[str, str]]
     """What a process that is ready adds: how its parts stand that it can do without for a while."""
+    sandbox: Sandbox | None = None
+    """What members do for themselves, on a bus that is a sandbox."""
     long_polls: dict[str, int] = field(default_factory=dict)
     """How many calls wait, by system, or by ``person:<id>``."""
     denials: Denials = field(default_factory=Denials)

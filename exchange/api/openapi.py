@@ -14,6 +14,7 @@ from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmBody, LeaseBod
 from exchange.api.messages import PATH as MESSAGES_PATH
 from exchange.api.problems import MEDIA_TYPE, PROBLEMS
 from exchange.api.resources.changes import ChangeBody
+from exchange.api.resources.proposals import ReferenceBody
 from signing.message import DELIVERY_TYPE, FRAME_TYPE
 
 _TEXT: Final = {"type": "string"}
@@ -52,6 +53,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         document["paths"] |= _hot_paths()
         document.setdefault("components", {})["schemas"] = {
             "ChangeBody": ChangeBody.model_json_schema(),
+            "ReferenceBody": ReferenceBody.model_json_schema(),
             "Problem": PROBLEM,
         }
         for path, calls in document["paths"].items():

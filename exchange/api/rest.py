@@ -34,6 +34,7 @@ from exchange.api.resources import (
     pages,
     persons,
     refusals,
+    sandbox,
     schema_examples,
     schemas,
     services,
@@ -86,6 +87,8 @@ def rest_app(api: Api) -> FastAPI:
     app.state.api = api
     for router in _ROUTERS:
         app.include_router(router)
+    if api.sandbox is not None:
+        app.include_router(sandbox.router)
     app.add_exception_handler(404, _not_found)
     app.add_exception_handler(405, _wrong_method)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -182,6 +182,13 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
 }
 """Every call of the API. More special addresses stand before those that would match them too."""
 
+SANDBOX_RULES: Final[Mapping[tuple[str, str], Rule]] = {
+    ("POST", "/v1/sandbox/members"): Rule(public="everybody, in a sandbox"),
+    ("POST", "/v1/sandbox/services"): _SYSTEM,
+    ("POST", "/v1/sandbox/grants"): _SYSTEM,
+}
+"""What a sandbox has besides; on any other bus these addresses are not there."""
+
 
 def _pattern(template: str) -> re.Pattern[str]:
     text = re.sub(r"\{\w+:path\}", "\0", template)
@@ -196,8 +203,10 @@ _LOGS: Final = "/log/"
 """Below it everybody may ask, and is told what isn't there (C2SP tlog-tiles)."""
 
 
-def rule_of_address(path: str) -> Rule | None:
+def rule_of_address(path: str, *, in_sandbox: bool = False) -> Rule | None:
     """The rule of the first call at this address, whatever its method; None: there is none."""
+    if in_sandbox and (found := SANDBOX_RULES.get(("POST", path))) is not None:
+        return found
     for pattern, rule in _PATHS:
         if pattern.fullmatch(path):
             return rule
@@ -206,7 +215,8 @@ def rule_of_address(path: str) -> Rule | None:
 
 def rule_of(method: str, template: str) -> Rule:
     """The rule of a call. Raises RouteWithoutRule."""
-    rule = RULES.get(("GET" if method == "HEAD" else method, template))
+    call = ("GET" if method == "HEAD" else method, template)
+    rule = RULES.get(call) or SANDBOX_RULES.get(call)
     if rule is None:
         raise RouteWithoutRule(f"{method} {template}")
     return rule
@@ -214,7 +224,7 @@ def rule_of(method: str, template: str) -> Rule:
 
 def rule_as_written(method: str, address: str) -> Rule:
     """The rule of a call as pages write it, without ``:path``. Raises RouteWithoutRule."""
-    for (other, template), rule in RULES.items():
+    for (other, template), rule in (*RULES.items(), *SANDBOX_RULES.items()):
         if (other, template.replace(":path", "")) == (method, address):
             return rule
     raise RouteWithoutRule(f"{method} {address}")

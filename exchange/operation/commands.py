@@ -10,6 +10,7 @@ import click
 from exchange.operation.exits import told
 from exchange.operation.init_command import init
 from exchange.operation.roles import BOTH, Role
+from exchange.operation.sandboxes import sandbox_folder
 from exchange.operation.settings import FILE_NAME, load_settings
 
 __all__ = ["deliver", "gateway", "init", "serve"]
@@ -27,12 +28,18 @@ _folder = click.argument(
 @click.option("--port", type=int, help="Port to listen on, instead of the settings'.")
 @click.option("--host", help="Address to listen on, instead of the settings'.")
 @click.option("--public-url", help="Address others use, instead of the settings'.")
+@click.option(
+    "--sandbox",
+    is_flag=True,
+    help="Be a sandbox: members join by themselves. Makes DIR if there is none.",
+)
 @_metrics_port
 def serve(
     folder: Path,
     port: int | None,
     host: str | None,
     public_url: str | None,
+    sandbox: bool,
     metrics_port: int | None,
 ) -> None:
     """Run the whole bus of DIR (.sealway) in this process, until SIGTERM or Ctrl-C.
@@ -41,7 +48,11 @@ def serve(
     Examples:
       sealway serve
       sealway serve /srv/sealway --port 8490 --metrics-port 9480
+      sealway serve --sandbox .sandbox
     """
+    if sandbox:
+        with told("serve"):
+            sandbox_folder(folder, port)
     options = {"port": port, "host": host, "public_url": public_url, "metrics_port": metrics_port}
     _start("serve", folder, BOTH, **options)
 

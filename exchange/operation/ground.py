@@ -34,6 +34,7 @@ from exchange.operation.opening import (
     open_directory,
     raise_epoch,
 )
+from exchange.operation.sandbox_keys import SandboxKeys
 from exchange.operation.settings import Settings
 from exchange.storage.port import LeasedStore
 from exchange.storage.postgres.store import PostgresStore
@@ -58,6 +59,7 @@ class Ground:
     hosted: HostedKeys
     opened: OpenedMessages
     owner: str
+    sandbox_keys: SandboxKeys | None = None
 
     @property
     def store(self) -> LeasedStore:
@@ -104,7 +106,8 @@ async def lay_place(settings: Settings, stack: AsyncExitStack, clock: Clock, own
 async def lay_ground(settings: Settings, stack: AsyncExitStack, clock: Clock) -> Ground:
     """Everything up to log 0 and the directory. Raises as `lay_place`."""
     owner = name_of_process()
-    hosted = _load_hosted(settings)
+    sandbox_keys = None if settings.sandbox is None else SandboxKeys(settings.keys)
+    hosted = _load_hosted(settings, sandbox_keys)
     place = await lay_place(settings, stack, clock, owner)
     if not place.is_shared:
         await begin_log_zero(place)
@@ -127,6 +130,7 @@ async def lay_ground(settings: Settings, stack: AsyncExitStack, clock: Clock) ->
         hosted=hosted,
         opened=OpenedMessages(place.store.reads, epochs),
         owner=owner,
+        sandbox_keys=sandbox_keys,
     )
 
 
@@ -163,8 +167,8 @@ async def _open_store(settings: Settings, owner: str, clock: Clock) -> LeasedSto
     return store
 
 
-def _load_hosted(settings: Settings) -> HostedKeys:
-    signers: dict[SystemId, Signer] = {}
+def _load_hosted(settings: Settings, sandbox: SandboxKeys | None) -> HostedKeys:
+    signers: dict[SystemId, Signer] = {} if sandbox is None else sandbox.signers
     for system, files in settings.hosted.items():
         signers[SystemId(system)] = load_signer(files.key, files.certificate)[0]
     return HostedKeys(signers)

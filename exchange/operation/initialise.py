@@ -82,7 +82,7 @@ def initialise(folder: Path, names: Names, now_ms: int) -> NewBus:
     profile = folder / "profiles" / f"{PROFILE}.toml"
     write_new(profile, _profile_text(names, log_key).encode(), 0o644)
     sync_folder(folder / "state")
-    write_new(folder / FILE_NAME, settings_text(names).encode(), 0o644)
+    write_new(folder / FILE_NAME, _settings_text(names).encode(), 0o644)
     return NewBus(
         folder=folder,
         settings=folder / FILE_NAME,
@@ -93,6 +93,13 @@ def initialise(folder: Path, names: Names, now_ms: int) -> NewBus:
         profile=profile,
         log_key=log_key,
     )
+
+
+def _settings_text(names: Names) -> str:
+    text = settings_text(names)
+    if not names.sandbox:
+        return text
+    return f"{text}\n# Who comes joins by themselves, and has every grant it asks for.\n[sandbox]\n"
 
 
 def _check_names(names: Names) -> None:
@@ -108,7 +115,7 @@ def _check_names(names: Names) -> None:
         values["SEALWAY_DATABASE__URL"] = names.database
     if names.kafka:
         values["SEALWAY_KAFKA__BOOTSTRAP"] = names.kafka
-    load_settings(None, values)
+    load_settings(None, values, {"sandbox": {}} if names.sandbox else None)
     if names.shards is not None and not names.database:
         raise SettingsInvalid(["`shards` needs a database: without one there is one log."])
 

@@ -29,6 +29,7 @@ class Names:
     shards: int | None = None
     founder: bool | None = None
     """Whether the founder's token counts; not said: on an embedded bus only."""
+    sandbox: bool = False
 
     @property
     def url(self) -> str:

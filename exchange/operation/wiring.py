@@ -20,6 +20,7 @@ from exchange.acceptance.accesses import Accesses
 from exchange.acceptance.record import Act, Parties
 from exchange.acceptance.refusals import CountedRefusals, Refusals
 from exchange.acceptance.requests import Requests
+from exchange.acceptance.sandbox import EXAMPLES, Sandbox
 from exchange.api.context import Api
 from exchange.bus.embedded import EmbeddedBus
 from exchange.bus.kafka.brokers import KafkaLimits
@@ -30,6 +31,7 @@ from exchange.delivery.asking import Asking
 from exchange.delivery.attempts import Desk
 from exchange.delivery.dead_letters import DeadLetters
 from exchange.delivery.deliverer import Deliverer, Tools
+from exchange.delivery.examples import ExampleAnswers
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.parking import Parking
 from exchange.delivery.payloads import MessageCodec
@@ -360,6 +362,8 @@ def _make_rounds(ground: Ground, parts: _Parts) -> Rounds:
 
 
 def _make_deliverer(ground: Ground, parts: _Parts, outward: Outward) -> Deliverer:
+    if ground.settings.sandbox is not None:
+        outward.adapters[EXAMPLES] = ExampleAnswers(ground.directory)
     asking = Asking(
         parts.acceptance,
         ground.directory,
@@ -442,6 +446,7 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
     )
     accesses = Accesses(ground.directory_log, ground.recorder)
     return Api(
+        sandbox=_make_sandbox(ground),
         bus=settings.bus,
         instance=settings.instance,
         public_url=settings.public_url,
@@ -469,6 +474,21 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         why_not_writable=parts.readiness.why_not,
         why_not_ready=lambda: parts.readiness.why_not() or parts.witnessing.lateness.why_stopped(),
         standing=lambda: standing(settings, parts.relay, parts.witnessing),
+    )
+
+
+def _make_sandbox(ground: Ground) -> Sandbox | None:
+    """The door that only a sandbox has."""
+    settings, keys = ground.settings.sandbox, ground.sandbox_keys
+    if settings is None or keys is None:
+        return None
+    return Sandbox(
+        ground.directory_log,
+        ground.directory,
+        keys.mint,
+        ground.clock,
+        members_max=settings.members_max,
+        joins_per_minute_max=settings.joins_per_minute_max,
     )
 
 

@@ -41,6 +41,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "schema": ("sealway.cli.schemas:schema", "Payload contracts."),
     "grant": ("sealway.cli.grants:grant", "Who may use which service, and why."),
     "audit": ("sealway.cli.audit:audit", "Prove offline what a log holds."),
+    "sandbox": ("sealway.cli.sandbox:sandbox", "Join a sandbox; offer services, have grants."),
     "witness": ("sealway.cli.witness:witness", "Cosign logs that you have seen grow."),
 }
 
@@ -51,6 +52,7 @@ SERVER_VERBS: Final[dict[str, tuple[str, str]]] = {
     "deliver": ("server", "Deliver what was accepted: one process of several."),
     "migrate": ("server", "Bring database, topics and logs to what this version needs."),
     "doctor": ("server", "Look at settings, keys, database and Kafka; say what to do."),
+    "agent": ("agent", "Ask and answer for a system that knows only plain JSON."),
 }
 
 
@@ -84,7 +86,7 @@ class Verbs(click.Group):
         ]
         with formatter.section("Verbs"):
             formatter.write_dl(rows)
-        with formatter.section("Verbs of the server (extra 'server')"):
+        with formatter.section("Verbs that run a process (extra 'server'; 'agent' for agent)"):
             formatter.write_dl(server)
 
 

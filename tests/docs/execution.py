@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from tests.docs.expected import Step, keeps, keeps_in_order, promises_in_comment
 
 # What a reader types against a bus started by `make serve`.
 DOCUMENTED_ADDRESS = re.compile(r"\b(localhost|127\.0\.0\.1):8480\b")
+# Where a documented agent and sandbox listen; ours must not meet one that runs on this machine.
+DOCUMENTED_PORTS = ("8470", "8490")
 # What a reader's terminal does not have: the make that runs us, and settings of another bus.
 PRIVATE = re.compile(r"MAKE|MFLAGS|SEALWAY_|PYTEST_")
 _MARK = "\x1edone"
@@ -42,6 +45,8 @@ def run_block(block: Block, where: Surroundings) -> Outcome:
     text = block.text
     if where.bus_address:
         text = DOCUMENTED_ADDRESS.sub(where.bus_address, text)
+    for port in DOCUMENTED_PORTS:
+        text = re.sub(rf"\b{port}\b", _free_port(), text)
     if block.language == "console":
         return _run_console(block, read_console(text), where)
     shell = ["bash", "-euo", "pipefail", "-c", text]
@@ -52,6 +57,12 @@ def run_block(block: Block, where: Surroundings) -> Outcome:
     if not keeps_in_order(promises_in_comments(text), printed.splitlines()):
         return Outcome(block, False, f"printed something else:\n{printed}")
     return Outcome(block, True)
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 def _run_console(block: Block, steps: list[Step], where: Surroundings) -> Outcome:

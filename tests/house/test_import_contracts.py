@@ -27,6 +27,11 @@ BREAKS = {
         ("sealway/provider.py", "import sealway.deeper"),
     ],
     "An adapter decides nothing": [("adapters/sql.py", "import registry.rules")],
+    "The agent runs without the server": [
+        ("adapters/agent.py", "import schemas"),
+        ("adapters/agent.py", "import fastapi"),
+        ("adapters/agent.py", "import sealway.deeper"),
+    ],
     "Signing, schemas and the registry's rules": [
         ("signing/keys.py", "import socket"),
         ("schemas/catalogue.py", "import sqlite3"),
@@ -44,6 +49,7 @@ def tree(tmp_path: Path) -> Path:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "__init__.py").touch()
     (tmp_path / "registry/rules.py").touch()
+    (tmp_path / "adapters/agent.py").touch()
     (tmp_path / "sealway/client.py").write_text("import signing, httpx\n")
     (tmp_path / "sealway/async_client.py").touch()
     (tmp_path / "sealway/provider.py").touch()

@@ -57,8 +57,13 @@ SAFE: Final = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 def described(body: type[Body]) -> dict[str, Any]:
-    """What a route that reads its own body adds to the OpenAPI document."""
-    schema = {"schema": body.model_json_schema()}
+    """What a route that reads its own body adds to the OpenAPI document.
+
+    What the body refers to must stand among the document's components (`exchange.api.openapi`).
+    """
+    members = body.model_json_schema(ref_template="#/components/schemas/{model}")
+    members.pop("$defs", None)
+    schema = {"schema": members}
     return {"requestBody": {"required": True, "content": {"application/json": schema}}}
 
 

@@ -27,7 +27,7 @@ from signing.errors import EncodingInvalid
 
 DAYS_MAX: Final = 90  # product.md: a token that nobody renews is one that nobody misses
 NAME_CHARS_MAX: Final = 200
-_DAY_MS: Final = 86_400_000
+DAY_MS: Final = 86_400_000
 _NOBODY: Final = "There is no person of this id."
 
 log = structlog.get_logger()
@@ -73,10 +73,10 @@ async def add(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf
         name=body.name,
         role=body.role,
         member=body.member,
-        token_hash=_hash(body.token_hash),
+        token_hash=hash_of(body.token_hash),
         added_by=caller.actor.name,
         added_at_ms=now_ms,
-        expires_at_ms=now_ms + body.days * _DAY_MS,
+        expires_at_ms=now_ms + body.days * DAY_MS,
     )
     if not await api.people.add_person(person):
         raise Conflict("This token is somebody's already. Make another.")
@@ -108,7 +108,8 @@ def _check_role(api: Api, body: PersonBody) -> None:
         raise RequestInvalid(text, [("/member", text)])
 
 
-def _hash(text: str) -> bytes:
+def hash_of(text: str) -> bytes:
+    """The hash of a token, as a body tells it. Raises RequestInvalid."""
     try:
         return b64url_decode(text, 32)
     except EncodingInvalid as error:

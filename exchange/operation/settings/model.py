@@ -126,6 +126,20 @@ class Policy(Table):
     )
 
 
+class Sandbox(Table):
+    """`[sandbox]`: this bus is one: who comes may join, and has each grant that it asks for."""
+
+    members_max: int = Field(
+        default=1_000, ge=1, le=100_000, description="a sandbox is for trying; make another one"
+    )
+    joins_per_minute_max: int = Field(
+        default=30,
+        ge=1,
+        le=10_000,
+        description="strangers may join, so their number in a minute is bounded, of all together",
+    )
+
+
 class Settings(Table):
     """Everything that can be set. `folder` is where the file was; relative paths start there."""
 
@@ -183,6 +197,11 @@ class Settings(Table):
         default=None, description="Apache Kafka; without this table, the database is polled"
     )
     retention: Retention = Retention()
+    sandbox: Sandbox | None = Field(
+        default=None,
+        description="with this table the bus is a sandbox: its instance must be `sandbox`, its "
+        "name `sandbox` or one that begins with `sandbox.`; no other bus may have such names",
+    )
     egress: Egress = Egress()
     hosted: dict[Annotated[str, AfterValidator(_system_id)], HostedKey] = Field(
         default={}, description="systems for which an adapter here signs answers"
@@ -221,6 +240,24 @@ class Settings(Table):
         """How many traffic logs there should be at least."""
         return 1 if self.database is None else self.shards
 
+    def _check_sandbox(self) -> None:
+        """Its names mark everything that a sandbox signs, so they are a sandbox's alone."""
+        named = (self.instance == "sandbox", self.bus.partition(".")[0] == "sandbox")
+        if self.sandbox is None and any(named):
+            raise ValueError(
+                "the instance `sandbox`, and names of a bus that begin with it, are a sandbox's:"
+                " add [sandbox], or choose others"
+            )
+        if self.sandbox is not None and not all(named):
+            raise ValueError(
+                'with [sandbox], instance must be "sandbox" and bus "sandbox" or "sandbox.…"'
+            )
+        if self.sandbox is not None and (self.database is not None or "examples" in self.adapters):
+            raise ValueError(
+                "a sandbox is one process on a file, and plays the adapter `examples` itself:"
+                " take [database] or that adapter away"
+            )
+
     @model_validator(mode="before")
     @classmethod
     def _derive_public_url(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -237,6 +274,7 @@ class Settings(Table):
 
     @model_validator(mode="after")
     def _check_across(self) -> Self:
+        self._check_sandbox()
         if self.kafka is not None and self.database is None:
             raise ValueError(
                 "[kafka] needs [database]: Kafka carries, the database keeps; add the one"

@@ -32,7 +32,7 @@ LIBRARY_HOMES: Mapping[str, tuple[str, ...]] = {
     "structlog": ("exchange", "adapters"),
     "httptools": ("exchange/api", "adapters/egress"),
     "uvicorn": ("exchange/api", "exchange/operation", "adapters/agent"),
-    "click": ("sealway/cli", "exchange/operation"),
+    "click": ("sealway/cli", "exchange/operation", "adapters/agent"),
     "typer": ("sealway/cli", "exchange/operation"),
     "rich": ("sealway/cli", "exchange/operation"),
 }
