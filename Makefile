@@ -7,7 +7,8 @@ READY := $(VENV)/.ready
 SUITES := $(wildcard tests/unit tests/conformance tests/house tests/integration tests/docs tests/e2e)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check fix test demo demo-cluster serve kafka bench bench-quick faults pairs docs clean
+.PHONY: help setup check fix test demo demo-cluster serve kafka bench bench-quick faults attacks \
+  pairs docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +72,9 @@ bench-quick: $(READY) ## six goals against their peers in under two minutes (P3 
 faults: $(READY) ## N faults under load from SEED, ENGINE=kafka: a cluster; count what was lost
 	@$(PY) tests/faults/run.py $(if $(ENGINE),--engine $(ENGINE)) $(if $(N),--n $(N)) \
 	  $(if $(SEED),--seed $(SEED))
+
+attacks: $(READY) ## attack databases, logs and bundles from outside; each must be found by the CLI
+	@$(PY) -m tests.attacks.run
 
 pairs: $(READY) ## judge N random pairs of schemas from SEED; another validator counts what is unsafe
 	@$(PY) -m tests.pairs.run $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))

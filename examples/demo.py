@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from demonstration import audit, scenes
+from demonstration import audit, evidence, scenes
 from demonstration.commands import CommandFailed
 from demonstration.country import Country, FolderForeign
 from demonstration.ending import USAGE, end_on_signals
@@ -42,8 +42,10 @@ def demonstrate(screen: Screen, country: Country) -> int:
     ):
         papers = Path(scratch)
         scenes.show_exchanges(screen, country, bus, papers)
+        case = evidence.show_export(screen, country, papers)
         audit.show_proof(screen, country, papers)
         audit.show_tampering(screen, country, papers)
+        evidence.show_bundle(screen, country, case)
     return screen.total()
 
 

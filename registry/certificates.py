@@ -56,6 +56,9 @@ class Certificate:
     state: State
     parsed: ParsedCertificate = field(repr=False)
     known: KnownCertificate = field(repr=False, compare=False)
+    invalid_from_ms: int | None = None
+    """Of a revoked one: since when its owner says that its key was not safe. What it signed from
+    then on, and was accepted before it was revoked, is disputed; none of it becomes false."""
 
     @property
     def key(self) -> str:
@@ -85,12 +88,15 @@ class Certificate:
         system = fields.parsed("system", parse_system_id)
         custody = fields.choice("custody", "member", "bus")
         state = State(fields.choice("state", *cls.STATES))
+        since_ms = fields.time_ms("invalid_from") if fields.has("invalid_from") else None
         fields.done()
-        return cls(system, custody, state, parsed, _known(parsed, system, state))
+        if since_ms is not None and state is not State.REVOKED:
+            raise ChangeInvalid("Only a revoked certificate has 'invalid_from'.")
+        return cls(system, custody, state, parsed, _known(parsed, system, state), since_ms)
 
     def to_object(self) -> dict[str, Any]:
         """The object as records and the API show it."""
-        derived = derived_members(self.parsed)
+        derived, since_ms = derived_members(self.parsed), self.invalid_from_ms
         return {
             "x5t": derived["x5t"],
             "system": self.system,
@@ -100,6 +106,7 @@ class Certificate:
             "not_after": derived["not_after"],
             "custody": self.custody,
             "state": self.state.value,
+            **({} if since_ms is None else {"invalid_from": format_time(since_ms)}),
         }
 
 

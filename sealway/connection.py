@@ -7,13 +7,14 @@ are in the steps.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
 import httpx
 
 from sealway.driving import OPTIONS, Bearer, Body, Credentials, Machine, reply_of, unavailable
 from sealway.errors import BusUnavailable
-from sealway.steps import Call, Clock, Pause, Reply, Steps
+from sealway.steps import Call, Clock, Pause, Reply, Steps, problem_of
 
 __all__ = ["Connection", "Credentials", "SleepingClock", "SystemClock"]
 
@@ -95,3 +96,27 @@ class Connection:
         except httpx.RequestError as error:
             raise unavailable(self.url, call, error) from error
         return reply_of(call, response, body, time.monotonic() - began_s)
+
+    def stream(self, call: Call) -> Iterator[bytes]:
+        """Make one call whose reply is as long as it likes, and give its bytes as they come.
+
+        Raises:
+            BusUnavailable: no connection, or it broke: what came so far is not the whole.
+            Refused: the bus said no; nothing was given.
+        """
+        request = self._http.build_request(**self._bearer.request(call))
+        began_s, body = time.monotonic(), Body()
+        try:
+            response = self._http.send(request, stream=True)
+            try:
+                for piece in response.iter_bytes():
+                    if response.status_code < 400:
+                        yield piece
+                    else:
+                        body.add(piece)
+            finally:
+                response.close()
+        except httpx.RequestError as error:
+            raise unavailable(self.url, call, error) from error
+        if response.status_code >= 400:
+            raise problem_of(reply_of(call, response, body, time.monotonic() - began_s))

@@ -60,6 +60,11 @@ class Recorder:
         self._signer = signer
         self._epochs = epochs
 
+    @property
+    def signer(self) -> Signer:
+        """The bus's record key, for the inventories of bundles too."""
+        return self._signer
+
     def _sign(self, act: Act, at_ms: int) -> bytes:
         return sign_record(
             Record(

@@ -135,6 +135,23 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
         ),
     ),
     (
+        "Audit",
+        (
+            CallDoc(
+                "POST",
+                "/v1/exports/preview",
+                "Says what an export would take.",
+                f"{_AUTH}{_JSON}$BUS/v1/exports/preview -d '{{}}'",
+            ),
+            CallDoc(
+                "POST",
+                "/v1/exports",
+                "Exports an evidence bundle; recorded with who asked.",
+                f"{_AUTH}{_JSON}$BUS/v1/exports -d '{{}}' -o case.zip",
+            ),
+        ),
+    ),
+    (
         "Registry",
         (
             CallDoc(

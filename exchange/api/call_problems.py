@@ -73,6 +73,8 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/v1/mailbox/extend"): (*BODY, "role-missing", "lease-lost"),
     ("POST", "/v1/mailbox/release"): (*BODY, "role-missing", "lease-lost"),
     ("GET", "/log/{n}/tile/entries/{number}"): (*KNOWN, "role-missing", "not-found"),
+    ("POST", "/v1/exports"): (*BODY, "role-missing", "outcome-unknown"),
+    ("POST", "/v1/exports/preview"): (*BODY, "role-missing"),
     ("GET", "/v1/schemas/{key}/touched"): ("role-missing", "not-found"),
     ("POST", "/v1/schemas/check"): (*BODY, "role-missing", "conflict", "rate-exceeded"),
     ("DELETE", "/v1/schemas/{key}"): (

@@ -1,13 +1,13 @@
 """What the API works with: one object that wiring makes and every route takes."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from exchange.acceptance.accept import Acceptance
 from exchange.acceptance.accesses import Accesses
-from exchange.acceptance.changes import DirectoryLog
+from exchange.acceptance.changes import Actor, DirectoryLog
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.registration import Registration
 from exchange.acceptance.sandbox import Sandbox
@@ -24,6 +24,7 @@ from exchange.storage.people import People
 from exchange.storage.port import Reads
 from exchange.witnessing.receipts import AnchoredReceipts
 from exchange.witnessing.witnessing import Witnessing
+from sealway.audit.selection import Selection
 
 
 class FounderToken(Protocol):
@@ -31,6 +32,26 @@ class FounderToken(Protocol):
 
     def admits(self, token: str, now_ms: int) -> bool:
         """Whether this is the token, in constant time, and still good."""
+
+
+class Exports(Protocol):
+    """Makes evidence bundles."""
+
+    async def export(
+        self,
+        selection: Selection,
+        since_ms: int | None,
+        until_ms: int | None,
+        actor: Actor,
+        reason: str | None,
+        name: str,
+    ) -> AsyncIterator[bytes]:
+        """Record an export, then give its bytes; nothing has left when it returns."""
+
+    async def preview(
+        self, selection: Selection, since_ms: int | None, until_ms: int | None
+    ) -> dict[str, Any]:
+        """What an export would take; nothing is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +102,7 @@ class Api:
     dead_letters: DeadLetters
     accesses: Accesses
     """Where reads and exports by people are recorded, before anything is shown."""
+    exports: Exports
     founder: FounderToken | None
     people: People
     clock: Clock

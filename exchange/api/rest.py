@@ -24,6 +24,7 @@ from exchange.api.resources import (
     certificates,
     changes,
     dead,
+    exports,
     grants,
     health,
     logs,
@@ -63,6 +64,7 @@ _ROUTERS = (
     persons.router,
     logs.router,
     tiles.router,
+    exports.router,
     health.router,
     pages.router,
 )

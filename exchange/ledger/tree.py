@@ -123,10 +123,14 @@ class NodeCache:
         end = tree.size if end is None else end
         return await self._prove(lambda at: consistency_proof(size, end, at), tree)
 
+    async def frontier(self, size: int, tree: Tree) -> tuple[bytes, ...]:
+        """The frontier of the first ``size`` leaves of ``tree``."""
+        nodes = frontier_nodes(size)
+        return await self._prove(lambda at: [at(*node) for node in nodes], tree)
+
     async def root(self, size: int, tree: Tree) -> bytes:
         """The root over the first ``size`` leaves of ``tree``."""
-        nodes = frontier_nodes(size)
-        return frontier_root(await self._prove(lambda at: [at(*node) for node in nodes], tree))
+        return frontier_root(await self.frontier(size, tree))
 
     async def _prove(self, prove: Prove, tree: Tree) -> tuple[bytes, ...]:
         """Run ``prove`` once to learn which nodes it asks for, then again with their hashes."""

@@ -48,6 +48,7 @@ from exchange.ledger.receipts import Receipts
 from exchange.operation.anchor_rules import make_witnessing
 from exchange.operation.anchoring import Anchoring
 from exchange.operation.engines import brokers
+from exchange.operation.exporting import heads_of, make_exporter
 from exchange.operation.founder import load_founder
 from exchange.operation.ground import Ground, lay_ground
 from exchange.operation.held import Held, Readiness
@@ -59,7 +60,6 @@ from exchange.operation.numbers import (
     sweep_times,
     terms,
 )
-from exchange.operation.opening import open_heads
 from exchange.operation.outward import Outward, start_outward
 from exchange.operation.roles import BOTH, Role
 from exchange.operation.rounds import (
@@ -77,7 +77,6 @@ from exchange.operation.standing import standing
 from exchange.operation.watching import Watched
 from exchange.storage.port import LeasedStore
 from exchange.storage.postgres.store import PostgresStore
-from exchange.storage.rows import ShardHead
 from exchange.witnessing.receipts import AnchoredReceipts
 from exchange.witnessing.witnessing import ROUND_S, Witnessing
 from schemas.catalogue import Validators
@@ -337,11 +336,8 @@ def _start_anchoring(ground: Ground, parts: _Parts) -> None:
     def on_behind(reason: LedgerError) -> None:
         parts.held.freeze(reason)
 
-    async def heads() -> Sequence[ShardHead]:
-        await parts.held.seal()
-        return await open_heads(ground.store)
-
     every_s = ground.settings.limits.heads_every_s
+    heads = heads_of(ground.store, parts.held)
     anchoring = Anchoring(ground.directory_log, heads, parts.refusals, every_s, on_behind)
     anchoring.start()
     ground.stack.push_async_callback(anchoring.stop)
@@ -448,6 +444,7 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         _lease_key(ground.epochs),
         settings.delivery.leases_max,
     )
+    accesses = Accesses(ground.directory_log, ground.recorder)
     return Api(
         sandbox=_make_sandbox(ground),
         bus=settings.bus,
@@ -468,7 +465,8 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
             ground.opened, parts.committer, ground.recorder, ground.directory, ground.clock
         ),
         people=ground.store.people,
-        accesses=Accesses(ground.directory_log, ground.recorder),
+        accesses=accesses,
+        exports=make_exporter(ground, parts.held, parts.logs, accesses),
         founder=load_founder(settings.keys) if settings.founder_counts else None,
         clock=ground.clock,
         witnessing=parts.witnessing,

@@ -60,6 +60,17 @@ class Reads(Protocol):
     async def refusals(self, id_: bytes, count_max: int) -> list[StoredRefusal]:
         """What was refused under a message id, the last to be kept first, still sealed."""
 
+    async def message_places(
+        self, shard: int, first: int, end: int, ids_from: bytes, ids_to: bytes
+    ) -> list[tuple[int, bytes]]:
+        """Index and id of the messages whose leaves are ``first`` to ``end`` (exclusive).
+
+        Only ids from ``ids_from`` on and below ``ids_to`` are looked at: messages are kept by id.
+        """
+
+    async def refusal_at(self, shard: int, index: int) -> StoredRefusal | None:
+        """The refused envelope whose refusal's leaf stands there, still sealed."""
+
     async def record(self, shard: int, index: int) -> tuple[bytes, bytes, bytes | None] | None:
         """A record's bytes, leaf salt and wrapped key."""
 

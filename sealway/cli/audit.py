@@ -1,51 +1,31 @@
-"""`sealway audit`: verify."""
+"""`sealway audit`: select, export, verify, fsck, custody, report."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 import click
 
+from sealway.cli.audit_export import export, select
+from sealway.cli.audit_report import report
 from sealway.cli.session import examples, json_option
-
-if TYPE_CHECKING:
-    from sealway.verify.audit import Progress
-    from sealway.verify.findings import Finding
-    from sealway.verify.report import Report
-
-NOT_REACHABLE: Final = 4
-SHOWN_OF_A_CODE: Final = 3  # for a person; --json has up to 100 of each code
-PROGRESS_EVERY_S: Final = 0.2
-_ORDER: Final = ("false", "incomplete", "notice")
-_TEXTS: Final = {
-    "envelopes-not-readable": (
-        "envelopes not readable: without --epoch-keys neither signatures nor contents are checked"
-    ),
-}
 
 
 @click.group
 def audit() -> None:
-    """Prove offline what a log holds."""
+    """Take evidence from a bus, and prove offline what a bundle or a log holds."""
 
 
-@audit.command
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option(
+_folder = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+_log_key = click.option(
     "--log-key",
     "log_keys",
-    required=True,
     multiple=True,
     metavar="KEY",
     help="The verifier key of the bus's log 0, from a source other than this folder; with a "
     "successor of log 0, one for each.",
 )
-@click.option(
+_epoch_keys = click.option(
     "--epoch-keys",
     "epoch_files",
     multiple=True,
@@ -53,20 +33,82 @@ def audit() -> None:
     type=click.Path(path_type=Path),
     help="A file named epoch-<n>; give one for each epoch. Without them envelopes stay shut.",
 )
-@click.option(
+_keep = click.option(
     "--keep",
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="Keep the copy of a PostgreSQL database here, to be verified elsewhere.",
 )
+_anchors = click.option(
+    "--anchors",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What you trust, from elsewhere than the bundle: the bus, its log key, witnesses.",
+)
+_cosigned = click.option(
+    "--cosigned",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A checkpoint of log 0 that a witness gave you; repeatable.",
+)
+
+
+@audit.command
+@click.argument("source", metavar="CASE.ZIP|DIR", type=click.Path(path_type=Path))
+@_anchors
+@_cosigned
+@_log_key
+@_epoch_keys
+@_keep
 @json_option
 @examples(
-    "sealway audit verify copy/data --log-key sx.example/log/0+1a2b3c4d+AT…",
-    'sealway audit verify copy/data --log-key "$KEY" --epoch-keys keys/epoch-1 --json',
-    'sealway audit verify /etc/sealway --log-key "$KEY" --keep sealway-copy.db',
-    'sealway audit verify sealway-copy.db --log-key "$KEY"',
+    "sealway audit verify case.zip --anchors anchors.toml",
+    "sealway audit verify case.zip --anchors anchors.toml --cosigned from-witness.txt --json",
+    'sealway audit verify copy/data --log-key "$KEY" --epoch-keys keys/epoch-1',
 )
 def verify(
+    source: Path,
+    anchors: Path | None,
+    cosigned: tuple[Path, ...],
+    log_keys: tuple[str, ...],
+    epoch_files: tuple[Path, ...],
+    keep: Path | None,
+    as_json: bool,
+) -> int:
+    """Prove an evidence bundle (a file that `audit export` made), or a folder as `fsck` does.
+
+    A bundle is verified with no network and no database, against the anchors alone: keys inside
+    it are candidates, never roots. Without anchors the best answer is "consistent, not anchored".
+
+    \b
+    Exit codes: 0 proven, 1 false, 2 incomplete, not anchored or undecidable, 3 usage,
+    4 database not reachable.
+    """
+    from sealway.cli.audit_bundle import check_bundle, is_bundle
+
+    if is_bundle(source):
+        if log_keys or epoch_files or keep:
+            raise click.UsageError("A bundle takes --anchors; --log-key and others are a folder's.")
+        return check_bundle(source, anchors, cosigned, as_json=as_json)
+    if anchors is not None or cosigned:
+        raise click.UsageError("A folder takes --log-key; --anchors are for an evidence bundle.")
+    return _fsck(source, log_keys, epoch_files, keep, as_json, "verify")
+
+
+@audit.command
+@_folder
+@_log_key
+@_epoch_keys
+@_keep
+@json_option
+@examples(
+    "sealway audit fsck copy/data --log-key sx.example/log/0+1a2b3c4d+AT…",
+    'sealway audit fsck copy/data --log-key "$KEY" --epoch-keys keys/epoch-1 --json',
+    'sealway audit fsck /etc/sealway --log-key "$KEY" --keep sealway-copy.db',
+    'sealway audit fsck sealway-copy.db --log-key "$KEY"',
+)
+def fsck(
     folder: Path,
     log_keys: tuple[str, ...],
     epoch_files: tuple[Path, ...],
@@ -83,127 +125,40 @@ def verify(
     \b
     Exit codes: 0 proven, 1 false, 2 incomplete or undecidable, 3 usage, 4 database not reachable.
     """
-    from sealway.cli.output import note, print_json
-    from sealway.verify.audit import parse_pins, verify_folder
-    from sealway.verify.copying import CopyFailed, ExtraMissing
-    from sealway.verify.database import FolderUnusable
-    from sealway.verify.epoch_files import EpochFileInvalid, load_epoch_files
-    from sealway.verify.source import source_file
-    from signing.errors import ProofInvalid
-
-    try:
-        epochs = load_epoch_files(epoch_files)
-        parse_pins(log_keys)
-        show = _progress()
-        with source_file(folder, keep, _copying(show)) as source:
-            report = verify_folder(source, log_keys, epochs, show)
-    except ProofInvalid as error:
-        raise click.BadParameter(error.detail, param_hint="--log-key") from error
-    except EpochFileInvalid as error:
-        raise click.BadParameter(str(error), param_hint="--epoch-keys") from error
-    except FolderUnusable as error:
-        raise click.BadParameter(str(error), param_hint="DIR") from error
-    except ExtraMissing as error:
-        raise click.UsageError(str(error)) from error
-    except CopyFailed as error:
-        note(f"not copied: {error}")
-        return NOT_REACHABLE
-    if as_json:
-        print_json(report.to_object())
-    else:
-        _print(report)
-    return report.verdict.exit_code
+    return _fsck(folder, log_keys, epoch_files, keep, as_json, "fsck")
 
 
-def _progress() -> Progress | None:
-    """One line that is written over, on a terminal only."""
-    if not sys.stderr.isatty():
-        return None
-    last = 0.0
+def _fsck(
+    folder: Path,
+    log_keys: tuple[str, ...],
+    epoch_files: tuple[Path, ...],
+    keep: Path | None,
+    as_json: bool,
+    verb: str,
+) -> int:
+    from sealway.cli.audit_folder import check_folder
 
-    def show(what: str, done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= PROGRESS_EVERY_S:
-            last = now
-            share = min(100 * done // total, 100) if total else 0
-            print(f"\r\x1b[K{what}: {share} %", end="", file=sys.stderr, flush=True)
-        if done >= total:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    return show
-
-
-def _copying(show: Progress | None) -> Callable[[str], None]:
-    """Says which table is being copied; how much there is of it is not known."""
-    return lambda table: show(f"copying {table}", 0, 1) if show else None
-
-
-def _print(report: Report) -> None:
-    from sealway.cli.output import clean
-
-    for line in (*_counted(report), *_found(report), _verdict(report)):
-        print(clean(line))
-
-
-def _counted(report: Report) -> list[str]:
-    counts = report.counts
-    lines = [f"{'bus':<12} {report.bus}"]
-    lines += [f"{'trusts':<12} {key}" for key in report.log_keys]
-    for log in report.logs:
-        where = "" if log.anchored is None else f", {log.anchored} anchored in log 0"
-        state = "" if log.state == "open" else f", {log.state}"
-        lines.append(
-            f"{f'log {log.name}':<12} {log.leaves} leaves, {log.signed} under its checkpoint"
-            f"{where}{state}: {report.verdict_of(log).value}"
+    if not log_keys:
+        raise click.UsageError(
+            "Missing option '--log-key': what is in a folder can't vouch for it."
         )
-    lines += [
-        f"{'shards':<12} {len(report.shards)}, of them {report.shards_verified} proven",
-        f"{'directory':<12} version {report.directory_version}",
-        f"{'messages':<12} {counts.messages}, {counts.receipts} receipts made and verified",
-        f"{'envelopes':<12} {counts.envelopes} opened, signatures verified",
-        f"{'refusals':<12} {counts.refusals}",
-        f"{'records':<12} {counts.records}, of them {report.heads} heads",
-        f"{'exchanges':<12} {report.open_exchanges} still open",
-    ]
-    return lines
+    return check_folder(folder, log_keys, epoch_files, keep, as_json=as_json, verb=verb)
 
 
-def _found(report: Report) -> list[str]:
-    listed = [one for one in report.findings.listed if one.text]
-    listed.sort(key=lambda one: _ORDER.index(one.weight.value))
-    lines, shown = [], Counter[str]()
-    for one in listed:
-        shown[one.code] += 1
-        if shown[one.code] <= SHOWN_OF_A_CODE:
-            lines.append(_line(one))
-        total = report.findings.counts[one.code]
-        if shown[one.code] == SHOWN_OF_A_CODE < total:
-            lines.append(f"{'':<10} {one.code.value:<26} … {total - SHOWN_OF_A_CODE} more")
-    for code, total in report.findings.counts.items():
-        if code.value in _TEXTS:
-            lines.append(f"{_TEXTS[code.value]} ({total})")
-    return ["", *lines] if lines else []
+@audit.command
+@click.argument("case", metavar="CASE.ZIP", type=click.Path(path_type=Path))
+@_anchors
+@json_option
+@examples("sealway audit custody case.zip --anchors anchors.toml")
+def custody(case: Path, anchors: Path | None, as_json: bool) -> int:
+    """Who held the keys that signed: the members themselves, or the bus for them.
+
+    What a key held by the bus signed, its operator could have signed too. Exits as `verify` does.
+    """
+    from sealway.cli.audit_bundle import show_custody
+
+    return show_custody(case, anchors, as_json=as_json)
 
 
-def _line(one: Finding) -> str:
-    where = f"{one.place}: " if one.place else ""
-    return f"{one.weight.value:<10} {one.code.value:<26} {where}{one.text}"
-
-
-def _findings(findings: int) -> str:
-    return f"{findings} finding" if findings == 1 else f"{findings} findings"
-
-
-def _verdict(report: Report) -> str:
-    from sealway.verify.findings import Weight
-
-    rate = int(report.leaves / report.seconds) if report.seconds else 0
-    took = f"{report.leaves} leaves in {report.seconds:.1f} s, {rate}/s"
-    found = report.findings
-    said = {
-        "proven": "proven",
-        "false": f"false: {_findings(found.count(Weight.FALSE))}",
-        "incomplete": "incomplete: nothing false, not everything decided",
-    }[report.verdict.value]
-    return f"\naudit verify: {said} ({took})"
+for _verb in (select, export, report):
+    audit.add_command(_verb)

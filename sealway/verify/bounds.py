@@ -1,12 +1,16 @@
-"""Which directory versions a leaf of traffic may name, by the heads before and after it.
+"""Which directory versions and times a leaf of traffic may name, by the heads before and after it.
 
 Heads in log 0 order the logs: a leaf counted by heads was committed before them, so its version is
-at most theirs; a leaf not counted by heads was committed after the heads before those.
+at most theirs; a leaf not counted by heads was committed after the heads before those. Times are
+clocks' of several machines, so they may differ by `CLOCKS_APART_MS`.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from sealway.verify.listing import Anchor
+
+CLOCKS_APART_MS: Final = 300_000
 
 
 class VersionBounds:
@@ -17,10 +21,23 @@ class VersionBounds:
         self._last = last
         self._next = 0
 
-    def at(self, index: int) -> tuple[int, int]:
-        """The lowest and the highest version that leaf ``index`` may name."""
+    def around(self, index: int) -> tuple[Anchor | None, Anchor | None]:
+        """Heads that the leaf came after, and the first that count it."""
         while self._next < len(self._anchors) and self._anchors[self._next].size <= index:
             self._next += 1
         at = self._next
-        lowest = self._anchors[at - 2].version if at > 1 else 0
-        return lowest, self._anchors[at].version if at < len(self._anchors) else self._last
+        before = self._anchors[at - 2] if at > 1 else None
+        return before, self._anchors[at] if at < len(self._anchors) else None
+
+    def at(self, index: int) -> tuple[int, int]:
+        """The lowest and the highest version that leaf ``index`` may name."""
+        before, after = self.around(index)
+        lowest = before.version if before else 0
+        return lowest, after.version if after else self._last
+
+    def is_timely(self, index: int, ts_ms: int) -> bool:
+        """Whether a leaf's time lies between those of the heads around it."""
+        before, after = self.around(index)
+        if before is not None and ts_ms < before.ts_ms - CLOCKS_APART_MS:
+            return False
+        return after is None or ts_ms <= after.ts_ms + CLOCKS_APART_MS

@@ -69,7 +69,12 @@ class EnvelopeReader:
         opened = self._open(sealed)
         if opened is None:
             return None
-        raw, salt = opened
+        return self.verify(*opened, sealed, leaf, directory)
+
+    def verify(
+        self, raw: bytes, salt: bytes, sealed: Sealed, leaf: Leaf, directory: Directory
+    ) -> OpenedEnvelope | None:
+        """The envelope of a leaf from its bytes, verified; None when it isn't, with a finding."""
         if commit_to(salt, raw) != leaf.env:
             text = "The envelope is not what its leaf commits to."
             self._add(Code.ENVELOPE_ALTERED, text, sealed)

@@ -96,6 +96,29 @@ class Code(StrEnum):
     STORY_DIFFERS = "story-differs"
     CONTENT_UNOPENABLE = "content-unopenable"
     PARTS_DIFFER = "parts-differ"
+    TIME_OUTSIDE_HEADS = "time-outside-heads"
+    # --- evidence bundles ---------------------------------------------------------------------
+    BUNDLE_MALFORMED = "bundle-malformed"
+    BUNDLE_FILE_DIFFERS = "bundle-file-differs"
+    BUNDLE_FILE_UNEXPECTED = "bundle-file-unexpected"
+    INVENTORY_FORGED = "inventory-forged"
+    RANGE_DIFFERS = "range-differs"
+    LEAF_HIDDEN = "leaf-hidden"
+    ACT_MISSING = "act-missing"
+    ACT_UNEXPECTED = "act-unexpected"
+    ACT_GONE = "act-gone"
+    CONTENT_LEFT_OUT = "content-left-out"
+    REQUEST_OUTSIDE = "request-outside"
+    PAYLOAD_INVALID = "payload-invalid"
+    SCHEMA_NOT_READABLE = "schema-not-readable"
+    ALGORITHM_NOT_TRUSTED = "algorithm-not-trusted"
+    NOT_ANCHORED = "not-anchored"
+    NOT_WITNESSED = "not-witnessed"
+    NOT_STAMPED = "not-stamped"
+    TIMESTAMP_NOT_TRUSTED = "timestamp-not-trusted"
+    COSIGNATURE_FORGED = "cosignature-forged"
+    LOG_FORKED = "log-forked"
+    DISPUTED = "disputed"
 
 
 _INCOMPLETE: Final = frozenset(
@@ -112,6 +135,16 @@ _INCOMPLETE: Final = frozenset(
         Code.EPOCH_KEY_WRONG,
         Code.ERASED,
         Code.ENVELOPE_UNSUPPORTED,
+        Code.ACT_GONE,
+        Code.CONTENT_LEFT_OUT,
+        Code.REQUEST_OUTSIDE,
+        Code.SCHEMA_NOT_READABLE,
+        Code.ALGORITHM_NOT_TRUSTED,
+        Code.NOT_ANCHORED,
+        Code.NOT_WITNESSED,
+        Code.NOT_STAMPED,
+        Code.TIMESTAMP_NOT_TRUSTED,
+        Code.DISPUTED,
     }
 )
 

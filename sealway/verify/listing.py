@@ -29,6 +29,7 @@ class Anchor:
     root: bytes
     index: int
     version: int
+    ts_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -116,7 +117,7 @@ class Listing:
             raise ProofInvalid("A log is closed that was never opened.")
         else:
             size, root = size_and_root(after)
-            known.ended, known.state = Anchor(size, root, index, leaf.reg), str(state)
+            known.ended, known.state = Anchor(size, root, index, leaf.reg, leaf.ts_ms), str(state)
             self._left_out.pop(n, None)
             if state == "closed":
                 self._grow(known, known.ended)
@@ -167,7 +168,7 @@ class Listing:
             text = f"The heads name log {n}, which log 0 did not open."
             self._findings.add(Code.HEADS_UNLISTED, text, self.log, index)
             return n
-        self._grow(listed, Anchor(size, root, index, leaf.reg))
+        self._grow(listed, Anchor(size, root, index, leaf.reg, leaf.ts_ms))
         return n
 
     def _grow(self, listed: ListedLog, anchor: Anchor) -> None:

@@ -70,7 +70,7 @@ class LogZero:
         for leaves in in_tiles(stored_leaves(database, self.log)):
             taken = rows.take(index, index + len(leaves))
             for offset, raw in enumerate(leaves):
-                self._leaf(raw, taken.get(index + offset), index + offset, scanned.signed)
+                self.take(raw, taken.get(index + offset), index + offset, scanned.signed)
             index += len(leaves)
             step(len(leaves))
         rows.end()
@@ -83,17 +83,26 @@ class LogZero:
             text = "The log's row names another time for its last leaf."
             self.findings.add(Code.HEAD_DIFFERS, text, self.log)
 
-    def _leaf(self, raw: bytes, row: tuple[object, ...] | None, index: int, signed: int) -> None:
+    def take(
+        self,
+        raw: bytes,
+        row: tuple[object, ...] | None,
+        index: int,
+        signed: int,
+        *,
+        needed: bool = True,
+    ) -> Record | None:
+        """The next leaf with its record's row; ``needed``: whether the record must be there."""
         add = self.findings.add
         try:
             leaf = parse_leaf(raw)
         except ProofInvalid as error:
             add(Code.LEAF_MALFORMED, error.detail, self.log, index)
-            return
+            return None
         if leaf.k not in LOG_0_KINDS:
             text = f"A leaf of kind {leaf.k} has no place in log 0."
             add(Code.LEAF_MISPLACED, text, self.log, index)
-            return
+            return None
         if leaf.ts_ms < self.last_ts_ms:
             add(Code.TIME_RUNS_BACK, "The leaf is older than the one before it.", self.log, index)
         self.last_ts_ms = leaf.ts_ms
@@ -101,13 +110,14 @@ class LogZero:
         if leaf.reg != version:
             text = f"The leaf names directory version {leaf.reg}; it is {version}."
             add(Code.VERSION_WRONG, text, self.log, index)
-        if row is None:
-            add(Code.ROW_MISSING, f"The record of this {leaf.k} leaf is gone.", self.log, index)
-            record = None
-        else:
+        record = None
+        if row is not None:
             verified = self.reader.read(leaf, row, self.log, index)
             record = verified.record if verified else None
+        elif needed:
+            add(Code.ROW_MISSING, f"The record of this {leaf.k} leaf is gone.", self.log, index)
         self._tell(leaf, record, index, signed)
+        return record
 
     def _tell(self, leaf: Leaf, record: Record | None, index: int, signed: int) -> None:
         if leaf.k in DIRECTORY_KINDS:

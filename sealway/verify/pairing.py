@@ -45,8 +45,13 @@ class Answering:
 class Pairing:
     """Follows exchanges through the logs; an answer may stand in another log than its request."""
 
-    def __init__(self, findings: Findings, *, several: bool) -> None:
+    def __init__(
+        self, findings: Findings, *, several: bool, partial: bool = False, outside: bool = False
+    ) -> None:
+        """``partial``: not every act is here. ``outside``: nor every leaf, from the beginning."""
         self._findings = findings
+        self._partial = partial
+        self._outside = outside
         self._several = several
         self._open: dict[bytes, Asked] = {}
         self._ended: dict[bytes, Asked] = {}
@@ -122,6 +127,8 @@ class Pairing:
 
     def _check_names(self, answering: Answering, asked: Asked) -> None:
         named = answering.names
+        if self._partial and not asked.id:
+            return  # the request's own act is not here
         digest = b64url_encode(asked.digest)
         if named is None or named[0] != asked.id or named[1] not in ("", digest):
             code = Code.ANSWER_DIFFERS if named is None or named[1] else Code.RECORD_DIFFERS
@@ -129,5 +136,8 @@ class Pairing:
             self._findings.add(code, text, answering.shard, answering.index)
 
     def _unpaired(self, answering: Answering) -> None:
-        text = f"The {answering.leaf.k} answers no open request."
-        self._findings.add(Code.ANSWER_UNPAIRED, text, answering.shard, answering.index)
+        text, code = f"The {answering.leaf.k} answers no open request.", Code.ANSWER_UNPAIRED
+        if self._outside:
+            text = f"What this {answering.leaf.k} answers is not in the range; choose a longer one."
+            code = Code.REQUEST_OUTSIDE
+        self._findings.add(code, text, answering.shard, answering.index)

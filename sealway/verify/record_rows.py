@@ -76,7 +76,12 @@ class RecordReader:
         opened = self._open(leaf, row, shard, index)
         if opened is None:
             return None
-        raw, salt = opened
+        return self.check(leaf, *opened, shard, index)
+
+    def check(
+        self, leaf: Leaf, raw: bytes, salt: bytes, shard: int, index: int
+    ) -> VerifiedRecord | None:
+        """The record of a leaf from its bytes, verified; None when it isn't, with a finding."""
         if commit_to(salt, raw) != leaf.env:
             self.findings.add(
                 Code.RECORD_ALTERED, "The record is not what its leaf commits to.", shard, index

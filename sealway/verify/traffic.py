@@ -139,6 +139,9 @@ class TrafficLog:
         if leaf.ts_ms < self._last_ts_ms:
             self._add(Code.TIME_RUNS_BACK, "The leaf is older than the one before it.", index)
         self._last_ts_ms = leaf.ts_ms
+        if not bounds.is_timely(index, leaf.ts_ms):
+            text = "The leaf's time lies outside of the heads around it."
+            self._add(Code.TIME_OUTSIDE_HEADS, text, index)
         lowest, highest = bounds.at(index)
         if not max(lowest, self._last_reg) <= leaf.reg <= highest:
             text = f"The leaf names directory version {leaf.reg}, which was not in force."

@@ -81,6 +81,13 @@ _REFUSALS = (
     "SELECT shard, idx, id, code, envelope, leaf_salt, key, until FROM refusal"
     " WHERE id = $1 ORDER BY until DESC, shard, idx DESC LIMIT $2"
 )
+_PLACES = _with_kept(
+    "idx, id", "message", "id >= $1 AND id < $2 AND shard = $3 AND idx >= $4 AND idx < $5"
+)
+_REFUSAL_AT = (
+    "SELECT shard, idx, id, code, envelope, leaf_salt, key, until FROM refusal"
+    " WHERE shard = $1 AND idx = $2"
+)
 _LEASES = (
     f"SELECT shard, state, owner, {IS_HELD}, size, coalesce(note_size, 0), relayed_to"
     " FROM log_shard ORDER BY shard"
@@ -165,6 +172,18 @@ class Readers:
     async def refusals(self, id_: bytes, count_max: int) -> list[StoredRefusal]:
         """What was refused under a message id, still sealed."""
         return [StoredRefusal(*row) for row in await self._fetch(_REFUSALS, id_, count_max)]
+
+    async def message_places(
+        self, shard: int, first: int, end: int, ids_from: bytes, ids_to: bytes
+    ) -> list[tuple[int, bytes]]:
+        """Index and id of the messages whose leaves are ``first`` to ``end`` (exclusive)."""
+        rows = await self._fetch(_PLACES, ids_from, ids_to, shard, first, end)
+        return [(row[0], row[1]) for row in rows]
+
+    async def refusal_at(self, shard: int, index: int) -> StoredRefusal | None:
+        """The refused envelope whose refusal's leaf stands there, still sealed."""
+        row = await self._fetch_one(_REFUSAL_AT, shard, index)
+        return None if row is None else StoredRefusal(*row)
 
     async def record(self, shard: int, index: int) -> tuple[bytes, bytes, bytes | None] | None:
         """A record's bytes, leaf salt and wrapped key."""

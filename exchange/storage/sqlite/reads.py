@@ -43,6 +43,13 @@ _UNRELAYED = (
     " WHERE d.state IN ('queued', 'in-flight') AND d.state = 'queued' AND d.attempt = 0"
     " AND d.due_at > ? AND m.shard = ? AND m.idx >= ? ORDER BY m.idx LIMIT ?"
 )
+_PLACES = (
+    "SELECT idx, id FROM message WHERE id >= ? AND id < ? AND shard = ? AND idx >= ? AND idx < ?"
+)
+_REFUSAL_AT = (
+    "SELECT shard, idx, id, code, envelope, leaf_salt, key, until FROM refusal"
+    " WHERE shard = ? AND idx = ?"
+)
 
 
 class Readers:
@@ -181,6 +188,25 @@ class Readers:
                 (id_, count_max),
             )
             return [StoredRefusal(*row) for row in rows]
+
+        return await self.run(read)
+
+    async def message_places(
+        self, shard: int, first: int, end: int, ids_from: bytes, ids_to: bytes
+    ) -> list[tuple[int, bytes]]:
+        """Index and id of the messages whose leaves are ``first`` to ``end`` (exclusive)."""
+
+        def read(connection: sqlite3.Connection) -> list[tuple[int, bytes]]:
+            return connection.execute(_PLACES, (ids_from, ids_to, shard, first, end)).fetchall()
+
+        return await self.run(read)
+
+    async def refusal_at(self, shard: int, index: int) -> StoredRefusal | None:
+        """The refused envelope whose refusal's leaf stands there, still sealed."""
+
+        def read(connection: sqlite3.Connection) -> StoredRefusal | None:
+            row = connection.execute(_REFUSAL_AT, (shard, index)).fetchone()
+            return None if row is None else StoredRefusal(*row)
 
         return await self.run(read)
 

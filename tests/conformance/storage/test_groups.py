@@ -280,3 +280,24 @@ async def test_refusals_are_found_by_their_id_the_last_first(store: Store) -> No
     assert await store.reads.refusals(id_of(1), 10) == [last, first]
     assert await store.reads.refusals(id_of(1), 1) == [last]
     assert await store.reads.refusals(id_of(3), 10) == []
+
+
+async def test_a_refusal_is_found_by_its_place(store: Store) -> None:
+    def fill(write: GroupWrite, _: GroupFacts) -> None:
+        write.refusals.append((1, id_of(2), "not-allowed", b"env", b"salt", b"key", NOW))
+
+    await store.commit(plan(HEAD, fill, count=2))
+    found = StoredRefusal(1, 1, id_of(2), "not-allowed", b"env", b"salt", b"key", NOW)
+    assert await store.reads.refusal_at(1, 1) == found
+    assert await store.reads.refusal_at(1, 0) is None
+    assert await store.reads.refusal_at(2, 1) is None
+
+
+async def test_messages_are_found_by_their_places_among_some_ids(store: Store) -> None:
+    await accept(store, HEAD, exchange(5), exchange(1), exchange(3))
+    everything = id_of(0), id_of(9)
+    found = await store.reads.message_places(1, 0, 3, *everything)
+    assert sorted(found) == [(0, id_of(5)), (1, id_of(1)), (2, id_of(3))]
+    assert await store.reads.message_places(1, 1, 2, *everything) == [(1, id_of(1))]
+    assert await store.reads.message_places(2, 0, 3, *everything) == []
+    assert await store.reads.message_places(1, 0, 3, id_of(1), id_of(3)) == [(1, id_of(1))]

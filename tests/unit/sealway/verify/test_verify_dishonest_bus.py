@@ -7,37 +7,28 @@ import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from exchange.acceptance.arrival import Arrival, Terms
 from exchange.acceptance.record import Act
-from exchange.acceptance.sealing import message_entry
-from exchange.ledger.entries import MessageEntry
 from exchange.operation.wiring import Bus
 from exchange.storage.rows import ShardHead
-from registry.access import Right, check_right
-from registry.changes import Change, bus_key_fact
+from registry.changes import bus_key_fact
 from registry.directory import Directory
 from sealway.verify.audit import verify_folder
 from sealway.verify.database import FILE_NAME
 from sealway.verify.epoch_files import load_epoch_files
 from sealway.verify.report import Report
-from signing.at_rest import seal_content, seal_envelope
 from signing.certificates import issue_self_signed, parse_certificate
-from signing.compose import Composed, PartIn, answer_draft, compose
+from signing.compose import PartIn, answer_draft, compose
 from signing.encoding import b64url_encode
-from signing.envelope import verify_envelope
 from signing.keys import LocalSigner, generate_key
-from signing.log.leaf import commit_to
 from signing.message import Parts
+from tests.support.dishonest import change, entry_of, resealed, right_of, write
 from tests.support.recorded_bus import (
-    BUS,
     CONSUMER,
     FOUNDER,
     PROVIDER,
-    SERVICE,
     RecordedBus,
     exchange_one,
     make_bus,
@@ -77,73 +68,46 @@ def _copy(folder: Path, to: Path) -> None:
 # --- what it writes past its own checks ---------------------------------------------------------
 
 
-def _entry(bus: Bus, composed: Composed, right: Right | None = None) -> MessageEntry:
-    directory = bus.api.directory.current
-    envelope = verify_envelope(composed.envelope, directory)
-    arrival = Arrival(envelope, directory, now_ms(), Terms(BUS), right)
-    entry = message_entry(arrival, composed.parts, bus.api.opened._epochs)
-    return replace(entry, opens=None, ends=None)
-
-
-async def _write(bus: Bus, entry: Any) -> Any:
-    return await bus.committer.submit(entry, bus.api.directory.version)
-
-
-def _right(bus: Bus) -> Right:
-    return check_right(
-        bus.api.directory.current,
-        CONSUMER,
-        PROVIDER,
-        SERVICE,
-        purpose="child-benefit",
-        now_ms=now_ms(),
-    )
-
-
-async def _change(bus: Bus, noun: str, members: dict[str, Any]) -> None:
-    await bus.api.directory_log.change([Change(noun, members)], FOUNDER)
-
-
 async def a_suspended_sender(bus: Bus, made: RecordedBus) -> None:
-    right = _right(bus)
-    await _change(bus, "system", {"id": CONSUMER, "state": "suspended"})
-    await _write(bus, _entry(bus, request(made), right))
+    right = right_of(bus)
+    await change(bus, "system", {"id": CONSUMER, "state": "suspended"})
+    await write(bus, entry_of(bus, request(made), right))
 
 
 async def a_revoked_certificate(bus: Bus, made: RecordedBus) -> None:
-    right = _right(bus)
-    await _change(bus, "certificate", {"x5t": made.signers[CONSUMER].x5t, "state": "revoked"})
-    await _write(bus, _entry(bus, request(made), right))
+    right = right_of(bus)
+    await change(bus, "certificate", {"x5t": made.signers[CONSUMER].x5t, "state": "revoked"})
+    await write(bus, entry_of(bus, request(made), right))
 
 
 async def a_withdrawn_grant(bus: Bus, made: RecordedBus) -> None:
-    right = _right(bus)
-    await _change(bus, "grant", {"id": right.grant.id, "state": "withdrawn"})
-    await _write(bus, _entry(bus, request(made), right))
+    right = right_of(bus)
+    await change(bus, "grant", {"id": right.grant.id, "state": "withdrawn"})
+    await write(bus, entry_of(bus, request(made), right))
 
 
 async def another_purpose(bus: Bus, made: RecordedBus) -> None:
-    await _write(bus, _entry(bus, request(made, purpose="curiosity"), _right(bus)))
+    await write(bus, entry_of(bus, request(made, purpose="curiosity"), right_of(bus)))
 
 
 async def no_grant_at_all(bus: Bus, made: RecordedBus) -> None:
-    await _write(bus, _entry(bus, request(made)))
+    await write(bus, entry_of(bus, request(made)))
 
 
 async def other_content(bus: Bus, made: RecordedBus) -> None:
     asked = request(made)
     parts = Parts(asked.parts.salt, (b'{"n":9}',))
-    await _write(bus, _entry(bus, replace(asked, parts=parts), _right(bus)))
+    await write(bus, entry_of(bus, replace(asked, parts=parts), right_of(bus)))
 
 
 async def a_leaf_that_tells_another_story(bus: Bus, made: RecordedBus) -> None:
-    entry = _entry(bus, request(made), _right(bus))
-    await _write(bus, replace(entry, leaf=replace(entry.leaf, test=True)))
+    entry = entry_of(bus, request(made), right_of(bus))
+    await write(bus, replace(entry, leaf=replace(entry.leaf, test=True)))
 
 
 async def another_digest(bus: Bus, made: RecordedBus) -> None:
-    entry = _entry(bus, request(made), _right(bus))
-    await _write(bus, replace(entry, row=replace(entry.row, digest=bytes(32))))
+    entry = entry_of(bus, request(made), right_of(bus))
+    await write(bus, replace(entry, row=replace(entry.row, digest=bytes(32))))
 
 
 async def somebody_elses_signature(bus: Bus, made: RecordedBus) -> None:
@@ -151,32 +115,16 @@ async def somebody_elses_signature(bus: Bus, made: RecordedBus) -> None:
     forger = LocalSigner(key, made.signers[CONSUMER].x5t)
     good = request(made)
     forged = compose(good.manifest, [PartIn(b'{"n":1}')], forger)
-    entry = _entry(bus, good, _right(bus))
-    sealed = _reseal(bus, entry, forged)
-    await _write(bus, sealed)
-
-
-def _reseal(bus: Bus, entry: MessageEntry, composed: Composed) -> MessageEntry:
-    epochs = bus.api.opened._epochs
-    sealed = seal_envelope(composed.envelope, entry.row.id, entry.leaf_salt, epochs)
-    content = seal_content(composed.parts, entry.row.id, epochs)
-    row = replace(
-        entry.row,
-        envelope=sealed.data,
-        envelope_key=sealed.key,
-        leaf_salt=sealed.leaf_salt,
-        content=content.data,
-        content_key=content.key,
-    )
-    leaf = replace(entry.leaf, env=commit_to(entry.leaf_salt, composed.envelope))
-    return replace(entry, leaf=leaf, row=row)
+    entry = entry_of(bus, good, right_of(bus))
+    sealed = resealed(bus, entry, forged)
+    await write(bus, sealed)
 
 
 async def an_answer_to_nothing(bus: Bus, made: RecordedBus) -> None:
     asked = request(made)
     draft = answer_draft(asked.manifest, asked.digest, "response", now_ms())
-    entry = _entry(bus, compose(draft, [PartIn(b"{}")], made.signers[PROVIDER]))
-    await _write(bus, replace(entry, leaf=replace(entry.leaf, ref=b64url_encode(bytes(32)))))
+    entry = entry_of(bus, compose(draft, [PartIn(b"{}")], made.signers[PROVIDER]))
+    await write(bus, replace(entry, leaf=replace(entry.leaf, ref=b64url_encode(bytes(32)))))
 
 
 async def two_answers(bus: Bus, made: RecordedBus) -> None:
@@ -185,17 +133,17 @@ async def two_answers(bus: Bus, made: RecordedBus) -> None:
     ref = b64url_encode(accepted.place.leaf_hash)
     for _ in range(2):
         draft = answer_draft(asked.manifest, asked.digest, "response", now_ms())
-        entry = _entry(bus, compose(draft, [PartIn(b"{}")], made.signers[PROVIDER]))
-        await _write(bus, replace(entry, leaf=replace(entry.leaf, ref=ref)))
+        entry = entry_of(bus, compose(draft, [PartIn(b"{}")], made.signers[PROVIDER]))
+        await write(bus, replace(entry, leaf=replace(entry.leaf, ref=ref)))
 
 
 async def an_answer_under_another_request(bus: Bus, made: RecordedBus) -> None:
     asked, other = request(made), request(made)
     accepted = await send(bus, other)
     draft = answer_draft(asked.manifest, asked.digest, "response", now_ms())
-    entry = _entry(bus, compose(draft, [PartIn(b"{}")], made.signers[PROVIDER]))
+    entry = entry_of(bus, compose(draft, [PartIn(b"{}")], made.signers[PROVIDER]))
     ref = b64url_encode(accepted.place.leaf_hash)
-    await _write(bus, replace(entry, leaf=replace(entry.leaf, ref=ref)))
+    await write(bus, replace(entry, leaf=replace(entry.leaf, ref=ref)))
 
 
 # --- what it states in log 0 ----------------------------------------------------------------------
@@ -234,7 +182,7 @@ async def a_record_under_a_foreign_key(bus: Bus, made: RecordedBus) -> None:
     log = bus.api.directory_log
     honest = log._recorder._signer
     log._recorder._signer = LocalSigner(key, honest.x5t)
-    await _change(bus, "member", {"id": "sx/GOV/6", "name": "Six"})
+    await change(bus, "member", {"id": "sx/GOV/6", "name": "Six"})
     log._recorder._signer = honest
 
 
@@ -288,7 +236,7 @@ def test_a_later_record_key_is_one_that_the_first_signed(tmp_path: Path) -> None
         log = bus.api.directory_log
         await log.record_facts([bus_key_fact(der)], FOUNDER)
         log._recorder._signer = LocalSigner(key, parse_certificate(der).x5t)
-        await _change(bus, "member", {"id": "sx/GOV/6", "name": "Six"})
+        await change(bus, "member", {"id": "sx/GOV/6", "name": "Six"})
 
     made = make_bus(tmp_path / "bus")
     _live(made, rotate)
@@ -296,14 +244,14 @@ def test_a_later_record_key_is_one_that_the_first_signed(tmp_path: Path) -> None
 
 
 def test_changes_between_messages_are_judged_as_of_then(tmp_path: Path) -> None:
-    async def change(bus: Bus, made: RecordedBus) -> None:
+    async def change_often(bus: Bus, made: RecordedBus) -> None:
         for name in ("One", "Two", "Three"):
-            await _change(bus, "member", {"id": "sx/GOV/6", "name": name})
+            await change(bus, "member", {"id": "sx/GOV/6", "name": name})
             await exchange_one(bus, made)
-        await _change(bus, "certificate", {"x5t": made.signers[CONSUMER].x5t, "state": "revoked"})
+        await change(bus, "certificate", {"x5t": made.signers[CONSUMER].x5t, "state": "revoked"})
 
     made = make_bus(tmp_path / "bus")
-    _live(made, change)
+    _live(made, change_often)
     report = _judge(made)
     assert report.findings.listed == []
     assert report.counts.messages == 8

@@ -1,0 +1,76 @@
+"""``POST /v1/exports``: an evidence bundle as a stream, for auditors.
+
+Owns how it is asked for. The export is recorded and anchored before the first byte leaves. Should
+it break off, what arrived is no bundle: its last file names all the others.
+"""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import Field
+
+from exchange.api.bodies import Body, read_model
+from exchange.api.errors import RequestInvalid
+from exchange.api.replies import json_reply
+from exchange.api.resources.asked import SAFE, BusOf, CallerOf, HeadersOf, described, respond
+from sealway.audit.errors import SelectionInvalid
+from sealway.audit.selection import Selection
+from signing.encoding import parse_time
+from signing.errors import EncodingInvalid
+from signing.identifiers import new_message_id
+
+MEDIA_TYPE: Final = "application/vnd.sealway.evidence+zip"
+REASON_CHARS_MAX: Final = 4_000
+
+router = APIRouter(tags=["audit"])
+
+
+class ExportBody(Body):
+    """``since``, ``until``: times; what lies between the heads of log 0 around them is exported."""
+
+    selection: dict[str, Any] = Field(default_factory=dict)
+    since: str | None = None
+    until: str | None = None
+    reason: str | None = None
+
+
+@router.post(
+    "/v1/exports",
+    summary="Export an evidence bundle",
+    response_class=Response,
+    openapi_extra=described(ExportBody),
+)
+async def export(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
+    """A bundle that verifies offline (docs/evidence.md); recorded in log 0 with who asked."""
+    body = await read_model(api, headers, request.receive, ExportBody)
+    api.check_writable()
+    if body.reason is not None and len(body.reason) > REASON_CHARS_MAX:
+        raise RequestInvalid(f"A reason has at most {REASON_CHARS_MAX} characters.")
+    asked = _asked(body)
+    name = new_message_id(api.clock())
+    pieces = await api.exports.export(*asked, caller.actor, body.reason, name)
+    lines = {**SAFE, "content-disposition": f'attachment; filename="{name}.zip"'}
+    return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers=lines)
+
+
+@router.post(
+    "/v1/exports/preview",
+    summary="Say what an export would take",
+    openapi_extra=described(ExportBody),
+)
+async def preview(request: Request, api: BusOf, headers: HeadersOf) -> Response:
+    """The range, and how many leaves of each log match; nothing is recorded or opened."""
+    asked = _asked(await read_model(api, headers, request.receive, ExportBody))
+    return respond(json_reply(await api.exports.preview(*asked)))
+
+
+def _asked(body: ExportBody) -> tuple[Selection, int | None, int | None]:
+    try:
+        return Selection.from_object(body.selection), _ms(body.since), _ms(body.until)
+    except (SelectionInvalid, EncodingInvalid) as error:
+        raise RequestInvalid(error.detail) from error
+
+
+def _ms(text: str | None) -> int | None:
+    return None if text is None else parse_time(text)

@@ -1,0 +1,1 @@
+"""What the bus hands to auditors."""

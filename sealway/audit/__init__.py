@@ -1,0 +1,1 @@
+"""Evidence bundles: their container, their layout, their selection, their verification offline."""
