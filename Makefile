@@ -8,7 +8,7 @@ SUITES := $(wildcard tests/unit tests/conformance tests/house tests/integration 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check fix test demo demo-cluster serve kafka bench bench-quick faults attacks \
-  pairs docs clean
+  pairs fuzz docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,9 @@ attacks: $(READY) ## attack databases, logs and bundles from outside; each must 
 
 pairs: $(READY) ## judge N random pairs of schemas from SEED; another validator counts what is unsafe
 	@$(PY) -m tests.pairs.run $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(READY) ## N calls of each operation by everybody, from SEED: all documented, no 5xx
+	@$(PY) -m tests.fuzz.run $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
 
 docs: $(READY) ## run the commands that README and docs show
 	@$(PY) -m tests.docs.run

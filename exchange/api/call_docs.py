@@ -40,9 +40,6 @@ def _get(path: str, does: str, example: str = "") -> CallDoc:
 
 def _noun(plural: str, noun: str, key: str, body: str) -> tuple[CallDoc, ...]:
     path, one = f"/v1/{plural}", f"/v1/{plural}/{{key}}"
-    if noun == "certificate":
-        one = f"/v1/{plural}/{{x5t}}"
-    put = f"/v1/{plural}/{{key}}"
     example = f"{path}/{key}"
     return (
         _get(path, f"Lists the {plural} you may see."),
@@ -50,7 +47,7 @@ def _noun(plural: str, noun: str, key: str, body: str) -> tuple[CallDoc, ...]:
         _get(one, f"Shows a {noun}.", example=example),
         CallDoc(
             "PUT",
-            put,
+            one,
             f"Changes a {noun}; If-Match holds the ETag you saw.",
             f'{_AUTH}{_JSON}-X PUT -H \'If-Match: "…"\' $BUS{example} -d \'{{"state":"…"}}\'',
         ),

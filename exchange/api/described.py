@@ -7,7 +7,8 @@ Owns what FastAPI can't see, since our replies are bytes. A run that calls every
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exchange.api.shapes import DOCUMENTS, OBJECTS, TEXT, Shape, page_of, ref
+from exchange.api.resources.exports import MEDIA_TYPE as EVIDENCE_TYPE
+from exchange.api.shapes import ANY, DOCUMENTS, OBJECTS, TEXT, Shape, page_of, ref
 from signing.message import DELIVERY_TYPE, FRAME_TYPE, RECEIPT_TYPE
 
 _JSON: Final = "application/json"
@@ -97,14 +98,16 @@ _OWN: Final[dict[tuple[str, str], dict[int, Answer]]] = {
     ("GET", "/v1/schemas/{fingerprint}/example"): {
         200: Answer("A payload, in the format's media type.", {"*/*": {}})
     },
-    ("GET", "/v1/certificates/{x5t}"): {
-        200: _json("The certificate, its record and the proof.", "ProvenRecord")
+    ("GET", "/v1/certificates/{key}"): {
+        200: _json("The certificate, its record and the proof.", "ProvenCertificate")
     },
     ("GET", "/v1/logs/{n}"): {200: _json("The log's record and the proof.", "ProvenRecord")},
     ("GET", "/livez"): {200: _json("It answers.", "State")},
     ("GET", "/readyz"): {200: _json("Messages are accepted.", "State")},
     ("GET", "/.well-known/sealway"): {200: _json("The bus.", "Bus")},
     ("GET", f"{_MESSAGE}/refusals"): {200: _json("Each with its proof.", "Refusals")},
+    ("POST", "/v1/exports"): {200: _bytes("An evidence bundle.", EVIDENCE_TYPE)},
+    ("POST", "/v1/exports/preview"): {200: Answer("What it would take.", {_JSON: ANY})},
     ("POST", "/v1/changes"): {200: _json("All are in force.", "Changed")},
     ("GET", "/log/{n}/checkpoint"): {200: Answer("A signed note (C2SP).", {"text/plain": TEXT})},
     ("GET", "/log/{n}/cosigned"): {200: Answer("A cosigned note.", {"text/plain": TEXT})},

@@ -132,7 +132,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
         integrator="own member's, with proof of possession",
         system="its own next one, with proof of possession",
     ),
-    ("GET", "/v1/certificates/{x5t}"): _may(operator="", integrator="", auditor="", system=""),
+    ("GET", "/v1/certificates/{key}"): _may(operator="", integrator="", auditor="", system=""),
     ("PUT", "/v1/certificates/{key:path}"): _may(operator="", integrator="own member's"),
     ("GET", "/v1/schemas"): _SEEN,
     ("POST", "/v1/schemas"): _OWN,

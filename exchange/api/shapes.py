@@ -221,6 +221,16 @@ DOCUMENTS: Final[dict[str, Shape]] = {
             "docs": TEXT,
         },
     ),
+    "ProvenCertificate": shape(
+        "A certificate, and the proof of what the directory log says of it.",
+        {
+            **dict.fromkeys(("x5t", "system", "certificate", "alg", "custody", "state"), TEXT),
+            "not_before": TIME,
+            "not_after": TIME,
+            "record": TEXT,
+            "receipt": TEXT,
+        },
+    ),
     "ProvenRecord": shape(
         "What the directory log says, with the proof that it says so.",
         {"record": TEXT, "receipt": TEXT},

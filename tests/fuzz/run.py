@@ -74,7 +74,9 @@ class Run:
     def see(self, who: str, response: httpx.Response) -> None:
         """Judge an answer to a call of our own."""
         path, method = response.request.url.path, response.request.method
-        template = next((one for pattern, one in self.patterns if pattern.match(path)), None)
+        templates = (one for pattern, one in self.patterns if pattern.match(path))
+        paths = self.document["paths"]
+        template = next((one for one in templates if method.lower() in paths[one]), None)
         if template is not None:
             type_ = response.headers.get("content-type", "")
             self.take(who, method, template, response.status_code, type_, response.content)

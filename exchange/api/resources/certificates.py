@@ -31,13 +31,13 @@ COLLECTION = Collection(Noun.CERTIFICATE, "/v1/certificates", visible)
 router = APIRouter(tags=["certificates"])
 
 
-@router.get("/v1/certificates/{x5t}", summary="Show a certificate with its proof")
-async def show(x5t: str, api: BusOf, _caller: CallerOf) -> Response:
+@router.get("/v1/certificates/{key}", summary="Show a certificate with its proof")
+async def show(key: str, api: BusOf, _caller: CallerOf) -> Response:
     """The object, its record, and the record's receipt in log 0."""
-    found = api.directory.current.get(Noun.CERTIFICATE, x5t)
+    found = api.directory.current.get(Noun.CERTIFICATE, key)
     if found is None:
         raise NotFound("There is no certificate of this thumbprint.")
-    proof = await proven_record(api, Noun.CERTIFICATE, x5t)
+    proof = await proven_record(api, Noun.CERTIFICATE, key)
     etag = (b"etag", object_tag(found).encode("ascii"))
     return respond(json_reply({**found.to_object(), **proof}, headers=[etag]))
 

@@ -38,7 +38,7 @@ PRODUCT = {
             for key in ("", "/{key:path}")
         ]
         + ["GET /v1/schemas", "GET /v1/schemas/{key}"]
-        + ["GET /v1/certificates", "GET /v1/certificates/{x5t}"]
+        + ["GET /v1/certificates", "GET /v1/certificates/{key}"]
         + ["GET /v1/schemas/{fingerprint}/example"],
     ),
     "schema: what it would break": (
@@ -84,6 +84,7 @@ PRODUCT = {
             "POST /v1/persons/{id}/revoke",
         ],
     ),
+    "exports": ("A", ["POST /v1/exports", "POST /v1/exports/preview"]),
     "entries of the log": ("A", ["GET /log/{n}/tile/entries/{number:path}"]),
 }
 PUBLIC = {
@@ -107,7 +108,7 @@ def address(call: str) -> str:
     """A call's address, with something in each place."""
     path = call.partition(" ")[2]
     noun = path.split("/")[2] if path.startswith("/v1/") else ""
-    for name in ("{key:path}", "{key}", "{fingerprint}", "{x5t}"):
+    for name in ("{key:path}", "{key}", "{fingerprint}"):
         path = path.replace(name, KEYS.get(noun, ""))
     filled = path.replace("{id}", "01a201fb-aa7b-7cc0-98c4-dc0c0c07398f").replace("{n}", "0")
     return filled.replace("{name}", "body").replace("{number:path}", "000.p/1")
