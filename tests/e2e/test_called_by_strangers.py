@@ -1,6 +1,7 @@
 """The API as /openapi.json tells it: called at random by everybody, and by a generated client."""
 
 import importlib
+import io
 import random
 import subprocess
 import sys
@@ -64,8 +65,9 @@ def test_a_generated_client_sends_a_message_and_sees_it_answered(site: Site, cli
     send = importlib.import_module("sealway_generated.api.messages.post_messages")
     show = importlib.import_module("sealway_generated.api.messages.get_messages_id")
     types = importlib.import_module("sealway_generated.types")
-    anybody = client.Client(base_url=site.url)
-    sent = send.sync_detailed(client=anybody, body=_file(types, asked.frame))
+    with client.Client(base_url=site.url) as anybody:
+        body = types.File(payload=io.BytesIO(asked.frame))
+        sent = send.sync_detailed(client=anybody, body=body)
     assert sent.status_code == 202, sent.content
     id_ = asked.manifest.id
     assert (str(sent.parsed.id), sent.parsed.receipt[:25]) == (id_, "c2sp.org/tlog-proof@v1\nex")
@@ -74,15 +76,9 @@ def test_a_generated_client_sends_a_message_and_sees_it_answered(site: Site, cli
     while state != "answered" and time.monotonic() < until:
         header = benefits.headers("GET", f"{site.url}/v1/messages/{id_}")["Authorization"]
         token = header.removeprefix("Bearer ")
-        ours = client.AuthenticatedClient(base_url=site.url, token=token)
-        state = show.sync(id_, client=ours, prefer="wait=1").state
+        with client.AuthenticatedClient(base_url=site.url, token=token) as ours:
+            state = show.sync(id_, client=ours, prefer="wait=1").state
     assert state == "answered"
-
-
-def _file(types: Any, data: bytes) -> Any:
-    import io
-
-    return types.File(payload=io.BytesIO(data))
 
 
 def test_every_operation_answers_everybody_as_documented(site: Site) -> None:

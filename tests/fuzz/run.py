@@ -167,6 +167,7 @@ def run(site: Site, count: int, chance: random.Random) -> bool:
     alive.live()
     for caller in callers:
         one.fuzz(caller, alive, count)
+    one.http.close()
     return tell(one)
 
 
