@@ -59,6 +59,14 @@ def test_what_is_not_on_the_list_is_not_told() -> None:
     assert dict(span.attributes or {}) == {"sealway.by": "push", "sealway.outcome": "ok"}
 
 
+def test_a_step_inside_another_is_its_child_though_its_message_names_another_parent() -> None:
+    spans, kept = _kept()
+    with spans.around("sealway.deliver", None, {}):
+        spans.tell("sealway.accept", parent_of(f"00-{'1' * 32}-{'2' * 16}-01"), 1, Outcome(), {})
+    inner, outer = kept.get_finished_spans()
+    assert inner.parent == outer.context
+
+
 def test_of_an_error_the_code_is_told_and_never_the_text() -> None:
     spans, kept = _kept()
     with pytest.raises(ProviderUnreachable), spans.around("sealway.call", None, {}):
