@@ -193,7 +193,7 @@ SANDBOX_RULES: Final[Mapping[tuple[str, str], Rule]] = {
 def _pattern(template: str) -> re.Pattern[str]:
     text = re.sub(r"\{\w+:path\}", "\0", template)
     text = re.sub(r"\{\w+\}", "\1", text)
-    return re.compile(re.escape(text).replace("\0", ".*").replace("\1", "[^/]*"))
+    return re.compile(re.escape(text).replace("\0", ".*").replace("\1", "[^/]*"), re.DOTALL)
 
 
 _PATHS: Final = tuple((_pattern(template), rule) for (_, template), rule in RULES.items())
