@@ -6,10 +6,11 @@ are off.
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 
 from exchange.acceptance.accept import Refused
 from exchange.api.asgi import ClientGone, raw_path
@@ -70,6 +71,12 @@ _ROUTERS = (
 )
 
 
+_NO_TELEMETRY: Final = TelemetryConfig(
+    tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False
+)
+"""Its own would tell paths and errors' texts, to hosts that variables name and nobody listed."""
+
+
 def rest_app(api: Api) -> FastAPI:
     """The application; the outer router authenticates before it and answers what it raises.
 
@@ -82,6 +89,7 @@ def rest_app(api: Api) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
         dependencies=[Depends(authorised)],
     )
     app.state.api = api
