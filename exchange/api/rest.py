@@ -33,6 +33,7 @@ from exchange.api.resources import (
     messages,
     pages,
     persons,
+    reads,
     refusals,
     sandbox,
     schema_examples,
@@ -65,6 +66,7 @@ _ROUTERS = (
     logs.router,
     tiles.router,
     exports.router,
+    reads.router,
     health.router,
     pages.router,
 )
