@@ -166,6 +166,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/persons/{id}/revoke"): _OPERATOR,
     ("POST", "/v1/exports"): _may(auditor="each is a leaf"),
     ("POST", "/v1/exports/preview"): _may(auditor=""),
+    ("GET", "/v1/reads"): _may(auditor=""),
     ("GET", "/v1/logs/{n}"): _EVERYBODY,
     ("GET", "/log/{n}/checkpoint"): _EVERYBODY,
     ("GET", "/log/{n}/cosigned"): _EVERYBODY,

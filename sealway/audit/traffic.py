@@ -17,6 +17,7 @@ from sealway.audit.reading import BundleFiles
 from sealway.audit.selection import Selection
 from sealway.audit.spans import Span
 from sealway.audit.verdicts import BundleReport
+from sealway.verify.accesses import AccessList
 from sealway.verify.bounds import VersionBounds
 from sealway.verify.directory_log import DirectoryReader
 from sealway.verify.envelopes import EnvelopeReader, OpenedEnvelope, Sealed
@@ -52,6 +53,8 @@ class Checks:
     last: Directory
     """The directory as the bundle's last leaf of log 0 leaves it."""
     step: Step
+    accesses: AccessList | None = None
+    """Told the names of messages."""
 
 
 class BundleLog:
@@ -167,6 +170,8 @@ class BundleLog:
         grant = self._checks.standing.check(leaf, directory, self._span.n, index)
         answering = self._checks.pairing.answer(leaf, self._span.n, index)
         opened = None if act is None else self._message(leaf, index, act, directory, grant)
+        if opened is not None and self._checks.accesses is not None:
+            self._checks.accesses.name(hash_, opened.envelope.manifest.id)
         if leaf.k == "request":
             id_, digest = _named(opened)
             self._checks.pairing.ask(hash_, Asked(leaf, self._span.n, index, id_, digest))
