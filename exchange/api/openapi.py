@@ -120,7 +120,11 @@ def _hot_paths() -> dict[str, Any]:
         for path, model in bodies.items()
     }
     binary = {"schema": _BINARY}
-    send = _post("Send a message", "messages", {FRAME_TYPE: binary, "application/json": {}})
+    send = _post(
+        "Send a message",
+        "messages",
+        {FRAME_TYPE: binary, "application/json": {"schema": {"type": "object"}}},
+    )
     return {**paths, MESSAGES_PATH: send}
 
 

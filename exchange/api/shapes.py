@@ -235,7 +235,7 @@ DOCUMENTS: Final[dict[str, Shape]] = {
         "What the directory log says, with the proof that it says so.",
         {"record": TEXT, "receipt": TEXT},
     ),
-    "Refusals": shape("What was refused under an id.", {"items": array(ANY)}),
+    "Refusals": shape("What was refused under an id.", {"refusals": array(ANY)}),
     "LeaseResult": _RESULT,
     "Accepted": shape(
         "The bus took responsibility for the message.",

@@ -34,7 +34,7 @@ class Judge:
         content = promised.get("content", {})
         if status >= 400 and media == PROBLEM:
             return self._problem(status, body)
-        if content and media not in content:
+        if content and not {media, "*/*"} & content.keys():
             return [f"undocumented: {status} with {media or 'no type'}"]
         pointer = _pointer(path, method, status, media)
         return self._against(pointer, body) if "schema" in content.get(media, {}) else []

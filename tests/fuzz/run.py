@@ -48,6 +48,12 @@ PROFILES: Final = {BENEFITS: "benefits", CIVIL: "civil", STATISTICS: "statistics
 MODES: Final = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 
+def _pattern(path: str) -> str:
+    """What matches a templated path; keys and numbers of tiles may have slashes."""
+    text = re.sub(r"\\{(key|number)\\}", "[^?]+", re.escape(path))
+    return re.sub(r"\\{[^}]+\\}", "[^/?]+", text) + r"\Z"
+
+
 class Run:
     """One run against one bus."""
 
@@ -58,7 +64,7 @@ class Run:
         self.document: dict[str, Any] = self.http.get("/openapi.json").json()
         self.judge = Judge(self.document, self._is_explained)
         self.patterns = [
-            (re.compile(re.sub(r"\\{[^}]+\\}", "[^?]+", re.escape(path)) + r"\Z"), path)
+            (re.compile(_pattern(path)), path)
             for path in sorted(self.document["paths"], key=lambda one: (one.count("{"), -len(one)))
         ]
         self.explained: dict[str, bool] = {}
@@ -161,6 +167,7 @@ def run(site: Site, count: int, chance: random.Random) -> bool:
     alive.live()
     for caller in callers:
         one.fuzz(caller, alive, count)
+    one.http.close()
     return tell(one)
 
 

@@ -7,7 +7,8 @@ directory has the grant of the ask's id, and says whether it stands.
 
 import json
 import secrets
-from typing import Annotated, Any, Final
+from collections.abc import Callable
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
@@ -15,7 +16,7 @@ from pydantic import Field
 from exchange.api.auth import Caller
 from exchange.api.bodies import Body, read_model
 from exchange.api.context import Api
-from exchange.api.errors import NotFound, RateExceeded, RoleMissing
+from exchange.api.errors import NotFound, RateExceeded, RequestInvalid, RoleMissing
 from exchange.api.replies import json_reply
 from exchange.api.resources.asked import BusOf, CallerOf, HeadersOf, described, respond
 from exchange.api.resources.listing import PAGE_MAX, After, Limit, page_reply
@@ -28,6 +29,7 @@ from registry.errors import Conflict
 from registry.grants import PURPOSES_MAX, Grant
 from registry.nouns import Noun, State
 from signing.encoding import format_time
+from signing.errors import IdentifierInvalid
 from signing.identifiers import member_of, parse_service_code, parse_system_id
 
 OPEN_MAX: Final = 100  # of one member: more than a provider's integrator reads
@@ -38,6 +40,7 @@ _NOT_THERE: Final = "There is no ask of this id for you."
 _NO_SERVICE: Final = "There is no service of this key for you."
 
 router = APIRouter(tags=["asks"])
+T = TypeVar("T")
 Purpose = Annotated[str, Field(max_length=64)]
 
 
@@ -81,8 +84,9 @@ async def show(id: str, api: BusOf, caller: CallerOf) -> Response:
 async def ask(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
     """For a system of the own member, of a service that it sees."""
     body = await read_model(api, headers, request.receive, AskBody)
-    consumer, system = parse_system_id(body.consumer), parse_system_id(body.system)
-    code = parse_service_code(body.service)
+    consumer = _named("consumer", parse_system_id, body.consumer)
+    system = _named("system", parse_system_id, body.system)
+    code = _named("service", parse_service_code, body.service)
     _check_consumer(caller, consumer)
     directory = api.directory.current
     service = directory.service(system, code)
@@ -159,6 +163,14 @@ async def _seen(api: Api, caller: Caller, id_: str) -> StoredAsk:
     if found is None or not caller.may_see(found.consumer, found.system):
         raise NotFound(_NOT_THERE)
     return found
+
+
+def _named(member: str, parse: Callable[[str], T], text: str) -> T:
+    """An identifier out of the body. Raises RequestInvalid, with its place."""
+    try:
+        return parse(text)
+    except IdentifierInvalid as error:
+        raise RequestInvalid(error.detail, [(f"/{member}", error.detail)]) from error
 
 
 def _check_consumer(caller: Caller, consumer: str) -> None:

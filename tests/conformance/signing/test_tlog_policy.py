@@ -111,6 +111,7 @@ OTHER_NAME = Cosigner("other.example", WITNESSES["X1"]._key).verifier
         "quorum none\r\n",
         "quorum none\n" + "#" * 70_000,
     ],
+    ids=lambda _: "text",
 )
 def test_what_breaks_a_rule_is_refused(text: str) -> None:
     with pytest.raises(ProofInvalid):
