@@ -268,13 +268,14 @@ DOCUMENTS: Final[dict[str, Shape]] = {
         ["to", "service", "answer_by", "answer", "about", "last_attempt", "interim"],
     ),
     "Mailbox": shape(
-        "What waits, for each service.",
+        "What waits, for each service and kind of message.",
         {
             "services": array(
                 shape(
                     "One service's part of the mailbox.",
                     {
                         "service": TEXT,
+                        "kind": one_of("request", "response", "rejection"),
                         "waiting": INTEGER,
                         "leased": INTEGER,
                         "oldest_age_s": INTEGER,

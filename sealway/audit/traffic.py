@@ -23,7 +23,7 @@ from sealway.verify.directory_log import DirectoryReader
 from sealway.verify.envelopes import EnvelopeReader, OpenedEnvelope, Sealed
 from sealway.verify.findings import Code
 from sealway.verify.listing import ListedLog
-from sealway.verify.pairing import Answering, Asked, Pairing
+from sealway.verify.pairing import Answering, Asked, Pairing, collects
 from sealway.verify.record_rows import RecordReader
 from sealway.verify.scan import Step
 from sealway.verify.standing import Standing
@@ -31,7 +31,7 @@ from signing.encoding import b64url_decode, format_time
 from signing.errors import FrameMalformed, PartMissing, ProofInvalid, SigningError
 from signing.identifiers import message_id_bytes
 from signing.log.leaf import TRAFFIC_KINDS, Leaf, parse_leaf
-from signing.manifest import KINDS, Manifest
+from signing.manifest import ANSWERS, KINDS, Manifest
 from signing.message import Parts, check_parts, parse_frame
 
 OPERATOR_ASSERTED = "operator-asserted"
@@ -175,6 +175,9 @@ class BundleLog:
         if leaf.k == "request":
             id_, digest = _named(opened)
             self._checks.pairing.ask(hash_, Asked(leaf, self._span.n, index, id_, digest))
+        elif leaf.k in ANSWERS and collects(directory, leaf.to):
+            id_, digest = _named(opened)
+            self._checks.pairing.box(hash_, Asked(leaf, self._span.n, index, id_, digest))
         if opened is not None and answering is not None:
             self._checks.pairing.names(answering, self._checks.envelopes.about(opened))
 

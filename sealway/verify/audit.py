@@ -30,7 +30,7 @@ from signing.at_rest import EpochKeys
 from signing.errors import ProofInvalid
 from signing.log.note import NoteVerifier, parse_verifier_key
 
-SCHEMA_VERSIONS: Final = (1, 2, 3, 4, 5, 6)
+SCHEMA_VERSIONS: Final = (1, 2, 3, 4, 5, 6, 7)
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, leaves done so far, leaves in all (an estimate)."""
