@@ -34,6 +34,7 @@ from exchange.api.resources import (
     messages,
     pages,
     persons,
+    reads,
     refusals,
     sandbox,
     schema_examples,
@@ -66,6 +67,7 @@ _ROUTERS = (
     logs.router,
     tiles.router,
     exports.router,
+    reads.router,
     health.router,
     pages.router,
 )

@@ -46,7 +46,7 @@ from exchange.ledger.receipts import Receipts
 from exchange.operation.anchor_rules import make_witnessing
 from exchange.operation.anchoring import Anchoring
 from exchange.operation.engines import brokers
-from exchange.operation.exporting import heads_of, make_exporter
+from exchange.operation.exporting import heads_of, make_accessed, make_exporter
 from exchange.operation.founder import load_founder
 from exchange.operation.ground import Ground, lay_ground
 from exchange.operation.held import Held, Readiness
@@ -464,6 +464,7 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         ),
         people=ground.store.people,
         accesses=accesses,
+        accessed=make_accessed(ground),
         exports=make_exporter(ground, parts.held, parts.logs, accesses),
         founder=load_founder(settings.keys) if settings.founder_counts else None,
         clock=ground.clock,
