@@ -7,8 +7,8 @@ READY := $(VENV)/.ready
 SUITES := $(wildcard tests/unit tests/conformance tests/house tests/integration tests/docs tests/e2e)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check fix test demo demo-cluster serve kafka bench bench-quick faults attacks \
-  pairs fuzz docs clean
+.PHONY: help setup check fix test demo demo-cluster serve kafka bench bench-quick bench-fsck faults \
+  attacks pairs fuzz docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ bench: $(READY) ## every figure next to its peer, in one run of ten minutes (ARG
 
 bench-quick: $(READY) ## six goals against their peers in under two minutes (P3 needs make kafka)
 	@$(PY) benchmarks/quick.py
+
+bench-fsck: $(READY) ## an audit of a log of N=100000 entries: its rate, and the memory it holds
+	@$(PY) benchmarks/long_audit.py --entries $(or $(N),100000)
 
 faults: $(READY) ## N faults under load from SEED, ENGINE=kafka: a cluster; count what was lost
 	@$(PY) tests/faults/run.py $(if $(ENGINE),--engine $(ENGINE)) $(if $(N),--n $(N)) \

@@ -106,7 +106,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each run at full load")
     args = parser.parse_args()
     began_s, run = time.monotonic(), Full(args.rounds, args.seconds)
-    parts = (run.embedded, run.imports, run.starts, run.as2, run.scale)
+    parts = (run.validation, run.embedded, run.imports, run.starts, run.as2, run.scale)
     failed = [part.__name__ for part in (*parts, run.on_engines) if not _held(part)]
     run.figures.append(Figure("P8", None, P8_NOTE))
     print("\n".join(legs.table(run.rows(), measured.NAMES)))
@@ -114,6 +114,7 @@ def main() -> int:
         print(f"AS2 message with signed receipt: {run.as2_us:,.0f} µs of CPU at both ends, no HTTP")
     print()
     print("\n".join(goals.table(sorted(run.figures, key=goals.order))))
+    print("\n".join(run.told()))
     path = report.write("bench", run.as_json())
     print(measured.exchanged(run.legs))
     print(f"{path.relative_to(path.parents[2])}, after {time.monotonic() - began_s:.0f} s")

@@ -61,6 +61,8 @@ class Figure:
     peer: str = ""
     count: int = 0
     """Of how many entries it speaks, where that matters."""
+    peak_mib: float = 0.0
+    """The most memory that the program held, where that matters."""
 
     @property
     def reached(self) -> float | None:

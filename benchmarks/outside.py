@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,17 @@ def _audited(goal: str, run: Ran, start_s: float, how: str) -> Figure:
     entries = audited_entries(run.out)
     per_s = entries / max(1e-9, run.cpu_s - start_s)
     note = f"{entries:,} entries in {run.cpu_s:.2f} s of CPU, {how}; its start took {start_s:.2f} s"
-    return Figure(goal, per_s, f"{note}; peak {run.peak_mib:.0f} MiB", count=entries)
+    return Figure(goal, per_s, f"{note}; peak {run.peak_mib:.0f} MiB", "", entries, run.peak_mib)
+
+
+def fsck_lines(figures: Iterable[Figure]) -> list[str]:
+    """Entries, rate and memory of each audit, one line each."""
+    return [
+        f"fsck: {one.count:,} entries, {one.value:,.0f} entries/s of a core, {one.peak_mib:.0f} MiB"
+        f" ({'signatures and contents' if one.goal == 'P7' else 'the tree only'})"
+        for one in figures
+        if one.goal in ("P7", "P7 tree") and one.value is not None
+    ]
 
 
 def audited_entries(said: str) -> int:

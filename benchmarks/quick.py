@@ -13,7 +13,7 @@ import time
 from statistics import median
 from typing import Any, Final
 
-from benchmarks import goals, legs, measured, outside, report
+from benchmarks import goals, legs, measured, outside, report, validation
 from benchmarks.cluster import EngineMissing, cluster
 from benchmarks.goals import Figure
 from benchmarks.legs import Leg
@@ -37,6 +37,7 @@ class Quick:
         self.durability: dict[str, Any] = {}
         self.fsync_us = 0.0
         self.entry_bytes = 0.0
+        self.validation_us = 0.0
 
     def embedded(self) -> None:
         """P1, P2, P5 against the plain proxy and the direct call; then P7 on what that left."""
@@ -55,6 +56,15 @@ class Quick:
 
     def after_embedded(self, on: Stage) -> None:
         """What else a run does with the embedded bus before it is stopped: nothing here."""
+
+    def validation(self) -> None:
+        """The 2 kB message against its schema."""
+        self.validation_us = validation.validation_us()
+
+    def told(self) -> list[str]:
+        """Lines below the table, for whoever looks for one figure."""
+        lines = outside.fsck_lines(self.figures)
+        return [*lines, validation.line(self.validation_us)] if self.validation_us else lines
 
     def imports(self) -> None:
         """P10."""
@@ -94,6 +104,7 @@ class Quick:
                 "alg": self._alg,
             },
             "entry_bytes": self.entry_bytes,
+            "validation_us": self.validation_us,
             "legs": [measured.leg_json(leg) for leg in self.legs],
         }
 
@@ -104,6 +115,7 @@ def main() -> int:
     began_s = time.monotonic()
     run = Quick(args.rounds, args.seconds, args.alg)
     try:
+        run.validation()
         run.embedded()
         if "imports" not in args.without:
             run.imports()
@@ -116,6 +128,7 @@ def main() -> int:
     print("\n".join(legs.table(run.rows(), measured.NAMES)))
     print()
     print("\n".join(goals.table(sorted(run.figures, key=goals.order))))
+    print("\n".join(run.told()))
     path = report.write("quick", run.as_json())
     print(measured.exchanged(run.legs))
     print(f"{path.relative_to(path.parents[2])}, after {time.monotonic() - began_s:.0f} s")

@@ -17,7 +17,7 @@ class System:
     """A registered information system.
 
     ``v_max`` is the highest manifest version it reads; ``answers`` says how it gets the answers
-    to what it asks: ``fetch`` is the one way offered today.
+    to what it asks: it always may ``fetch`` them, with ``mailbox`` they come there as well.
     """
 
     NOUN: ClassVar[Noun] = Noun.SYSTEM
@@ -35,7 +35,10 @@ class System:
     v_max: int
     answers: str
     mailbox_max: int | None = None
-    """Messages that may wait for it, for each service; None: as many as the bus says."""
+    """Messages that may wait for it: requests for each service, and answers in all.
+
+    None: as many as the bus says.
+    """
 
     @property
     def key(self) -> str:
@@ -56,7 +59,7 @@ class System:
             name=fields.text("name"),
             state=State(fields.choice("state", *cls.STATES)),
             v_max=fields.integer("v_max", 1, VERSION_MAX),
-            answers=fields.choice("answers", "fetch"),
+            answers=fields.choice("answers", "fetch", "mailbox"),
             mailbox_max=(
                 fields.integer("mailbox_max", 1, MAILBOX_MAX_HIGHEST)
                 if fields.has("mailbox_max")

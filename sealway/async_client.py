@@ -7,7 +7,8 @@ event loop.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -15,8 +16,10 @@ import httpx
 
 from sealway.answers import Anchored, Answer, ExchangeState, Receipt, Refusal
 from sealway.async_connection import AsyncConnection, AsyncSleepingClock, AsyncSystemClock
+from sealway.collecting import COLLECT_S, Collecting
 from sealway.conversation import Conversation, Wish
 from sealway.credentials import SystemCredentials, identity_of
+from sealway.errors import SdkError
 from sealway.parts import Attachment
 from sealway.profile import Profile, load_profile
 from sealway.question import ASK_S, OF_EXCHANGE, SEND_S, Question, expiry_ms, signed
@@ -141,6 +144,27 @@ class AsyncClient:
             MessageIdInvalid: not a message id.
         """
         return AsyncExchange(self, Question.of(self._talk, message_id))
+
+    async def answers(self, wait_s: int = COLLECT_S) -> AsyncIterator[AsyncExchange]:
+        """Exchanges whose answers wait in our mailbox; everything as `Client.answers` says.
+
+        Break off with `contextlib.aclosing`, so that what was not handled is given back at once.
+
+        Raises:
+            Refused, BusUnavailable: the mailbox can't be leased from.
+        """
+        collecting, run = Collecting(self._talk, wait_s), self._connection.run
+        while held := await run(collecting.lease()):
+            try:
+                while held:
+                    question = await run(collecting.open(held[0]))
+                    if question is not None:
+                        yield AsyncExchange(self, question)
+                        await run(collecting.confirm(held[0]))
+                    held.pop(0)
+            finally:
+                with suppress(SdkError):  # else the leases run out
+                    await run(collecting.release(held))
 
     async def refusals(self, message_id: str) -> tuple[Refusal, ...]:
         """What the bus refused under an id of ours; as `Client.refusals`.

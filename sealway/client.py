@@ -7,16 +7,19 @@ Not for use by several threads at once; make one client each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
 import httpx
 
 from sealway.answers import Anchored, Answer, ExchangeState, Receipt, Refusal
+from sealway.collecting import COLLECT_S, Collecting
 from sealway.connection import Connection, SleepingClock, SystemClock
 from sealway.conversation import Conversation, Wish
 from sealway.credentials import SystemCredentials, identity_of
+from sealway.errors import SdkError
 from sealway.parts import Attachment
 from sealway.profile import Profile, load_profile
 from sealway.question import ASK_S, OF_EXCHANGE, SEND_S, Question, expiry_ms, signed
@@ -156,6 +159,29 @@ class Client:
             MessageIdInvalid: not a message id.
         """
         return Exchange._of(self, Question.of(self._talk, message_id))
+
+    def answers(self, wait_s: int = COLLECT_S) -> Iterator[Exchange]:
+        """Exchanges whose answers wait in our mailbox, until none comes within `wait_s` seconds.
+
+        For a system that is registered with `answers = "mailbox"`. Each is proven; its `answer()`
+        costs no call, and raises `Rejected` for a provider's no. An answer is confirmed when the
+        loop goes on to the next: one that the loop's body broke off at is handed out again.
+
+        Raises:
+            Refused, BusUnavailable: the mailbox can't be leased from.
+        """
+        collecting, run = Collecting(self._talk, wait_s), self._connection.run
+        while held := run(collecting.lease()):
+            try:
+                while held:
+                    question = run(collecting.open(held[0]))
+                    if question is not None:
+                        yield Exchange._of(self, question)
+                        run(collecting.confirm(held[0]))
+                    held.pop(0)
+            finally:
+                with suppress(SdkError):  # else the leases run out
+                    run(collecting.release(held))
 
     def refusals(self, message_id: str) -> tuple[Refusal, ...]:
         """What the bus refused under an id of ours, each proven to be logged; the last first.

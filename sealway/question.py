@@ -15,7 +15,7 @@ from typing import Final
 from sealway.answers import Anchored, ExchangeState
 from sealway.conversation import Conversation, Wish
 from sealway.errors import AnswerPending, BusUnavailable, ProofFailed, Refused, Rejected
-from sealway.exchange_rules import Delivered, check_pairing
+from sealway.exchange_rules import Delivered, check_answer, check_pairing, rejection_text
 from sealway.steps import Steps
 from signing.identifiers import MessageId, parse_message_id
 from signing.message import Message
@@ -57,6 +57,7 @@ class Question:
         self._message = message
         self._receipt = receipt
         self._answer: Delivered | None = None
+        self._rejected: Rejected | None = None
 
     @classmethod
     def of(cls, talk: Conversation, message_id: str) -> Question:
@@ -113,11 +114,26 @@ class Question:
 
     def answer(self, wait_s: float) -> Steps[Delivered]:
         """The verified answer, waited for up to `wait_s`; from memory once it is known."""
+        if self._rejected is not None:
+            raise self._rejected
         if self._answer is not None:
             return self._answer
         with self._told():
             until_s = self._talk.clock.elapsed_s() + wait_s
             return self._keep((yield from self._talk.collect((yield from self._asked()), until_s)))
+
+    def collected(self, answer: Delivered) -> Steps[None]:
+        """Take the answer that came to our mailbox; `answer` gives it from memory then.
+
+        Raises:
+            ProofFailed: it answers another question, or another one in the log.
+            Refused, BusUnavailable: our own question can't be had.
+        """
+        check_answer(answer, (yield from self._asked()).envelope)
+        self._keep(answer)
+        manifest = answer.envelope.manifest
+        if manifest.kind == "rejection":
+            self._rejected = Rejected(str(manifest.reason), rejection_text(answer))
 
     def cancel(self, timeout_s: float) -> Steps[str]:
         """Say that the answer isn't wanted any more; the state it has ended in."""

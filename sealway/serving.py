@@ -75,15 +75,17 @@ class Serving:
         self._wait_s = wait_s
         self._batch = batch
 
-    def lease(self, services: Sequence[str]) -> Steps[list[Leased]]:
-        """Lease a batch, waiting for one at the bus.
+    def lease(
+        self, services: Sequence[str], kinds: Sequence[str] = ("request",)
+    ) -> Steps[list[Leased]]:
+        """Lease a batch, waiting for one at the bus; of all services where none are named.
 
         Raises:
             Refused, BusUnavailable: no. ProofFailed: not a reply we understand.
         """
         wish = {
             "services": list(services),
-            "kinds": ["request"],
+            "kinds": list(kinds),
             "deliveries_max": self._batch,
             "wait_s": self._wait_s,
             "lease_s": self._lease_s,
@@ -114,10 +116,30 @@ class Serving:
         """Give leases up, so that what they hold is free at once. Raises as `extend`."""
         yield from _post("/v1/mailbox/release", {"leases": list(leases), "reason": reason})
 
+    def confirm(self, leases: Sequence[str]) -> Steps[None]:
+        """End deliveries by their leases. A lost lease is no error: it is handed out again."""
+        yield from _post("/v1/mailbox/confirm", {"leases": list(leases)})
+
     def open(self, leased: Leased, until_ms: int | None = None) -> Steps[Delivered | None]:
         """The verified request; None when its time, or its lease, is over.
 
         `until_ms`: until when the lease runs, where it was extended since.
+
+        Raises:
+            ProofFailed: not proven. Refused, BusUnavailable: it could not be fetched.
+        """
+        delivered = yield from self.opened(leased)
+        check_request(delivered, self._talk.identity.system)
+        manifest = delivered.envelope.manifest
+        now_ms = self._talk.clock.now_ms()
+        if now_ms >= (leased.until_ms if until_ms is None else until_ms):
+            return None
+        if manifest.expires_ms is not None and now_ms >= manifest.expires_ms:
+            return None
+        return delivered
+
+    def opened(self, leased: Leased) -> Steps[Delivered]:
+        """The verified message that a lease names, whatever its kind and time.
 
         Raises:
             ProofFailed: not proven. Refused, BusUnavailable: it could not be fetched.
@@ -130,15 +152,9 @@ class Serving:
                 raise problem_of(reply)
             data = reply.body
         delivered = yield from self._talk.open(data)
-        check_request(delivered, self._talk.identity.system)
         manifest = delivered.envelope.manifest
-        if manifest.id != leased.id or manifest.service != leased.service:
+        if (manifest.id, manifest.service) != (leased.id, leased.service):
             raise ProofFailed("The lease names another message than the one it holds.")
-        now_ms = self._talk.clock.now_ms()
-        if now_ms >= (leased.until_ms if until_ms is None else until_ms):
-            return None
-        if manifest.expires_ms is not None and now_ms >= manifest.expires_ms:
-            return None
         return delivered
 
     def response(self, request: Delivered, parts: Sequence[PartIn]) -> bytes:

@@ -2,6 +2,7 @@
 
 from exchange.acceptance.arrival import Arrival
 from exchange.ledger.entries import LeafDraft, MessageEntry, RefusalEntry
+from exchange.storage.boxes import NewDelivery
 from exchange.storage.rows import (
     DeliveryState,
     EndExchange,
@@ -13,7 +14,7 @@ from exchange.storage.rows import (
 from registry.access import Right
 from signing.at_rest import EpochKeys, seal_content, seal_envelope
 from signing.encoding import b64url_decode, b64url_encode
-from signing.identifiers import message_id_bytes
+from signing.identifiers import SystemId, message_id_bytes
 from signing.log.leaf import LEAF_SALT_BYTES, commit_to
 from signing.manifest import ANSWERS
 from signing.message import Parts
@@ -64,6 +65,7 @@ def message_entry(
         ended(arrival, id_),
         during(arrival),
         step_of(arrival, id_),
+        delivered_to_consumer(arrival, id_),
     )
 
 
@@ -96,14 +98,36 @@ def opened(arrival: Arrival, id_: bytes, grace_ms: int) -> NewExchange | None:
         answer_by_ms(arrival, right),
         DeliveryState.READY if boxed else DeliveryState.QUEUED,
         due_at_ms,
-        mailbox_max(arrival) if boxed else None,
+        mailbox_max(arrival, arrival.envelope.manifest.to) if boxed else None,
+        *_collecting(arrival),
     )
 
 
-def mailbox_max(arrival: Arrival) -> int:
-    """How many requests may wait in the recipient's mailbox for one service."""
-    to = arrival.envelope.manifest.to
-    system = arrival.directory.system(to) if to else None
+def collects(arrival: Arrival, system: str | None) -> bool:
+    """Whether a system gets its answers in its mailbox, too."""
+    found = arrival.directory.system(system) if system else None
+    return found is not None and found.answers == "mailbox"
+
+
+def _collecting(arrival: Arrival) -> tuple[SystemId | None, int]:
+    """The consumer whose mailbox must have room for answers, and how many it may leave there."""
+    sender = arrival.envelope.manifest.sender
+    return (sender, mailbox_max(arrival, sender)) if collects(arrival, sender) else (None, 0)
+
+
+def delivered_to_consumer(arrival: Arrival, id_: bytes) -> NewDelivery | None:
+    """The delivery of an answer, for a consumer that collects; never refused for want of room."""
+    manifest = arrival.envelope.manifest
+    if manifest.kind not in ANSWERS or manifest.to is None or manifest.service is None:
+        return None
+    if not collects(arrival, manifest.to):
+        return None
+    return NewDelivery(id_, manifest.to, manifest.service, arrival.now_ms, manifest.kind)
+
+
+def mailbox_max(arrival: Arrival, owner: str | None) -> int:
+    """How many requests for one service, or answers, may wait in a system's mailbox."""
+    system = arrival.directory.system(owner) if owner else None
     own = None if system is None else system.mailbox_max
     return arrival.terms.mailbox_max if own is None else own
 

@@ -146,6 +146,7 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
                 "Exports an evidence bundle; recorded with who asked.",
                 f"{_AUTH}{_JSON}$BUS/v1/exports -d '{{}}' -o case.zip",
             ),
+            _get("/v1/reads", "Who read or exported what, as log 0 says it."),
         ),
     ),
     (

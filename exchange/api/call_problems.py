@@ -75,6 +75,7 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("GET", "/log/{n}/tile/entries/{number}"): (*KNOWN, "role-missing", "not-found"),
     ("POST", "/v1/exports"): (*BODY, "role-missing", "outcome-unknown"),
     ("POST", "/v1/exports/preview"): (*BODY, "role-missing"),
+    ("GET", "/v1/reads"): ("role-missing", "request-invalid"),
     ("GET", "/v1/schemas/{key}/touched"): ("role-missing", "not-found"),
     ("POST", "/v1/schemas/check"): (*BODY, "role-missing", "conflict", "rate-exceeded"),
     ("DELETE", "/v1/schemas/{key}"): (

@@ -25,6 +25,7 @@ from exchange.storage.port import Reads
 from exchange.witnessing.receipts import AnchoredReceipts
 from exchange.witnessing.witnessing import Witnessing
 from sealway.audit.selection import Selection
+from sealway.verify.accesses import AccessFilter, Place
 
 
 class FounderToken(Protocol):
@@ -32,6 +33,15 @@ class FounderToken(Protocol):
 
     def admits(self, token: str, now_ms: int) -> bool:
         """Whether this is the token, in constant time, and still good."""
+
+
+class Accessed(Protocol):
+    """Finds what people read and took away."""
+
+    async def page(
+        self, asked: AccessFilter, start: Place, limit: int
+    ) -> tuple[list[dict[str, Any]], Place | None]:
+        """At most ``limit`` lines from a place on, and the place to go on at; None: no more."""
 
 
 class Exports(Protocol):
@@ -102,6 +112,7 @@ class Api:
     dead_letters: DeadLetters
     accesses: Accesses
     """Where reads and exports by people are recorded, before anything is shown."""
+    accessed: Accessed
     exports: Exports
     founder: FounderToken | None
     people: People

@@ -107,6 +107,7 @@ _OWN: Final[dict[tuple[str, str], dict[int, Answer]]] = {
     ("GET", "/.well-known/sealway"): {200: _json("The bus.", "Bus")},
     ("GET", f"{_MESSAGE}/refusals"): {200: _json("Each with its proof.", "Refusals")},
     ("POST", "/v1/exports"): {200: _bytes("An evidence bundle.", EVIDENCE_TYPE)},
+    ("GET", "/v1/reads"): {200: Answer("In the log's order.", {_JSON: page_of("Access")})},
     ("POST", "/v1/exports/preview"): {200: Answer("What it would take.", {_JSON: ANY})},
     ("POST", "/v1/changes"): {200: _json("All are in force.", "Changed")},
     ("GET", "/log/{n}/checkpoint"): {200: Answer("A signed note (C2SP).", {"text/plain": TEXT})},

@@ -33,7 +33,7 @@ LEASE_PATH: Final = "/v1/mailbox/lease"
 CONFIRM_PATH: Final = "/v1/mailbox/confirm"
 INLINE_BYTES_MAX: Final = 256 * 1024  # a larger delivery comes by link
 REPLY_BYTES_MAX: Final = 8 * 1024 * 1024  # what all of a batch may add to one reply
-_BOXED_KINDS: Final = frozenset({"request"})
+_BOXED_KINDS: Final = frozenset({"request", "response", "rejection"})
 
 
 class LeaseBody(Body):
@@ -93,12 +93,14 @@ class LeaseRoute:
         count = min(body.deliveries_max, limits.deliveries_max)
         lease_s = min(body.lease_s or limits.lease_s, limits.lease_s_max)
         wait_s = min(body.wait_s, limits.mailbox_wait_s_max)
-        lease = self._api.mailbox.lease
-        found = await lease(system, services, count, lease_s, 0)
+        lease, kinds = self._api.mailbox.lease, _kinds(body)
+        found = await lease(system, services, count, lease_s, 0, kinds)
         if found or not wait_s:
             return found
         with long_poll(self._api, system):
-            return await _while_there(lease(system, services, count, lease_s, wait_s), receive)
+            return await _while_there(
+                lease(system, services, count, lease_s, wait_s, kinds), receive
+            )
 
     async def _line(self, leased: Leased, room: int) -> tuple[dict[str, Any], int]:
         """One delivery as the reply shows it, and what it takes of the reply's room."""
@@ -118,13 +120,18 @@ class LeaseRoute:
         return {**line, "delivery": b64url_encode(delivery)}, len(delivery)
 
 
-def _services(body: LeaseBody) -> list[ServiceCode]:
+def _kinds(body: LeaseBody) -> list[str]:
+    """The kinds of message to hand out; every kind where none is named."""
     if body.kinds is not None and not _BOXED_KINDS.intersection(body.kinds):
         offered = ", ".join(sorted(_BOXED_KINDS))
         raise RequestInvalid(f"Mailboxes hold these kinds: {offered}.", [("/kinds", "not held")])
     for at, kind in enumerate(body.kinds or ()):
         if kind not in KINDS:
             raise RequestInvalid("There is no such kind.", [(f"/kinds/{at}", "no such kind")])
+    return sorted(_BOXED_KINDS.intersection(body.kinds or ()))
+
+
+def _services(body: LeaseBody) -> list[ServiceCode]:
     services = []
     for at, text in enumerate(body.services):
         try:

@@ -16,7 +16,7 @@ from exchange.api.context import Api
 from exchange.api.errors import MethodNotAllowed, RequestInvalid
 from exchange.api.problems import MEDIA_TYPE, PROBLEMS, problem_bytes
 from exchange.ledger.entries import Placed
-from exchange.ledger.errors import QuotaExceeded
+from exchange.ledger.errors import MailboxFull, QuotaExceeded
 from exchange.ledger.names import origin_of
 from registry.errors import RegistryError, SchemaIncompatible, SchemaInUse, SchemaUndecided
 from schemas.errors import PayloadInvalid
@@ -118,7 +118,7 @@ def _members(error: Exception) -> dict[str, Any]:
         return {"errors": [dataclasses.asdict(one) for one in error.errors]}
     if isinstance(error, RequestInvalid) and error.pointers:
         return {"errors": [{"pointer": at, "message": text} for at, text in error.pointers]}
-    if isinstance(error, QuotaExceeded):
+    if isinstance(error, QuotaExceeded | MailboxFull):
         return {"depth": error.depth}
     members: dict[str, Any] = {}
     if isinstance(error, RegistryError) and error.index is not None:

@@ -6,10 +6,11 @@ are off.
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 
 from exchange.acceptance.accept import Refused
 from exchange.api.asgi import ClientGone, raw_path
@@ -33,6 +34,7 @@ from exchange.api.resources import (
     messages,
     pages,
     persons,
+    reads,
     refusals,
     sandbox,
     schema_examples,
@@ -65,9 +67,16 @@ _ROUTERS = (
     logs.router,
     tiles.router,
     exports.router,
+    reads.router,
     health.router,
     pages.router,
 )
+
+
+_NO_TELEMETRY: Final = TelemetryConfig(
+    tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False
+)
+"""Its own would tell paths and errors' texts, to hosts that variables name and nobody listed."""
 
 
 def rest_app(api: Api) -> FastAPI:
@@ -82,6 +91,7 @@ def rest_app(api: Api) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
         dependencies=[Depends(authorised)],
     )
     app.state.api = api

@@ -166,6 +166,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/persons/{id}/revoke"): _OPERATOR,
     ("POST", "/v1/exports"): _may(auditor="each is a leaf"),
     ("POST", "/v1/exports/preview"): _may(auditor=""),
+    ("GET", "/v1/reads"): _may(auditor=""),
     ("GET", "/v1/logs/{n}"): _EVERYBODY,
     ("GET", "/log/{n}/checkpoint"): _EVERYBODY,
     ("GET", "/log/{n}/cosigned"): _EVERYBODY,
@@ -193,7 +194,7 @@ SANDBOX_RULES: Final[Mapping[tuple[str, str], Rule]] = {
 def _pattern(template: str) -> re.Pattern[str]:
     text = re.sub(r"\{\w+:path\}", "\0", template)
     text = re.sub(r"\{\w+\}", "\1", text)
-    return re.compile(re.escape(text).replace("\0", ".*").replace("\1", "[^/]*"))
+    return re.compile(re.escape(text).replace("\0", ".*").replace("\1", "[^/]*"), re.DOTALL)
 
 
 _PATHS: Final = tuple((_pattern(template), rule) for (_, template), rule in RULES.items())

@@ -268,13 +268,14 @@ DOCUMENTS: Final[dict[str, Shape]] = {
         ["to", "service", "answer_by", "answer", "about", "last_attempt", "interim"],
     ),
     "Mailbox": shape(
-        "What waits, for each service.",
+        "What waits, for each service and kind of message.",
         {
             "services": array(
                 shape(
                     "One service's part of the mailbox.",
                     {
                         "service": TEXT,
+                        "kind": one_of("request", "response", "rejection"),
                         "waiting": INTEGER,
                         "leased": INTEGER,
                         "oldest_age_s": INTEGER,
@@ -317,6 +318,34 @@ DOCUMENTS: Final[dict[str, Shape]] = {
         },
     ),
     "Settled": shape("Where a dead letter is now.", {"id": ID, "delivery": TEXT}),
+    "Access": shape(
+        "What somebody read, or took away.",
+        {
+            "log": TEXT,
+            "index": INTEGER,
+            "at": TIME,
+            "kind": one_of("read", "export"),
+            "person": {"type": ["string", "null"]},
+            "role": {"type": ["string", "null"]},
+            "record": one_of("read", "not-readable"),
+            "message": ID,
+            "bundle": ID,
+            "from": TEXT,
+            "to": TEXT,
+            "service": TEXT,
+            "test": YES_NO,
+            "leaf": TEXT,
+            "part": TEXT,
+            "selection": ANY,
+            "since": TEXT,
+            "until": TEXT,
+            "reason": TEXT,
+        },
+        [
+            *("message", "bundle", "from", "to", "service", "test", "leaf", "part", "selection"),
+            *("since", "until", "reason"),
+        ],
+    ),
     "DeadLetter": shape(
         "A delivery that was given up and is kept for a person.",
         {

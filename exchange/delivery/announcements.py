@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from exchange.acceptance.accept import Taken
+from exchange.acceptance.sealing import collects
 from exchange.acceptance.stored import OpenedEnvelope, OpenedMessage
 from exchange.bus.port import BusRecord, DeadLetter, Dispatch, Signal, SignalKind
 from exchange.delivery.jobs import Job
@@ -49,7 +50,7 @@ def records_of(taken: Taken, place: Placed) -> list[BusRecord]:
             payload_bytes=size,
             traceparent=manifest.traceparent,
         )
-        return [BusRecord.signal(signal)]
+        return [BusRecord.signal(signal), *_collected(taken)]
     if manifest.kind == "cancel" and manifest.about is not None:
         return [BusRecord.signal(Signal(SignalKind.ANSWERED, manifest.about.id, manifest.sender))]
     right = taken.arrival.right
@@ -75,6 +76,14 @@ def records_of(taken: Taken, place: Placed) -> list[BusRecord]:
         traceparent=manifest.traceparent,
     )
     return [BusRecord.dispatch(dispatch)]
+
+
+def _collected(taken: Taken) -> list[BusRecord]:
+    """The wake-up of a consumer that collects answers from its mailbox."""
+    manifest = taken.arrival.envelope.manifest
+    if manifest.to is None or not collects(taken.arrival, manifest.to):
+        return []
+    return [BusRecord.signal(Signal(SignalKind.MAILBOX, None, manifest.to, manifest.service))]
 
 
 def _stated(entry: RecordEntry, place: Placed) -> list[BusRecord]:

@@ -17,7 +17,7 @@ from exchange.ledger.log_writer import Clock
 from exchange.storage.rows import DeliveryState, SettleDead, StoredDelivery
 from registry.services import Delivery, Service
 from signing.errors import SealwayError
-from signing.manifest import Manifest
+from signing.manifest import ANSWERS, Manifest
 
 
 class DeadLetterGone(SealwayError):
@@ -61,6 +61,9 @@ class DeadLetters:
             SealwayError: the log can't be written; nothing changed.
         """
         message = await self._message(dead)
+        if dead.kind in ANSWERS:  # it may be handed to its consumer as often as wished
+            await self._settle(dead, message, DeliveryState.READY, actor)
+            return DeliveryState.READY
         service, delivery = self._way(dead, message.manifest)
         if service.repeat == "never" and dead.attempt > 0 and not may_repeat:
             raise RepeatNotConfirmed(

@@ -76,16 +76,18 @@ class Mailbox:
         count_max: int,
         lease_s: float,
         wait_s: float,
+        kinds: Sequence[str] = (),
     ) -> list[Leased]:
         """Lease up to ``count_max`` deliveries, the oldest first; wait when there are none.
 
+        Only of these services and kinds of message, where some are named.
         A delivery that was leased more often than the limit is given up instead of handed out.
         """
-        leased = await self._lease_now(system, services, count_max, lease_s)
+        leased = await self._lease_now(system, services, count_max, lease_s, kinds)
         deadline_ms = self._clock() + int(wait_s * 1000)
         while not leased and (left_s := (deadline_ms - self._clock()) / 1000) > 0:
             await self._waiting.mailbox(system, min(left_s, self._waiting.mailbox_look_s))
-            leased = await self._lease_now(system, services, count_max, lease_s)
+            leased = await self._lease_now(system, services, count_max, lease_s, kinds)
         return leased
 
     async def _lease_now(
@@ -94,10 +96,11 @@ class Mailbox:
         services: Sequence[ServiceCode],
         count_max: int,
         lease_s: float,
+        kinds: Sequence[str],
     ) -> list[Leased]:
         now_ms = self._clock()
         rows = await self._store.lease_mailbox(
-            system, services, now_ms, now_ms + int(lease_s * 1000), count_max
+            system, services, now_ms, now_ms + int(lease_s * 1000), count_max, kinds
         )
         found = []
         for row in rows:

@@ -87,8 +87,18 @@ class Pushing:
         """
         endpoint = self._endpoint(service, name)
         receipt = await self._receipts.receipt(job.message.place)
+        response = await self._post(endpoint, job, service, receipt)
+        if response.status == 202:
+            return Heard.TAKEN
+        raw = _answer_of(response)
+        await self._accept(job, raw, response.body)
+        return Heard.ANSWERED
+
+    async def _post(
+        self, endpoint: PushEndpoint, job: Job, service: Service, receipt: str
+    ) -> EgressResponse:
         assert self._egress is not None, "endpoints come with their egress"
-        response = await self._egress.call(
+        return await self._egress.call(
             endpoint.origin,
             "POST",
             endpoint.target,
@@ -97,11 +107,6 @@ class Pushing:
             timeout_s=service.timeout_s,
             repeatable=service.repeat != "never",
         )
-        if response.status == 202:
-            return Heard.TAKEN
-        raw = _answer_of(response)
-        await self._accept(job, raw, response.body)
-        return Heard.ANSWERED
 
     def _endpoint(self, service: Service, name: str) -> PushEndpoint:
         found = self._endpoints.get(name)

@@ -24,11 +24,13 @@ from exchange.ledger.errors import (
     AnswerNotExpected,
     ExchangeCancelled,
     LedgerError,
+    MailboxFull,
     MessageIdReused,
     NothingToCancel,
     QuotaExceeded,
 )
 from exchange.ledger.tree import Growth, Tree, grow
+from exchange.storage.boxes import Box
 from exchange.storage.rows import (
     ConfirmDelivery,
     DeliveryState,
@@ -40,7 +42,6 @@ from exchange.storage.rows import (
     NewExchange,
     ShardHead,
 )
-from signing.identifiers import ServiceCode, SystemId
 from signing.log.leaf import DIRECTORY_KINDS
 from signing.log.merkle import leaf_hash
 from signing.log.tiles import encode_entries
@@ -60,19 +61,30 @@ def ask(entries: Sequence[Entry]) -> GroupQuestions:
                 questions.exchanges.append(entry.ends.id)
             if entry.during is not None:
                 questions.exchanges.append(entry.during)
-            if entry.opens is not None and entry.opens.boxed_max is not None:
-                questions.boxes.add((entry.opens.provider, entry.opens.service))
+            if entry.opens is not None:
+                questions.boxes.update(_boxes(entry.opens))
         elif isinstance(entry, RecordEntry):
             if entry.end is not None:
                 questions.exchanges.append(entry.end.id)
             if entry.kill is not None:
                 questions.exchanges.append(entry.kill.id)
+                questions.deliveries.append(entry.kill.id)
             if entry.confirm is not None:
                 questions.deliveries.append(entry.confirm.id)
             if entry.settle is not None:
                 questions.exchanges.append(entry.settle.id)
                 questions.deliveries.append(entry.settle.id)
     return questions
+
+
+def _boxes(opens: NewExchange) -> list[Box]:
+    """The mailboxes that must have room for a request: its recipient's, its consumer's."""
+    boxes: list[Box] = []
+    if opens.boxed_max is not None:
+        boxes.append((opens.provider, opens.service))
+    if opens.consumer is not None:
+        boxes.append((opens.consumer, None))
+    return boxes
 
 
 @dataclass(slots=True)
@@ -95,7 +107,7 @@ class _Builder:
     write: GroupWrite
     leaves: list[bytes] = field(default_factory=list)
     hashes: list[bytes] = field(default_factory=list)
-    boxed: dict[tuple[SystemId, ServiceCode], int] = field(default_factory=dict)
+    boxed: dict[Box, int] = field(default_factory=dict)
 
     def place(self, leaf: LeafDraft, salt: bytes) -> Placed:
         """Give a leaf the next index."""
@@ -167,6 +179,10 @@ def _message(builder: _Builder, entry: MessageEntry) -> Outcome:
         builder.write.exchanges.append((entry.opens, placed.at_ms))
     if entry.ends is not None:
         builder.write.ends.append(entry.ends)
+    if entry.answers is not None:
+        builder.write.answers.append((entry.answers, placed.at_ms))
+        box = (entry.answers.recipient, None)
+        builder.boxed[box] = builder.boxed.get(box, 0) + 1
     if entry.step is not None:
         builder.write.steps.append(replace(entry.step, at_ms=placed.at_ms))
     return placed
@@ -182,18 +198,30 @@ def _objection(builder: _Builder, entry: MessageEntry, known: bool) -> LedgerErr
         return end_objection(state)
     if entry.during is not None:
         return end_objection(builder.facts.exchanges.get(entry.during))
-    if entry.opens is not None and entry.opens.boxed_max is not None:
-        return _box_objection(builder, entry.opens, entry.opens.boxed_max)
-    return None
+    return None if entry.opens is None else _box_objection(builder, entry.opens)
 
 
-def _box_objection(builder: _Builder, opens: NewExchange, most: int) -> LedgerError | None:
+def _box_objection(builder: _Builder, opens: NewExchange) -> LedgerError | None:
+    if opens.consumer is not None:
+        left = builder.boxed.get((opens.consumer, None), 0)
+        if left >= opens.uncollected_max:
+            return full_error(left, opens.uncollected_max)
+    if opens.boxed_max is None:
+        return None
     box = (opens.provider, opens.service)
     waiting = builder.boxed.get(box, 0)
-    if waiting >= most:
-        return quota_error(waiting, most)
+    if waiting >= opens.boxed_max:
+        return quota_error(waiting, opens.boxed_max)
     builder.boxed[box] = waiting + 1
     return None
+
+
+def full_error(left: int, most: int) -> MailboxFull:
+    """The refusal for a consumer that doesn't collect its answers; it says how many there are."""
+    return MailboxFull(
+        f"Your mailbox holds {left} uncollected answers of at most {most}; lease and confirm them.",
+        depth=left,
+    )
 
 
 def quota_error(waiting: int, most: int) -> QuotaExceeded:
@@ -277,7 +305,7 @@ def _applies(facts: GroupFacts, entry: RecordEntry) -> bool:
     confirm: ConfirmDelivery | None = entry.confirm
     if end is not None and facts.exchanges.get(end.id) is not ExchangeState.OPEN:
         return False
-    if entry.kill is not None and facts.exchanges.get(entry.kill.id) is not ExchangeState.OPEN:
+    if entry.kill is not None and not _may_die(facts, entry.kill.id):
         return False
     if entry.settle is not None and not _is_dead(facts, entry.settle.id):
         return False
@@ -287,7 +315,19 @@ def _applies(facts: GroupFacts, entry: RecordEntry) -> bool:
     return state in _HELD and attempt == confirm.attempt
 
 
+def _may_die(facts: GroupFacts, id_: bytes) -> bool:
+    """Whether a delivery may be given up: a request's while it is open, an answer's while held."""
+    exchange = facts.exchanges.get(id_)
+    if exchange is not None:
+        return exchange is ExchangeState.OPEN
+    return facts.deliveries.get(id_, (None, 0))[0] in _HELD
+
+
 def _is_dead(facts: GroupFacts, id_: bytes) -> bool:
-    """Whether a person may decide of this delivery: it is dead, and its exchange open."""
+    """Whether a person may decide of this delivery: it is dead, and its exchange open.
+
+    An answer opens no exchange: nothing else ends its delivery.
+    """
     state, _ = facts.deliveries.get(id_, (None, 0))
-    return state is DeliveryState.DEAD and facts.exchanges.get(id_) is ExchangeState.OPEN
+    exchange = facts.exchanges.get(id_, ExchangeState.OPEN)
+    return state is DeliveryState.DEAD and exchange is ExchangeState.OPEN

@@ -6,6 +6,7 @@ Only place and time are missing.
 
 from dataclasses import dataclass, field
 
+from exchange.storage.boxes import NewDelivery
 from exchange.storage.rows import (
     ConfirmDelivery,
     EndExchange,
@@ -67,6 +68,8 @@ class MessageEntry:
     """The request whose exchange must be open and stays so."""
     step: StepRow | None = None
     """A line of a timeline; its time is the leaf's."""
+    answers: NewDelivery | None = None
+    """The answer's delivery, where its consumer collects answers from its mailbox."""
 
     @property
     def size_bytes(self) -> int:

@@ -12,7 +12,8 @@ SealwayError
     ├── MarkMoved        another process of this machine signed meanwhile
     ├── MessageIdReused, AlreadyAnswered, AnswerLate, AnswerNotExpected, ExchangeCancelled
     ├── NothingToCancel  the exchange is over as a cancel wants it; answered 200
-    └── QuotaExceeded    the recipient's mailbox is full
+    ├── QuotaExceeded    the recipient's mailbox is full
+    └── MailboxFull      the consumer leaves too many answers in its own
 """
 
 from signing.errors import SealwayError
@@ -91,3 +92,14 @@ class QuotaExceeded(LedgerError):
         super().__init__(detail, depth=depth)
         self.depth = depth
         """How many messages wait there, as the sender is told."""
+
+
+class MailboxFull(LedgerError):
+    """The consumer has left as many answers in its mailbox as may wait there."""
+
+    code = "mailbox-full"
+
+    def __init__(self, detail: str, *, depth: int) -> None:
+        super().__init__(detail, depth=depth)
+        self.depth = depth
+        """How many answers wait there, as the consumer is told."""

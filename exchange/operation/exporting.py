@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from exchange.acceptance.accesses import Accesses
 from exchange.acceptance.changes import Heads
+from exchange.audit.accesses import Accessed
 from exchange.audit.export import Exporter
 from exchange.audit.reading import LogReader
 from exchange.ledger.logs import Logs
@@ -22,6 +23,19 @@ def heads_of(store: LeasedStore, held: Held) -> Heads:
         return await open_heads(store)
 
     return heads
+
+
+def make_accessed(ground: Ground) -> Accessed:
+    """The finder of what people read and took away."""
+    writer = ground.directory_log.writer
+
+    def newest() -> tuple[int, int]:
+        signed = writer.signed
+        return writer.head.shard, 0 if signed is None else signed.size
+
+    return Accessed(
+        LogReader(ground.store.reads, ground.opened, ground.epochs), ground.store.reads, newest
+    )
 
 
 def make_exporter(ground: Ground, held: Held, logs: Logs, accesses: Accesses) -> Exporter:

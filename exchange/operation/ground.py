@@ -9,7 +9,7 @@ import secrets
 import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -26,6 +26,7 @@ from exchange.operation.engines import brokers, database_address
 from exchange.operation.initialise import MARKS
 from exchange.operation.key_files import load_bus_signer, load_epoch_keys, load_signer
 from exchange.operation.log_keys import LogKeys
+from exchange.operation.makers import Makers
 from exchange.operation.opening import (
     Place,
     begin_log_zero,
@@ -36,6 +37,7 @@ from exchange.operation.opening import (
 )
 from exchange.operation.sandbox_keys import SandboxKeys
 from exchange.operation.settings import Settings
+from exchange.operation.tracing.beginning import start_tracing
 from exchange.storage.port import LeasedStore
 from exchange.storage.postgres.store import PostgresStore
 from exchange.storage.sqlite.store import SqliteStore
@@ -60,6 +62,8 @@ class Ground:
     opened: OpenedMessages
     owner: str
     sandbox_keys: SandboxKeys | None = None
+    makers: Makers = field(default_factory=Makers)
+    """What is made plain, or traced."""
 
     @property
     def store(self) -> LeasedStore:
@@ -109,6 +113,7 @@ async def lay_ground(settings: Settings, stack: AsyncExitStack, clock: Clock) ->
     sandbox_keys = None if settings.sandbox is None else SandboxKeys(settings.keys)
     hosted = _load_hosted(settings, sandbox_keys)
     place = await lay_place(settings, stack, clock, owner)
+    makers = await start_tracing(settings, stack)
     if not place.is_shared:
         await begin_log_zero(place)
     directory_log, directory = await open_directory(place)
@@ -131,6 +136,7 @@ async def lay_ground(settings: Settings, stack: AsyncExitStack, clock: Clock) ->
         opened=OpenedMessages(place.store.reads, epochs),
         owner=owner,
         sandbox_keys=sandbox_keys,
+        makers=makers,
     )
 
 

@@ -27,7 +27,6 @@ from exchange.bus.kafka.brokers import KafkaLimits
 from exchange.bus.kafka.bus import KafkaBus
 from exchange.bus.port import BusError, MessageBus
 from exchange.delivery.announcements import directory_signal
-from exchange.delivery.asking import Asking
 from exchange.delivery.attempts import Desk
 from exchange.delivery.dead_letters import DeadLetters
 from exchange.delivery.deliverer import Deliverer, Tools
@@ -35,7 +34,6 @@ from exchange.delivery.examples import ExampleAnswers
 from exchange.delivery.mailbox import Mailbox
 from exchange.delivery.parking import Parking
 from exchange.delivery.payloads import MessageCodec
-from exchange.delivery.pushing import Pushing
 from exchange.delivery.relay import Relay
 from exchange.delivery.sweeper import Sweeper
 from exchange.delivery.waiting import Waiting
@@ -48,7 +46,7 @@ from exchange.ledger.receipts import Receipts
 from exchange.operation.anchor_rules import make_witnessing
 from exchange.operation.anchoring import Anchoring
 from exchange.operation.engines import brokers
-from exchange.operation.exporting import heads_of, make_exporter
+from exchange.operation.exporting import heads_of, make_accessed, make_exporter
 from exchange.operation.founder import load_founder
 from exchange.operation.ground import Ground, lay_ground
 from exchange.operation.held import Held, Readiness
@@ -187,7 +185,7 @@ def _make_parts(ground: Ground, roles: frozenset[Role]) -> _Parts:
         relay_limits(settings),
         ground.store,
     )
-    waiting = late.waiting = Waiting(
+    waiting = late.waiting = ground.makers.waiting(
         bus, reads, poll_s(settings), lambda version: late.look_again(version)
     )
     committer = _make_committer(ground, held, late)
@@ -195,7 +193,7 @@ def _make_parts(ground: Ground, roles: frozenset[Role]) -> _Parts:
     validators = Validators(settings.limits.validators_max)
     witnessing = make_witnessing(ground, roles)
     requests = Requests(reads, ground.opened)
-    acceptance = late.acceptance = Acceptance(
+    acceptance = late.acceptance = ground.makers.acceptance(
         Workshop(
             committer=committer,
             directory=ground.directory,
@@ -364,14 +362,14 @@ def _make_rounds(ground: Ground, parts: _Parts) -> Rounds:
 def _make_deliverer(ground: Ground, parts: _Parts, outward: Outward) -> Deliverer:
     if ground.settings.sandbox is not None:
         outward.adapters[EXAMPLES] = ExampleAnswers(ground.directory)
-    asking = Asking(
+    asking = ground.makers.asking(
         parts.acceptance,
         ground.directory,
         outward.adapters,
         ground.hosted,
         parts.validators,
         ground.clock,
-        Pushing(parts.acceptance, parts.receipts, outward.egress, outward.endpoints),
+        ground.makers.pushing(parts.acceptance, parts.receipts, outward.egress, outward.endpoints),
     )
     desk = Desk(
         asking=asking,
@@ -466,6 +464,7 @@ def _make_api(ground: Ground, parts: _Parts) -> Api:
         ),
         people=ground.store.people,
         accesses=accesses,
+        accessed=make_accessed(ground),
         exports=make_exporter(ground, parts.held, parts.logs, accesses),
         founder=load_founder(settings.keys) if settings.founder_counts else None,
         clock=ground.clock,

@@ -10,6 +10,7 @@ message id; times ms since 1970.
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from exchange.storage.boxes import MailboxDepth
 from exchange.storage.people import People
 from exchange.storage.rows import (
     AnchoringState,
@@ -18,7 +19,6 @@ from exchange.storage.rows import (
     GroupPlan,
     GroupWrite,
     HeldLease,
-    MailboxDepth,
     ObjectPlace,
     Park,
     Retired,
@@ -49,10 +49,10 @@ class Reads(Protocol):
         """The timeline of a message, the oldest first."""
 
     async def mailbox_depths(self, system: SystemId) -> list[MailboxDepth]:
-        """A system's mailbox, by service."""
+        """A system's mailbox, by service and kind of message."""
 
-    async def boxed(self, system: SystemId, service: ServiceCode) -> int:
-        """How many deliveries wait in one mailbox."""
+    async def boxed(self, system: SystemId, service: ServiceCode | None) -> int:
+        """How many requests wait for a service; without one, how many answers for the system."""
 
     async def dead(self, count_max: int) -> list[StoredDelivery]:
         """Dead letters, the oldest first."""
@@ -187,8 +187,12 @@ class Store(Protocol):
         now_ms: int,
         lease_until_ms: int,
         count_max: int,
+        kinds: Sequence[str] = (),
     ) -> list[StoredDelivery]:
-        """Lease the oldest free deliveries of a mailbox; each lease is one more attempt."""
+        """Lease the oldest free deliveries of a mailbox; each lease is one more attempt.
+
+        Of all services and kinds of message where none are named.
+        """
 
     async def extend_leases(
         self, recipient: SystemId, leases: Sequence[HeldLease], lease_until_ms: int

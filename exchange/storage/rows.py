@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from exchange.storage.boxes import Box, NewDelivery
 from signing.identifiers import ServiceCode, SystemId
 from signing.values import value_type
 
@@ -77,6 +78,10 @@ class NewExchange:
     due_at_ms: int
     boxed_max: int | None = None
     """The most that may wait in this mailbox; None for deliveries that are not mailboxed."""
+    consumer: SystemId | None = None
+    """Who asks, when its answers come to its mailbox: it must not leave too many there."""
+    uncollected_max: int = 0
+    """The most answers that may wait for the consumer."""
 
 
 @value_type
@@ -166,7 +171,7 @@ class GroupFacts:
     exchanges: Mapping[bytes, ExchangeState]
     deliveries: Mapping[bytes, tuple[DeliveryState, int]]
     """State and attempt of the delivery of a request, by the request's id."""
-    boxed: Mapping[tuple[SystemId, ServiceCode], int]
+    boxed: Mapping[Box, int]
 
 
 @dataclass(slots=True)
@@ -176,7 +181,7 @@ class GroupQuestions:
     messages: list[bytes] = field(default_factory=list)
     exchanges: list[bytes] = field(default_factory=list)
     deliveries: list[bytes] = field(default_factory=list)
-    boxes: set[tuple[SystemId, ServiceCode]] = field(default_factory=set)
+    boxes: set[Box] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -194,6 +199,8 @@ class GroupWrite:
     """Row, index, leaf hash, accepted at."""
     exchanges: list[tuple[NewExchange, int]] = field(default_factory=list)
     """Row, accepted at."""
+    answers: list[tuple[NewDelivery, int]] = field(default_factory=list)
+    """Deliveries of the group's answers, accepted at."""
     ends: list[EndExchange] = field(default_factory=list)
     kills: list[KillDelivery] = field(default_factory=list)
     confirms: list[ConfirmDelivery] = field(default_factory=list)
@@ -298,6 +305,8 @@ class StoredDelivery:
     misbehaved: int
     cause: str | None
     accepted_at_ms: int
+    kind: str = "request"
+    """Of the message: an answer is only ever in a mailbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,17 +342,6 @@ class Retired:
     """Days of which messages left."""
     kept: int
     """Messages of such days that stay, because they are still open."""
-
-
-@dataclass(frozen=True, slots=True)
-class MailboxDepth:
-    """One service's mailbox, counted."""
-
-    service: ServiceCode
-    waiting: int
-    leased: int
-    dead: int
-    oldest_at_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,13 @@ from sealway.audit.reading import BundleFiles
 from sealway.audit.selection import Selection
 from sealway.audit.spans import Span
 from sealway.audit.verdicts import BundleReport
+from sealway.verify.accesses import AccessList
 from sealway.verify.bounds import VersionBounds
 from sealway.verify.directory_log import DirectoryReader
 from sealway.verify.envelopes import EnvelopeReader, OpenedEnvelope, Sealed
 from sealway.verify.findings import Code
 from sealway.verify.listing import ListedLog
-from sealway.verify.pairing import Answering, Asked, Pairing
+from sealway.verify.pairing import Answering, Asked, Pairing, collects
 from sealway.verify.record_rows import RecordReader
 from sealway.verify.scan import Step
 from sealway.verify.standing import Standing
@@ -30,7 +31,7 @@ from signing.encoding import b64url_decode, format_time
 from signing.errors import FrameMalformed, PartMissing, ProofInvalid, SigningError
 from signing.identifiers import message_id_bytes
 from signing.log.leaf import TRAFFIC_KINDS, Leaf, parse_leaf
-from signing.manifest import KINDS, Manifest
+from signing.manifest import ANSWERS, KINDS, Manifest
 from signing.message import Parts, check_parts, parse_frame
 
 OPERATOR_ASSERTED = "operator-asserted"
@@ -52,6 +53,8 @@ class Checks:
     last: Directory
     """The directory as the bundle's last leaf of log 0 leaves it."""
     step: Step
+    accesses: AccessList | None = None
+    """Told the names of messages."""
 
 
 class BundleLog:
@@ -167,9 +170,14 @@ class BundleLog:
         grant = self._checks.standing.check(leaf, directory, self._span.n, index)
         answering = self._checks.pairing.answer(leaf, self._span.n, index)
         opened = None if act is None else self._message(leaf, index, act, directory, grant)
+        if opened is not None and self._checks.accesses is not None:
+            self._checks.accesses.name(hash_, opened.envelope.manifest.id)
         if leaf.k == "request":
             id_, digest = _named(opened)
             self._checks.pairing.ask(hash_, Asked(leaf, self._span.n, index, id_, digest))
+        elif leaf.k in ANSWERS and collects(directory, leaf.to):
+            id_, digest = _named(opened)
+            self._checks.pairing.box(hash_, Asked(leaf, self._span.n, index, id_, digest))
         if opened is not None and answering is not None:
             self._checks.pairing.names(answering, self._checks.envelopes.about(opened))
 

@@ -23,6 +23,7 @@ from sealway.audit.spans import Span, Spans
 from sealway.audit.times import Witnessed, bracket
 from sealway.audit.traffic import BundleLog, Checks
 from sealway.audit.verdicts import BundleReport
+from sealway.verify.accesses import AccessList
 from sealway.verify.audit import Progress
 from sealway.verify.directory_log import DirectoryLog
 from sealway.verify.envelopes import EnvelopeReader
@@ -51,8 +52,11 @@ def verify_bundle(
     anchors: Anchors | None,
     cosigned: Sequence[str] = (),
     progress: Progress | None = None,
+    accesses: AccessList | None = None,
 ) -> BundleReport:
     """Verify one bundle; never extracts it, writes nothing, needs no network.
+
+    ``accesses`` is told of every read and export in its log 0, and of the messages' names.
 
     ``cosigned``: checkpoints of log 0 that a witness gave to the auditor directly.
 
@@ -64,7 +68,7 @@ def verify_bundle(
     with path.open("rb") as file:
         report.bundle_sha256 = _sha256(file)
         try:
-            BundleAudit(file, anchors, report, progress or _silent).run(cosigned)
+            BundleAudit(file, anchors, report, progress or _silent, accesses).run(cosigned)
             report.is_finished = True
         except BundleRefused as error:
             report.findings.add(Code.BUNDLE_MALFORMED, error.detail)
@@ -93,8 +97,14 @@ class BundleAudit:
     """One verification."""
 
     def __init__(
-        self, file: IO[bytes], anchors: Anchors | None, report: BundleReport, progress: Progress
+        self,
+        file: IO[bytes],
+        anchors: Anchors | None,
+        report: BundleReport,
+        progress: Progress,
+        accesses: AccessList | None = None,
     ) -> None:
+        self._accesses = accesses
         self._container = Container(file)
         self._anchors = anchors
         self._report = report
@@ -174,6 +184,7 @@ class BundleAudit:
     def _log_zero(self, checkpoint: Checkpoint, witnessed: Witnessed) -> tuple[LogZero, list[Span]]:
         findings, bus = self._findings, self._inventory.bus
         zero = LogZero(bus, self._records, DirectoryLog(findings), Listing(bus, findings), findings)
+        zero.seen = self._accesses.see if self._accesses else None
         spans = Spans(self._inventory.range)
         edge = Edge(0, b"", {checkpoint.size, *witnessed.sizes})
         for index, shown, act in self._files.rows(0, 0, checkpoint.size):
@@ -250,6 +261,7 @@ class BundleAudit:
             algorithms=anchors.algorithms if anchors else frozenset(ALGORITHMS),
             last=zero.directory.reader().at(zero.directory.version),
             step=self._step,
+            accesses=self._accesses,
         )
         for span in spans:
             listed = zero.listing.logs.get(span.n)

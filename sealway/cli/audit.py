@@ -1,4 +1,4 @@
-"""`sealway audit`: select, export, verify, fsck, custody, report."""
+"""`sealway audit`: select, export, verify, fsck, custody, reads, report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sealway.cli.audit_export import export, select
+from sealway.cli.audit_reads import reads
 from sealway.cli.audit_report import report
 from sealway.cli.session import examples, json_option
 
@@ -160,5 +161,5 @@ def custody(case: Path, anchors: Path | None, as_json: bool) -> int:
     return show_custody(case, anchors, as_json=as_json)
 
 
-for _verb in (select, export, report):
+for _verb in (select, export, reads, report):
     audit.add_command(_verb)

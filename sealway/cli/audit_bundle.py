@@ -12,6 +12,7 @@ from sealway.cli.audit_progress import end_progress, progress
 
 if TYPE_CHECKING:
     from sealway.audit.verdicts import BundleReport
+    from sealway.verify.accesses import AccessList
 
 NOTE_BYTES_MAX: Final = 65_536
 
@@ -24,7 +25,12 @@ def is_bundle(path: Path) -> bool:
         return file.read(6) != b"SQLite"
 
 
-def verified(case: Path, anchors: Path | None, cosigned: Sequence[Path] = ()) -> BundleReport:
+def verified(
+    case: Path,
+    anchors: Path | None,
+    cosigned: Sequence[Path] = (),
+    accesses: AccessList | None = None,
+) -> BundleReport:
     """Verify a bundle. Raises click's errors for files that can't be used."""
     from sealway.audit.anchors import load_anchors
     from sealway.audit.errors import AnchorsInvalid
@@ -36,7 +42,7 @@ def verified(case: Path, anchors: Path | None, cosigned: Sequence[Path] = ()) ->
         raise click.BadParameter(error.detail, param_hint="--anchors") from error
     try:
         notes = [_note(file) for file in cosigned]
-        return verify_bundle(case, trusted, notes, progress())
+        return verify_bundle(case, trusted, notes, progress(), accesses)
     except OSError as error:
         raise click.BadParameter(f"{error.filename}: {error.strerror}") from error
     finally:

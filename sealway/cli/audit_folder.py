@@ -12,6 +12,7 @@ import click
 from sealway.cli.audit_progress import progress
 
 if TYPE_CHECKING:
+    from sealway.verify.accesses import Seen
     from sealway.verify.audit import Progress
     from sealway.verify.findings import Finding, Findings
     from sealway.verify.report import Report
@@ -36,7 +37,30 @@ def check_folder(
     verb: str = "fsck",
 ) -> int:
     """Verify a folder and print what came of it; the exit code."""
-    from sealway.cli.output import note, print_json
+    from sealway.cli.output import print_json
+
+    report = verified_folder(folder, log_keys, epoch_files, keep)
+    if isinstance(report, int):
+        return report
+    if as_json:
+        print_json(report.to_object())
+    else:
+        _print(report, verb)
+    return report.verdict.exit_code
+
+
+def verified_folder(
+    folder: Path,
+    log_keys: tuple[str, ...],
+    epoch_files: tuple[Path, ...],
+    keep: Path | None,
+    seen: Seen | None = None,
+) -> Report | int:
+    """Verify a folder, with ``seen`` only its log 0; an exit code when there was none to verify.
+
+    Raises click's errors for files and keys that can't be used.
+    """
+    from sealway.cli.output import note
     from sealway.verify.audit import parse_pins, verify_folder
     from sealway.verify.copying import CopyFailed, ExtraMissing
     from sealway.verify.database import FolderUnusable
@@ -49,7 +73,7 @@ def check_folder(
         parse_pins(log_keys)
         show = progress()
         with source_file(folder, keep, _copying(show)) as source:
-            report = verify_folder(source, log_keys, epochs, show)
+            return verify_folder(source, log_keys, epochs, show, seen)
     except ProofInvalid as error:
         raise click.BadParameter(error.detail, param_hint="--log-key") from error
     except EpochFileInvalid as error:
@@ -61,11 +85,6 @@ def check_folder(
     except CopyFailed as error:
         note(f"not copied: {error}")
         return NOT_REACHABLE
-    if as_json:
-        print_json(report.to_object())
-    else:
-        _print(report, verb)
-    return report.verdict.exit_code
 
 
 def _copying(show: Progress | None) -> Callable[[str], None]:

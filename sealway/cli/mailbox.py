@@ -19,7 +19,8 @@ from sealway.cli.session import (
 if TYPE_CHECKING:
     from sealway.serving import Leased
 
-_COLUMNS = ("service", "waiting", "leased", "oldest_age_s", "dead")
+KINDS = ("request", "response", "rejection")
+_COLUMNS = ("service", "kind", "waiting", "leased", "oldest_age_s", "dead")
 
 
 @click.group
@@ -45,6 +46,9 @@ def show(profile_name: str | None, as_json: bool) -> int:
 
 @mailbox.command
 @click.option("--service", "services", multiple=True, metavar="CODE", help="Only these services.")
+@click.option(
+    "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only these kinds of message."
+)
 @click.option("--max", "batch", type=click.IntRange(1, 100), default=1, show_default=True)
 @click.option("--wait", "wait_s", type=click.IntRange(0, 60), default=0, metavar="S")
 @click.option("--lease", "lease_s", type=click.IntRange(1), default=900, metavar="S")
@@ -52,6 +56,7 @@ def show(profile_name: str | None, as_json: bool) -> int:
 @examples("sealway mailbox lease --service population --wait 10 --json | jq '.deliveries[0].json'")
 def lease(
     services: tuple[str, ...],
+    kinds: tuple[str, ...],
     batch: int,
     wait_s: int,
     lease_s: int,
@@ -60,22 +65,27 @@ def lease(
 ) -> int:
     """Take what waits and print it, verified. Exit 1: nothing waited.
 
+    Requests, and the answers of a system that is registered with `answers = "mailbox"`.
+
     What is taken stays with you for --lease seconds; then it is handed out again, unless it was
     answered or confirmed.
     """
     from sealway.cli.output import note, print_json, print_object
     from sealway.profile import load_profile
     from sealway.serving import Serving
+    from signing.manifest import ANSWERS
 
     profile = load_profile(profile_name)
     serving = Serving(conversation(profile), lease_s, wait_s, batch)
     with connected_as(profile) as connection:
-        held = connection.run(serving.lease(services))
+        held = connection.run(serving.lease(services, kinds or KINDS))
         shown = []
         for leased in held:
-            delivered = connection.run(serving.open(leased))
-            if delivered is not None:
-                shown.append(_described(leased, delivered))
+            delivered = connection.run(serving.opened(leased))
+            if delivered.envelope.manifest.kind in ANSWERS:
+                shown.append(_answer(leased, delivered))
+            elif (request := connection.run(serving.open(leased))) is not None:
+                shown.append(_described(leased, request))
     if as_json:
         print_json({"deliveries": shown})
     else:
@@ -85,6 +95,32 @@ def lease(
         if not shown:
             note("Nothing waits.")
     return 0 if shown else 1
+
+
+def _answer(leased: Leased, delivered: Any) -> dict[str, Any]:
+    """An answer in its consumer's mailbox; `about` is the request that it answers."""
+    from sealway.exchange_rules import decode_json, rejection_text
+    from signing.encoding import b64url_encode, format_time
+
+    manifest = delivered.envelope.manifest
+    described: dict[str, Any] = {
+        "lease": leased.lease,
+        "lease_until": format_time(leased.until_ms),
+        "id": manifest.id,
+        "kind": manifest.kind,
+        "about": manifest.about.id,
+        "digest": delivered.envelope.digest,
+        "from": manifest.sender,
+        "service": manifest.service,
+        "attempt": leased.attempt,
+        "test": manifest.test,
+    }
+    if manifest.kind == "rejection":
+        return {**described, "reason": manifest.reason, "text": rejection_text(delivered)}
+    body = delivered.message.parts.data[0]
+    if manifest.parts[0].type == "application/json":
+        return {**described, "json": decode_json(body)}
+    return {**described, "body": b64url_encode(body)}
 
 
 def _described(leased: Leased, delivered: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from sealway.verify.accesses import Seen
 from sealway.verify.database import PLACED_TABLES, Database, DatabaseUnreadable, open_database
 from sealway.verify.directory_log import DirectoryLog
 from sealway.verify.envelopes import EnvelopeReader
@@ -29,7 +30,7 @@ from signing.at_rest import EpochKeys
 from signing.errors import ProofInvalid
 from signing.log.note import NoteVerifier, parse_verifier_key
 
-SCHEMA_VERSIONS: Final = (1, 2, 3, 4, 5, 6)
+SCHEMA_VERSIONS: Final = (1, 2, 3, 4, 5, 6, 7)
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, leaves done so far, leaves in all (an estimate)."""
@@ -66,8 +67,12 @@ def verify_folder(
     log_keys: str | Sequence[str],
     epochs: EpochKeys | None,
     progress: Progress | None = None,
+    seen: Seen | None = None,
 ) -> Report:
     """Verify a copied data folder, or a database file; never writes into it.
+
+    With ``seen`` only log 0 and its successors are verified, and it is told of every read and
+    export that stands there.
 
     Raises:
         ProofInvalid: one of ``log_keys`` is no verifier key of a log 0.
@@ -80,7 +85,8 @@ def verify_folder(
     started = time.perf_counter()
     try:
         with open_database(folder) as database:
-            Audit(database, pins, epochs, report, progress or _silent).run()
+            audit = Audit(database, pins, epochs, report, progress or _silent)
+            audit.run() if seen is None else audit.run_log_zero(seen)
     except DatabaseUnreadable as error:
         findings.add(Code.DATABASE_UNREADABLE, str(error))
     report.seconds = time.perf_counter() - started
@@ -128,6 +134,15 @@ class Audit:
         if self._opener is not None:
             self._opener.settle()
 
+    def run_log_zero(self, seen: Seen) -> None:
+        """Log 0 and its successors alone. Raises DatabaseUnreadable."""
+        heads = read_heads(self._database, self._findings)
+        self._total = 2 * sum(head.size for head in heads.values() if head.shard <= 0)
+        self._attempt(self._check_bus, self._log_zero(heads, seen))
+        self._are_pinned(heads)
+        if self._opener is not None:
+            self._opener.settle()
+
     def _attempt(self, check: Callable[..., None], *arguments: object) -> None:
         try:
             check(*arguments)
@@ -155,7 +170,7 @@ class Audit:
 
     # --- log 0 --------------------------------------------------------------------------------
 
-    def _log_zero(self, heads: dict[int, StoredHead]) -> LogZero | None:
+    def _log_zero(self, heads: dict[int, StoredHead], seen: Seen | None = None) -> LogZero | None:
         """Log 0, and each successor whose key is pinned; None when log 0 itself can't be told."""
         if 0 not in self._pins:
             text = "The key of log 0 itself was not given: everything after it goes on from there."
@@ -168,6 +183,7 @@ class Audit:
             DirectoryLog(findings),
             Listing(report.bus, findings),
             findings,
+            seen=seen,
         )
         for n in range(0, min([*self._pins, *heads, 0]) - 1, -1):
             head = heads.get(n)

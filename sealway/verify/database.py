@@ -17,6 +17,7 @@ from typing import Any, Final
 FILE_NAME: Final = "sealway.db"
 VALUE_BYTES_MAX: Final = 16 * 1024 * 1024  # content of 10 MiB and its tags; nothing is longer
 BATCH: Final = 256
+BATCH_OF_MANY: Final = 8  # rows that hold 256 leaves or hashes each: up to 256 KB
 STEPS_A_TICK: Final = 1_000_000
 TICKS_MIN: Final = 200  # of steps: what a small hostile file may cost, some ten seconds
 BYTES_A_TICK: Final = 10_000  # an honest file needs far fewer steps for its bytes
@@ -123,13 +124,15 @@ class Database:
         self._ticks += 1
         return int(self._ticks > self._ticks_max)
 
-    def _rows(self, table: str, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
+    def _rows(
+        self, table: str, statement: str, values: Sequence[object] = (), batch: int | None = None
+    ) -> Iterator[Row]:
         if table in self._barred:
             raise DatabaseUnreadable(f"There is no table {table} that can be read.")
         left = self._rows_max
         try:
             cursor = self._connection.execute(statement, values)
-            while rows := cursor.fetchmany(BATCH):
+            while rows := cursor.fetchmany(batch or BATCH):
                 yield from rows
                 left -= len(rows)
                 if left < 0:
@@ -174,6 +177,7 @@ class Database:
             "SELECT first_index, count, entries FROM log_group WHERE shard = ?"
             " ORDER BY first_index",
             (shard,),
+            BATCH_OF_MANY,
         )
 
     def tiles(self, shard: int) -> Iterator[Row]:
@@ -182,6 +186,7 @@ class Database:
             "log_tile",
             "SELECT level, number, hashes FROM log_tile WHERE shard = ? ORDER BY level, number",
             (shard,),
+            BATCH_OF_MANY,
         )
 
     def records(self, shard: int) -> Iterator[Row]:

@@ -7,6 +7,7 @@ folder is believed about these.
 from dataclasses import dataclass
 from typing import Final
 
+from sealway.verify.accesses import ACCESS_KINDS, Seen
 from sealway.verify.database import Database
 from sealway.verify.directory_log import DirectoryLog
 from sealway.verify.findings import Code, Findings
@@ -56,6 +57,8 @@ class LogZero:
 
     log: int = 0
     """The log that is being read: 0, or -1 … for a successor."""
+    seen: Seen | None = None
+    """Told of every read and export."""
     before: Before | None = None
     """The log whose place this one took, and its key."""
 
@@ -122,6 +125,8 @@ class LogZero:
     def _tell(self, leaf: Leaf, record: Record | None, index: int, signed: int) -> None:
         if leaf.k in DIRECTORY_KINDS:
             self.directory.add(record, index)
+        elif leaf.k in ACCESS_KINDS and self.seen is not None:
+            self.seen(leaf, record, self.log, index)
         if self.before is not None and index == 0:
             self._succeed(record, leaf, self.before)
             return

@@ -1,24 +1,34 @@
 """Answers and what they answer: each `ref` must name an open request, each exchange ends once.
 
 Memory grows with the exchanges that are open at one time, not with all there were; with several
-traffic logs also with those that ended, because an answer may stand in another log.
+traffic logs also with those that ended, because an answer may stand in another log. Answers that
+went to their consumers' mailboxes are remembered until they are confirmed.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
+from registry.directory import Directory
 from sealway.verify.findings import Code, Findings
 from signing.encoding import b64url_decode, b64url_encode
 from signing.log.leaf import Leaf
 
 ENDS: Final = frozenset({"response", "rejection", "cancel", "expired"})
 DURING: Final = frozenset({"interim", "delivered", "dead"})
+DELIVERY: Final = frozenset({"delivered", "dead"})
+"""What the bus states of a delivery: a request's, or an answer's in its consumer's mailbox."""
 _MIRRORED: Final = frozenset({"response", "rejection", "interim"})
+
+
+def collects(directory: Directory, consumer: str | None) -> bool:
+    """Whether answers to a consumer came to its mailbox, under this directory."""
+    system = None if consumer is None else directory.system(consumer)
+    return system is not None and system.answers == "mailbox"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request's leaf, and its row as far as it is known."""
+    """A request's leaf, or a boxed answer's, and its row as far as it is known."""
 
     leaf: Leaf
     shard: int
@@ -55,12 +65,18 @@ class Pairing:
         self._several = several
         self._open: dict[bytes, Asked] = {}
         self._ended: dict[bytes, Asked] = {}
+        self._boxed: dict[bytes, Asked] = {}
+        """Answers in their consumers' mailboxes, until their confirmation was met."""
         self._early: list[tuple[bytes, Answering]] = []
         """Those whose request stands in a log that was not read yet."""
 
     def ask(self, hash_: bytes, asked: Asked) -> None:
         """A request's leaf."""
         self._open[hash_] = asked
+
+    def box(self, hash_: bytes, answer: Asked) -> None:
+        """An answer's leaf that its consumer may confirm, as a provider confirms a request's."""
+        self._boxed[hash_] = answer
 
     def answer(self, leaf: Leaf, shard: int, index: int) -> Answering | None:
         """What a leaf is about; None for a leaf that is about no exchange, or about none at all."""
@@ -71,7 +87,7 @@ class Pairing:
             self._unpaired(answering)
             return None
         ref = b64url_decode(leaf.ref)
-        answering.asked = self._open.get(ref)
+        answering.asked = self._open.get(ref) or self._collected(leaf, ref)
         if answering.asked is None:
             if not self._several:
                 self._unpaired(answering)
@@ -89,6 +105,12 @@ class Pairing:
         if answering.asked is not None:
             self._check_names(answering, answering.asked)
 
+    def _collected(self, leaf: Leaf, ref: bytes) -> Asked | None:
+        """The answer whose delivery a leaf is about; one confirmation is all there can be."""
+        if leaf.k not in DELIVERY:
+            return None
+        return self._boxed.pop(ref, None) if leaf.k == "delivered" else self._boxed.get(ref)
+
     def _end(self, ref: bytes) -> None:
         asked = self._open.pop(ref)
         if self._several:
@@ -99,7 +121,7 @@ class Pairing:
         for ref, answering in self._early:
             asked, kind = self._open.get(ref), answering.leaf.k
             if asked is None and kind not in ENDS:
-                asked = self._ended.get(ref)
+                asked = self._ended.get(ref) or self._collected(answering.leaf, ref)
             if asked is None:
                 self._unpaired(answering)
                 continue

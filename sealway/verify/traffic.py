@@ -16,7 +16,7 @@ from sealway.verify.envelopes import EnvelopeReader, OpenedEnvelope, Sealed
 from sealway.verify.findings import Code, Findings
 from sealway.verify.leaves import in_tiles, stored_leaves
 from sealway.verify.listing import ListedLog
-from sealway.verify.pairing import Asked, Pairing
+from sealway.verify.pairing import Asked, Pairing, collects
 from sealway.verify.receipts import Tile, check_receipt, tile_at
 from sealway.verify.record_rows import RecordReader
 from sealway.verify.row_cursor import RowCursor, fetch_messages
@@ -24,7 +24,7 @@ from sealway.verify.scan import ScannedLog, Step
 from sealway.verify.standing import Standing
 from signing.errors import ProofInvalid
 from signing.log.leaf import TRAFFIC_KINDS, Leaf, parse_leaf
-from signing.manifest import KINDS
+from signing.manifest import ANSWERS, KINDS
 
 REFUSALS_KEPT_MS: Final = 90 * 86_400_000  # log.md: a refused envelope is kept 90 days
 ID_AGE_DAYS_MAX: Final = (
@@ -194,6 +194,8 @@ class TrafficLog:
         answering = self.pairing.answer(leaf, self.shard, index)
         if leaf.k == "request":
             self.pairing.ask(hash_, Asked(leaf, self.shard, index, id_, digest))
+        elif leaf.k in ANSWERS and collects(directory, leaf.to):
+            self.pairing.box(hash_, Asked(leaf, self.shard, index, id_, digest))
         if row is None:
             return
         if not well:

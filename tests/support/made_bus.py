@@ -60,6 +60,7 @@ class MadeLog:
     is_stale: bool = False
     """Keep the note as it is."""
     last_ts: int = 0
+    leaves_max: int = LEAVES_MAX
 
     @property
     def root(self) -> bytes:
@@ -142,7 +143,7 @@ class MadeBus:
         self.rows["record"].append({**place, "bytes": raw, "leaf_salt": salt, "key": key})
         log.leaves.append(leaf)
         log.last_ts = self.now_ms
-        assert len(log.leaves) <= LEAVES_MAX
+        assert len(log.leaves) <= log.leaves_max
 
     def _object(self, noun: str, key: str, version: int, after: Any) -> None:
         rows = [
@@ -257,7 +258,7 @@ class MadeBus:
         )
         log.leaves.append(leaf)
         log.last_ts = self.now_ms
-        assert len(log.leaves) <= LEAVES_MAX
+        assert len(log.leaves) <= log.leaves_max
         return leaf_hash(leaf)
 
     # --- the file ---------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from exchange.api.errors import RequestInvalid
 from exchange.api.replies import json_reply
 from exchange.api.resources.asked import BusOf, CallerOf, HeadersOf, described, respond
 from exchange.delivery.mailbox import LeaseLost
-from exchange.storage.rows import MailboxDepth
+from exchange.storage.boxes import MailboxDepth
 from registry.access import check_standing
 from signing.encoding import format_time
 from signing.errors import IdentifierInvalid
@@ -103,6 +103,7 @@ def _line(depth: MailboxDepth, now_ms: int) -> dict[str, object]:
     oldest_s = None if depth.oldest_at_ms is None else max(0, now_ms - depth.oldest_at_ms) // 1000
     line = {
         "service": depth.service,
+        "kind": depth.kind,
         "waiting": depth.waiting,
         "leased": depth.leased,
         "oldest_age_s": oldest_s,

@@ -93,8 +93,8 @@ class Limits(Table):
     mailbox_max: int = Field(
         default=1000,
         ge=1,
-        description="waiting messages for one system and service, unless its owner set another "
-        "number; then `mailbox-full`",
+        description="requests waiting for one system and service, then `quota-exceeded`; answers "
+        "that a consumer leaves in its mailbox, then `mailbox-full`; unless a system has its own",
     )
     deliveries_max: int = Field(
         default=100, ge=1, le=100, description="deliveries in one lease call; keeps answers small"

@@ -25,7 +25,7 @@ NESTING: Final = "__"
 _NOT_OURS: Final = ("SEALWAY_HOME", "SEALWAY_PROFILE", "SEALWAY_TEST_")
 _TABLES: Final = (
     "egress", "anchoring", "policy", "limits", "delivery", "database", "kafka", "retention",
-    "sandbox",
+    "sandbox", "tracing",
 )  # fmt: skip
 _NAMED: Final = ("hosted", "push", "witnesses", "authorities")  # one table for each name
 # A value of one of two keys takes the place of the other's: each says the same thing.

@@ -7,6 +7,7 @@ Invariant: paths are absolute; every key is one that is listed here.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from exchange.operation.settings.anchors import (
 )
 from exchange.operation.settings.engines import Database, FilePath, Kafka, Retention
 from exchange.operation.settings.limits import Delivery, Limits, Table
+from exchange.operation.settings.tracing import Tracing
 from signing.errors import SealwayError
 from signing.identifiers import parse_instance, parse_system_id
 from signing.log.cosignature import parse_cosignature_key
@@ -219,6 +221,9 @@ class Settings(Table):
         default={}, max_length=8, description="who is asked to time-stamp log 0"
     )
     anchoring: AnchoringTable = AnchoringTable()
+    tracing: Tracing | None = Field(
+        default=None, description="spans for OpenTelemetry; without this table none are made"
+    )
     policy: Policy = Policy()
     limits: Limits = Limits()
     delivery: Delivery = Delivery()
@@ -307,14 +312,21 @@ class Settings(Table):
         keys = {parse_cosignature_key(one.key).public_key for one in self.witnesses.values()}
         if len(keys) < len(self.witnesses):
             raise ValueError("two of witnesses have one key")
+        named = {f"witnesses.{name}": one.url for name, one in self.witnesses.items()}
+        named |= {f"authorities.{name}": one.url for name, one in self.authorities.items()}
+        if self.tracing is not None:
+            named["tracing.endpoint"] = self.tracing.endpoint
+        self._check_listed(named)
+
+    def _check_listed(self, named: Mapping[str, str]) -> None:
+        """Raises ValueError: the host of an address isn't listed; by what names it."""
         listed = AllowList(self.egress.hosts)
-        for table, asked in (("witnesses", self.witnesses), ("authorities", self.authorities)):
-            for name, one in asked.items():
-                url = urlsplit(one.url)
-                port = url.port or (443 if url.scheme == "https" else 80)
-                try:
-                    listed.rule_for(url.hostname or "", port)
-                except SealwayError:
-                    raise ValueError(
-                        f"egress.hosts must list {url.hostname}:{port}, which {table}.{name} names"
-                    ) from None
+        for name, address in named.items():
+            url = urlsplit(address)
+            port = url.port or (443 if url.scheme == "https" else 80)
+            try:
+                listed.rule_for(url.hostname or "", port)
+            except SealwayError:
+                raise ValueError(
+                    f"egress.hosts must list {url.hostname}:{port}, which {name} names"
+                ) from None

@@ -27,8 +27,8 @@ paths start at the file's folder. A variable wins over the file: `SEALWAY_PORT` 
 `SEALWAY_LIMITS__WAIT_S_MAX` is `wait_s_max` in `[limits]`; lists are written as JSON.
 
 Names say their unit: `_s` seconds, `_ms` milliseconds, `_days` days, `_bytes` bytes; `_max` and
-`_min` are bounds. Every process of a bus reads the same settings; those of adapters, hosted keys
-and egress matter to deliverers only.
+`_min` are bounds. Every process of a bus reads the same settings; those of adapters and
+hosted keys matter to deliverers only; so does egress, but where [tracing] is.
 """
 _COLUMNS: Final = "\n| key | default | may be | what, and why |\n|---|---|---|---|\n"
 _UNITS: Final = {"_bytes_": "bytes", "_s_": "s", "_ms_": "ms", "_days_": "days"}

@@ -5,7 +5,7 @@ from typing import Final
 
 from exchange.storage.errors import StorageForeign
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 
 
 @dataclass(frozen=True, slots=True)

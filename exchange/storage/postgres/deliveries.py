@@ -15,7 +15,7 @@ from signing.identifiers import ServiceCode, SystemId
 
 COLUMNS = (
     "id, recipient, state, service, due_at, owner, lease_until, attempt, misbehaved, cause,"
-    " accepted_at"
+    " accepted_at, kind"
 )
 _PARK = """
 WITH parked AS (
@@ -127,6 +127,7 @@ WITH free AS (
   SELECT id, recipient FROM delivery
   WHERE recipient = $1 AND state IN ('ready', 'leased')
     AND (cardinality($2::text[]) = 0 OR service = ANY($2::text[]))
+    AND (cardinality($6::text[]) = 0 OR kind = ANY($6::text[]))
     AND (lease_until IS NULL OR lease_until <= $3)
   ORDER BY accepted_at, id LIMIT $5 FOR UPDATE SKIP LOCKED
 ), leased AS (
@@ -266,6 +267,7 @@ async def lease_mailbox(
     now_ms: int,
     lease_until_ms: int,
     count_max: int,
+    kinds: Sequence[str],
     numbers: SystemNumbers,
 ) -> list[StoredDelivery]:
     """Lease the oldest free deliveries of a mailbox; each lease is one more attempt."""
@@ -273,7 +275,7 @@ async def lease_mailbox(
     if number is None:
         return []
     rows = await connection.fetch(
-        _LEASE_MAILBOX, number, list(services), now_ms, lease_until_ms, count_max
+        _LEASE_MAILBOX, number, list(services), now_ms, lease_until_ms, count_max, list(kinds)
     )
     return [await parse_delivery(connection, row, numbers) for row in rows]
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from exchange.storage.boxes import Box
 from exchange.storage.postgres.connection import Connection
 from exchange.storage.postgres.numbers import SystemNumbers
 from exchange.storage.rows import (
@@ -14,12 +15,9 @@ from exchange.storage.rows import (
     GroupWrite,
     Stored,
 )
-from signing.identifiers import ServiceCode, SystemId
 
 FIGURE_AGE_MAX_S: Final = 1.0  # delivery.md, *Mailboxes*: a figure 1 s old plus one's own
 FIGURES_MAX: Final = 10_000  # boxes remembered; more than systems with a mailbox
-
-Box = tuple[SystemId, ServiceCode]
 
 _MESSAGES = "SELECT id, digest, shard, idx FROM message WHERE id = ANY($1::bytea[])"
 _EXCHANGES = (
@@ -30,9 +28,10 @@ _DELIVERIES = (
     "SELECT id, state, attempt FROM delivery WHERE id = ANY($1::bytea[])"
     " AND id >= $2 AND id <= $3 ORDER BY id FOR UPDATE"
 )
-_BOXED = (
-    "SELECT count(*) FROM delivery WHERE recipient = $1 AND service = $2"
-    " AND state IN ('ready', 'leased')"
+BOXED: Final = (
+    "SELECT count(*) FROM delivery WHERE recipient = $1 AND state IN ('ready', 'leased')"
+    " AND CASE WHEN $2::text IS NULL THEN kind <> 'request'"
+    " ELSE service = $2 AND kind = 'request' END"
 )
 
 
@@ -60,8 +59,14 @@ class BoxFigures:
         """Count what a committed group put into mailboxes."""
         for new, _ in write.exchanges:
             box = (new.provider, new.service)
-            if new.boxed_max is not None and (found := self._figures.get(box)) is not None:
-                self._figures[box] = (found[0], found[1] + 1)
+            if new.boxed_max is not None:
+                self._one_more(box)
+        for answer, _ in write.answers:
+            self._one_more((answer.recipient, None))
+
+    def _one_more(self, box: Box) -> None:
+        if (found := self._figures.get(box)) is not None:
+            self._figures[box] = (found[0], found[1] + 1)
 
 
 def assumed(questions: GroupQuestions, boxes: BoxFigures) -> GroupFacts | None:
@@ -98,7 +103,7 @@ async def read_facts(
     boxed: dict[Box, int] = {}
     for box in questions.boxes:
         number = await numbers.find(connection, box[0])
-        boxed[box] = int(await connection.fetchval(_BOXED, number, box[1]))
+        boxed[box] = int(await connection.fetchval(BOXED, number, box[1]))
         boxes.keep(box, boxed[box])
     return GroupFacts(
         {id_: Stored(digest, shard, index) for id_, digest, shard, index in messages},

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from exchange.storage.boxes import MailboxDepth
 from exchange.storage.postgres import anchors
 from exchange.storage.postgres.connection import Connection, Connections
 from exchange.storage.postgres.deliveries import COLUMNS, parse_delivery
+from exchange.storage.postgres.facts import BOXED
 from exchange.storage.postgres.numbers import SystemNumbers
 from exchange.storage.postgres.statement import IS_HELD
 from exchange.storage.rows import (
     AnchorRow,
     ExchangeState,
-    MailboxDepth,
     ObjectPlace,
     ShardHead,
     ShardLease,
@@ -46,20 +47,16 @@ _DELIVERIES = _with_kept(COLUMNS, "delivery", "id = $1")
 _STEPS = _with_kept("id, at, code, attempt, next_at, detail, message, n", "step", "id = $1")
 _DEAD = _with_kept(COLUMNS, "delivery", "state = 'dead'")
 _DEPTHS_OF = _with_kept(
-    "service, state, accepted_at",
+    "service, state, accepted_at, kind",
     "delivery",
     "recipient = $1 AND state IN ('ready', 'leased', 'dead')",
 )
 _DEPTHS = (
     "SELECT service, count(*) FILTER (WHERE state = 'ready'),"
     " count(*) FILTER (WHERE state = 'leased'), count(*) FILTER (WHERE state = 'dead'),"
-    " min(accepted_at) FILTER (WHERE state IN ('ready', 'leased'))"
+    " min(accepted_at) FILTER (WHERE state IN ('ready', 'leased')), kind"
     f" FROM ({_DEPTHS_OF}) AS d"
-    " GROUP BY service ORDER BY service"
-)
-_BOXED = (
-    "SELECT count(*) FROM delivery WHERE recipient = $1 AND service = $2"
-    " AND state IN ('ready', 'leased')"
+    " GROUP BY service, kind ORDER BY service, kind"
 )
 _ENTRIES = (
     "SELECT first_index, entries FROM log_group WHERE shard = $1 AND first_index <= $3"
@@ -157,12 +154,12 @@ class Readers:
         return [StepRow(*row[:7]) for row in rows]
 
     async def mailbox_depths(self, system: SystemId) -> list[MailboxDepth]:
-        """A system's mailbox, by service."""
+        """A system's mailbox, by service and kind of message."""
         return [MailboxDepth(*row) for row in await self._fetch(_DEPTHS, await self._find(system))]
 
-    async def boxed(self, system: SystemId, service: ServiceCode) -> int:
-        """How many deliveries wait in one mailbox."""
-        row = await self._fetch_one(_BOXED, await self._find(system), service)
+    async def boxed(self, system: SystemId, service: ServiceCode | None) -> int:
+        """How many requests wait for a service; without one, how many answers for the system."""
+        row = await self._fetch_one(BOXED, await self._find(system), service)
         return int(row[0])
 
     async def dead(self, count_max: int) -> list[StoredDelivery]:

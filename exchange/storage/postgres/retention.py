@@ -47,9 +47,9 @@ WITH kept AS MATERIALIZED (
   DELETE FROM {step} s USING kept WHERE s.id = kept.id RETURNING s.*
 ), kept_deliveries AS (
   INSERT INTO kept_delivery(id, recipient, state, service, due_at, owner, lease_until, attempt,
-    misbehaved, cause, accepted_at)
+    misbehaved, cause, accepted_at, kind)
   SELECT id, recipient, state, service, due_at, owner, lease_until, attempt, misbehaved, cause,
-    accepted_at FROM deliveries
+    accepted_at, kind FROM deliveries
 ), kept_exchanges AS (
   INSERT INTO kept_exchange(id, state, version, provider, service, answer_by, wait_slot, answer)
   SELECT id, state, version, provider, service, answer_by, wait_slot, answer FROM exchanges

@@ -68,6 +68,12 @@ WITH directory_now AS (
   SELECT n.id, n.provider, n.state, n.service, n.due_at, 0, 0, n.accepted_at
   FROM checked, unnest($30::bytea[], $31::int[], $32::text[], $34::text[], $35::bigint[],
     $36::bigint[]) AS n(id, provider, service, state, due_at, accepted_at)
+), boxed AS (
+  INSERT INTO delivery(id, recipient, state, service, due_at, attempt, misbehaved, accepted_at,
+    kind)
+  SELECT n.id, n.recipient, 'ready', n.service, n.due_at, 0, 0, n.accepted_at, n.kind
+  FROM checked, unnest($43::bytea[], $44::int[], $45::text[], $46::bigint[], $47::bigint[],
+    $48::text[]) AS n(id, recipient, service, due_at, accepted_at, kind)
 )
 SELECT shard FROM checked
 """
@@ -80,7 +86,9 @@ def arguments(
     messages = sorted(write.messages, key=lambda one: one[0].id)
     exchanges = sorted(write.exchanges, key=lambda one: one[0].id)
     ends = sorted(write.ends, key=lambda one: one.id)
+    answers = sorted(write.answers, key=lambda one: one[0].id)
     numbers.check([row.sender for row, *_ in messages] + [new.provider for new, _ in exchanges])
+    numbers.check([new.recipient for new, _ in answers])
     head = write.head
     return (
         *(plan.shard, plan.epoch, plan.size, plan.root, plan.directory_version),
@@ -112,6 +120,16 @@ def arguments(
         ),
         ends[0].id if ends else b"",
         ends[-1].id if ends else b"",
+        *_columns(
+            [
+                (
+                    *(new.id, numbers[new.recipient], new.service, new.due_at_ms),
+                    *(accepted_at, new.kind),
+                )
+                for new, accepted_at in answers
+            ],
+            6,
+        ),
     )
 
 

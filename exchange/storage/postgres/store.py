@@ -213,11 +213,12 @@ class PostgresStore:
         now_ms: int,
         lease_until_ms: int,
         count_max: int,
+        kinds: Sequence[str] = (),
     ) -> list[StoredDelivery]:
         """Lease the oldest free deliveries of a mailbox."""
         return await self._connections.write(
             lambda c: deliveries.lease_mailbox(
-                c, recipient, services, now_ms, lease_until_ms, count_max, self._numbers
+                c, recipient, services, now_ms, lease_until_ms, count_max, kinds, self._numbers
             )
         )
 

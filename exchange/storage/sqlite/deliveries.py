@@ -12,7 +12,7 @@ from signing.identifiers import ServiceCode, SystemId
 
 COLUMNS = (
     "id, recipient, state, service, due_at, owner, lease_until, attempt, misbehaved, cause,"
-    " accepted_at"
+    " accepted_at, kind"
 )
 
 
@@ -129,6 +129,7 @@ def lease_mailbox(
     now_ms: int,
     lease_until_ms: int,
     count_max: int,
+    kinds: Sequence[str],
     numbers: SystemNumbers,
 ) -> list[StoredDelivery]:
     """Lease the oldest free deliveries of a mailbox; each lease is one more attempt."""
@@ -136,13 +137,14 @@ def lease_mailbox(
     if number is None:
         return []
     only = f" AND service IN ({','.join('?' * len(services))})" if services else ""
+    only += f" AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
     rows = connection.execute(
         "UPDATE delivery SET state = 'leased', lease_until = ?, attempt = attempt + 1"
         " WHERE (id, recipient) IN (SELECT id, recipient FROM delivery INDEXED BY delivery_boxed"
         f" WHERE recipient = ?{only} AND state IN ('ready', 'leased')"
         " AND (lease_until IS NULL OR lease_until <= ?) ORDER BY accepted_at, id LIMIT ?)"
         f" RETURNING {COLUMNS}",
-        (lease_until_ms, number, *services, now_ms, count_max),
+        (lease_until_ms, number, *services, *kinds, now_ms, count_max),
     ).fetchall()
     found = [parse_delivery(connection, row, numbers) for row in rows]
     return sorted(found, key=lambda one: (one.accepted_at_ms, one.id))

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from exchange.storage.boxes import Box, NewDelivery
 from exchange.storage.rows import (
     CommitResult,
     DeliveryState,
@@ -116,16 +117,24 @@ def read_facts(
 
 def _boxed(
     connection: sqlite3.Connection, questions: GroupQuestions, numbers: SystemNumbers
-) -> Mapping[tuple[SystemId, ServiceCode], int]:
-    counts: dict[tuple[SystemId, ServiceCode], int] = {}
-    for system, service in questions.boxes:
-        (count,) = connection.execute(
-            "SELECT count(*) FROM delivery INDEXED BY delivery_boxed WHERE recipient = ?"
-            " AND service = ? AND state IN ('ready', 'leased')",
-            (numbers.number(connection, system), service),
-        ).fetchone()
-        counts[system, service] = count
-    return counts
+) -> Mapping[Box, int]:
+    return {
+        (system, service): count_boxed(connection, numbers.number(connection, system), service)
+        for system, service in questions.boxes
+    }
+
+
+def count_boxed(
+    connection: sqlite3.Connection, number: int | None, service: ServiceCode | None
+) -> int:
+    """How many requests wait for a system's service; without one, how many answers for it."""
+    of = "service = ? AND kind = 'request'" if service is not None else "kind <> 'request'"
+    (count,) = connection.execute(
+        "SELECT count(*) FROM delivery INDEXED BY delivery_boxed WHERE recipient = ?"
+        f" AND {of} AND state IN ('ready', 'leased')",
+        (number,) if service is None else (number, service),
+    ).fetchone()
+    return int(count)
 
 
 def select_in(
@@ -221,6 +230,10 @@ def _write_messages(
             for row, index, leaf_hash, accepted_at in write.messages
         ]
         _insert(connection, "message", rows)
+    if write.answers:
+        _insert(
+            connection, "delivery", [_answer(connection, *one, numbers) for one in write.answers]
+        )
     if not write.exchanges:
         return
     exchanges: list[tuple[object, ...]] = []
@@ -241,10 +254,22 @@ def _write_messages(
                 0,
                 None,
                 accepted_at,
+                "request",
             )
         )
     _insert(connection, "exchange", exchanges)
     _insert(connection, "delivery", deliveries)
+
+
+def _answer(
+    connection: sqlite3.Connection, new: NewDelivery, accepted_at: int, numbers: SystemNumbers
+) -> tuple[object, ...]:
+    """The row of an answer in its consumer's mailbox."""
+    number = numbers.number(connection, new.recipient)
+    return (
+        *(new.id, number, "ready", new.service, new.due_at_ms, None, None, 0, 0, None),
+        *(accepted_at, new.kind),
+    )
 
 
 def _write_ends(connection: sqlite3.Connection, write: GroupWrite, numbers: SystemNumbers) -> None:

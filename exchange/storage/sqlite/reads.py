@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
+from exchange.storage.boxes import MailboxDepth
 from exchange.storage.errors import StorageUnavailable
 from exchange.storage.rows import (
     AnchorRow,
     ExchangeState,
-    MailboxDepth,
     ObjectPlace,
     ShardHead,
     ShardLease,
@@ -28,7 +28,13 @@ from exchange.storage.rows import (
 from exchange.storage.sqlite import anchors
 from exchange.storage.sqlite.connection import connect
 from exchange.storage.sqlite.deliveries import COLUMNS, parse_delivery
-from exchange.storage.sqlite.group import HEAD_COLUMNS, SystemNumbers, parse_head, select_in
+from exchange.storage.sqlite.group import (
+    HEAD_COLUMNS,
+    SystemNumbers,
+    count_boxed,
+    parse_head,
+    select_in,
+)
 from signing.identifiers import ServiceCode, SystemId
 
 READERS: Final = 3  # two cores and one to spare; SQLite readers never block each other
@@ -138,30 +144,25 @@ class Readers:
         return await self.run(read)
 
     async def mailbox_depths(self, system: SystemId) -> list[MailboxDepth]:
-        """A system's mailbox, by service."""
+        """A system's mailbox, by service and kind of message."""
 
         def read(connection: sqlite3.Connection) -> list[MailboxDepth]:
             rows = connection.execute(
                 "SELECT service, sum(state = 'ready'), sum(state = 'leased'), sum(state = 'dead'),"
-                " min(CASE WHEN state IN ('ready', 'leased') THEN accepted_at END)"
+                " min(CASE WHEN state IN ('ready', 'leased') THEN accepted_at END), kind"
                 " FROM delivery WHERE recipient = ? AND state IN ('ready', 'leased', 'dead')"
-                " GROUP BY service ORDER BY service",
+                " GROUP BY service, kind ORDER BY service, kind",
                 (self._numbers.find(connection, system),),
             )
             return [MailboxDepth(*row) for row in rows]
 
         return await self.run(read)
 
-    async def boxed(self, system: SystemId, service: ServiceCode) -> int:
-        """How many deliveries wait in one mailbox."""
+    async def boxed(self, system: SystemId, service: ServiceCode | None) -> int:
+        """How many requests wait for a service; without one, how many answers for the system."""
 
         def read(connection: sqlite3.Connection) -> int:
-            (count,) = connection.execute(
-                "SELECT count(*) FROM delivery INDEXED BY delivery_boxed WHERE recipient = ?"
-                " AND service = ? AND state IN ('ready', 'leased')",
-                (self._numbers.find(connection, system), service),
-            ).fetchone()
-            return int(count)
+            return count_boxed(connection, self._numbers.find(connection, system), service)
 
         return await self.run(read)
 

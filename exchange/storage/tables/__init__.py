@@ -200,6 +200,9 @@ delivery = Table(
     Column("misbehaved", Integer, nullable=False, comment="attempts the provider answered wrongly"),
     Column("cause", Text, comment="why it is dead"),
     Column("accepted_at", BigInteger, nullable=False),
+    Column(
+        "kind", Text, nullable=False, server_default=text("'request'"), comment="of the message"
+    ),
     PrimaryKeyConstraint("id", "recipient"),
 )
 
@@ -244,6 +247,7 @@ Index(
     delivery.c.recipient,
     delivery.c.service,
     delivery.c.accepted_at,
+    delivery.c.kind,
     sqlite_where=_BOXED,
     postgresql_where=_BOXED,
 )

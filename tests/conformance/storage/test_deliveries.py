@@ -2,11 +2,13 @@
 
 import asyncio
 
+from exchange.storage.boxes import NewDelivery
 from exchange.storage.port import Store
 from exchange.storage.rows import (
     ConfirmDelivery,
     DeliveryState,
     GroupFacts,
+    GroupQuestions,
     GroupWrite,
     HeldLease,
     KillDelivery,
@@ -26,6 +28,7 @@ from tests.conformance.storage.rows import (
     end,
     exchange,
     id_of,
+    message,
     plan,
 )
 
@@ -340,3 +343,73 @@ async def test_a_dead_letter_is_settled_with_its_line_and_nothing_else_is(store:
     assert await store.reads.dead(10) == []
     (row,) = await store.reads.deliveries(id_of(1))
     assert (row.due_at_ms, row.misbehaved, row.cause) == (NOW + 5, 0, None)
+
+
+# ---------------------------------------------------------------- answers in mailboxes
+
+
+def boxed(number: int, kind: str = "response") -> NewDelivery:
+    return NewDelivery(id_of(number), CONSUMER, COUNT, NOW, kind)
+
+
+async def answered(store: Store) -> ShardHead:
+    """Requests 1 and 2 of the consumer; 11 and 12 answer them, into its mailbox."""
+    head = await accept(store, HEAD, exchange(1), exchange(2))
+
+    def answer(write: GroupWrite, _: GroupFacts) -> None:
+        for offset, (number, kind) in enumerate([(11, "response"), (12, "rejection")]):
+            row = message(number, OFFICE)
+            write.messages.append((row, head.size + offset, bytes(32), NOW + number))
+            write.answers.append((boxed(number, kind), NOW + number))
+            write.ends.append(end(number - 10, number))
+
+    _, write = await store.commit(plan(head, answer, count=2))
+    assert write is not None
+    return write.head
+
+
+async def test_answers_wait_for_their_consumer_apart_from_requests(store: Store) -> None:
+    head = await answered(store)
+    assert [await store.reads.boxed(CONSUMER, of) for of in (None, COUNT)] == [2, 0]
+    assert [await store.reads.boxed(OFFICE, of) for of in (None, COUNT)] == [0, 0]
+    boxes = {(CONSUMER, None), (CONSUMER, COUNT), (OFFICE, None)}
+    told: list[GroupFacts] = []
+
+    def ask(write: GroupWrite, facts: GroupFacts) -> None:
+        told.append(facts)
+
+    await store.commit(plan(head, ask, questions=GroupQuestions(boxes=boxes)))
+    assert told[-1].boxed == {(CONSUMER, None): 2, (CONSUMER, COUNT): 0, (OFFICE, None): 0}
+    depths = await store.reads.mailbox_depths(CONSUMER)
+    assert [(one.kind, one.waiting) for one in depths] == [("rejection", 1), ("response", 1)]
+
+
+async def test_a_lease_can_be_of_some_kinds(store: Store) -> None:
+    await answered(store)
+
+    async def lease(*kinds: str) -> list[bytes]:
+        rows = await store.lease_mailbox(CONSUMER, [], NOW, NOW + LEASE, 10, kinds)
+        return [row.id for row in rows]
+
+    assert await lease("request") == []
+    assert await lease("rejection", "request") == [id_of(12)]
+    assert await lease() == [id_of(11)]
+    (row,) = await store.reads.deliveries(id_of(12))
+    assert (row.kind, row.recipient, row.state) == ("rejection", CONSUMER, DeliveryState.LEASED)
+
+
+async def test_a_confirmed_answer_waits_no_more_and_its_exchange_stays_ended(store: Store) -> None:
+    head = await answered(store)
+    await store.lease_mailbox(CONSUMER, [], NOW, NOW + LEASE, 1)
+
+    def confirm(write: GroupWrite, facts: GroupFacts) -> None:
+        assert facts.deliveries[id_of(11)] == (DeliveryState.LEASED, 1)
+        write.confirms.append(ConfirmDelivery(id_of(11), CONSUMER, 1))
+
+    asked = GroupQuestions(deliveries=[id_of(11)])
+    await store.commit(plan(head, confirm, questions=asked))
+    assert await store.reads.boxed(CONSUMER, None) == 1
+    assert await state_of(store, 11) == ("done", 1)
+    kept = await store.reads.exchange(id_of(1))
+    assert kept is not None
+    assert (kept.state.value, kept.answer) == ("answered", id_of(11))

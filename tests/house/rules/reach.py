@@ -30,6 +30,7 @@ LIBRARY_HOMES: Mapping[str, tuple[str, ...]] = {
     "sqlite3": (*DATABASE_HOMES, "sealway/verify"),
     "httpx": ("sealway",),
     "structlog": ("exchange", "adapters"),
+    "opentelemetry": ("exchange/operation/tracing",),
     "httptools": ("exchange/api", "adapters/egress"),
     "uvicorn": ("exchange/api", "exchange/operation", "adapters/agent"),
     "click": ("sealway/cli", "exchange/operation", "adapters/agent"),

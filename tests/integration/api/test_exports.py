@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from exchange.storage.rows import AnchorRow
+from registry.changes import Change
 from sealway.audit.anchors import load_anchors, parse_anchors
 from sealway.audit.container import Container
 from sealway.audit.errors import AnchorsInvalid
@@ -16,11 +17,12 @@ from sealway.audit.layout import INVENTORY
 from sealway.audit.verdicts import BundleReport
 from sealway.audit.verifying import verify_bundle
 from signing.encoding import format_time
+from signing.identifiers import member_of
 from signing.log.cosignature import Cosigner
 from signing.log.leaf import parse_leaf
 from signing.log.tiles import parse_entries
 from tests.integration.api.conftest import edge, initialised, running, stopped
-from tests.support.agencies import BENEFITS, BUS, CIVIL
+from tests.support.agencies import BENEFITS, BUS, CIVIL, POPULATION
 from tests.support.http import AUDITOR, FOUNDER, OPERATOR, Edge, code_of
 
 __all__ = ["edge", "initialised", "running", "stopped"]
@@ -183,3 +185,18 @@ async def test_what_others_vouched_for_comes_along(edge: Edge, tmp_path: Path) -
     other = text.replace("quorum = 1", "quorum = 0") + '\n[timestamps]\nroots = ["x"]\n'
     with pytest.raises(AnchorsInvalid, match="roots"):
         parse_anchors(other.encode())
+
+
+@pytest.mark.parametrize("form", ["full", "party"])
+async def test_a_consumer_that_confirmed_its_answer_is_proven_to_have(
+    edge: Edge, tmp_path: Path, form: str
+) -> None:
+    await edge.running.change(Change("system", {"id": BENEFITS, "answers": "mailbox"}))
+    request = edge.running.ask(POPULATION)
+    for message in (request, edge.running.reply(request)):
+        assert await edge.running.outcome(message) == "accepted"
+    mailbox = edge.running.bus.api.mailbox
+    (held,) = await mailbox.lease(BENEFITS, [], 10, 60, 0, ["response"])
+    await mailbox.confirm(BENEFITS, held.token)
+    party = {"selection": {"form": "party", "party": [member_of(BENEFITS)]}}
+    proven(edge, await exported(edge, **(party if form == "party" else {})), tmp_path)

@@ -84,7 +84,7 @@ PRODUCT = {
             "POST /v1/persons/{id}/revoke",
         ],
     ),
-    "exports": ("A", ["POST /v1/exports", "POST /v1/exports/preview"]),
+    "exports": ("A", ["POST /v1/exports", "POST /v1/exports/preview", "GET /v1/reads"]),
     "entries of the log": ("A", ["GET /log/{n}/tile/entries/{number:path}"]),
 }
 PUBLIC = {

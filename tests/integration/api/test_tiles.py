@@ -189,3 +189,10 @@ async def test_the_bus_says_where_each_log_is(edge: Edge) -> None:
     leaf = (await edge.get("/log/0/tile/entries/000.p/1", AUDITOR)).content[2:]
     tile = (await edge.get("/log/0/tile/0/000.p/1")).content
     assert leaf_hash(leaf) == tile
+
+
+async def test_an_address_that_is_spelled_oddly_is_hidden_all_the_same(edge: Edge) -> None:
+    for odd in ("%0A", "000%0A", "x%0A/000", "%00"):
+        for who in (None, BENEFITS, FOUNDER):
+            response = await edge.get(f"/log/0/tile/entries/{odd}", who)
+            assert code_of(response) == "not-found"

@@ -29,6 +29,10 @@ def test_a_short_run_ends_with_its_ratios_and_leaves_its_figures() -> None:
     (path,) = [line.partition(",")[0] for line in lines if line.startswith("benchmarks/results/")]
     written = json.loads((ROOT / path).read_text("utf-8"))
     assert written["goals"]["P1"]["ratio"] == pytest.approx(float(said[1]), abs=0.01)
+    assert re.search(
+        r"^fsck: [\d,]+ entries, [\d,]+ entries/s of a core, \d+ MiB", done.stdout, re.M
+    )
+    assert 0 < written["validation_us"] < 10_000
     assert sum(leg["failed"] for leg in written["legs"]) == 0
     assert sum(leg["checked"] for leg in written["legs"] if leg["target"] == "bus") > 0
     (ROOT / path).unlink()

@@ -29,12 +29,12 @@ ID = "0af7651916cd43dd8448eb211c80319c"
 TRACE = f"00-{ID}-b7ad6b7169203331-01"
 
 
-def consumer(bus: RunningBus, folder: Path) -> AsyncClient:
-    """The benefits agency, calling the application without sockets."""
+def profile_of(bus: RunningBus, folder: Path) -> Profile:
+    """The benefits agency's profile, its files in a folder."""
     keys = bus.keys[BENEFITS]
     (folder / "key.pem").write_bytes(private_key_pem(keys.key))
     (folder / "cert.pem").write_bytes(der_to_pem(keys.der))
-    profile = Profile(
+    return Profile(
         "benefits",
         bus.bus.api.public_url,
         BUS,
@@ -44,7 +44,12 @@ def consumer(bus: RunningBus, folder: Path) -> AsyncClient:
         key=folder / "key.pem",
         certificate=folder / "cert.pem",
     )
-    return AsyncClient(profile, transport=httpx.ASGITransport(create_app(bus.bus.api)))
+
+
+def consumer(bus: RunningBus, folder: Path) -> AsyncClient:
+    """The benefits agency, calling the application without sockets."""
+    transport = httpx.ASGITransport(create_app(bus.bus.api))
+    return AsyncClient(profile_of(bus, folder), transport=transport)
 
 
 async def steps(bus: RunningBus, message_id: str) -> list[str]:

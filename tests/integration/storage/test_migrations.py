@@ -71,9 +71,10 @@ def tables_of_file(path: Path) -> list[object]:
         found: list[object] = []
         for name in names:
             found.append((name, connection.execute(f"PRAGMA table_info({name})").fetchall()))
-            for index in sorted(connection.execute(f"PRAGMA index_list({name})").fetchall()):
-                columns = connection.execute(f"PRAGMA index_info({index[1]})").fetchall()
-                found.append((name, index[1:], columns))
+            indexes = connection.execute(f"PRAGMA index_list({name})").fetchall()
+            for index in sorted(row[1:] for row in indexes):
+                columns = connection.execute(f"PRAGMA index_info({index[0]})").fetchall()
+                found.append((name, index, columns))
         partial = connection.execute(
             "SELECT name, replace(replace(sql, char(10), ''), ' ', '') FROM sqlite_master"
             " WHERE type = 'index' AND sql IS NOT NULL ORDER BY name"

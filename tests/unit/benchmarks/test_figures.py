@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bodies
+from benchmarks import bodies, validation
 from benchmarks.goals import GOALS, Figure, cut, last_line, table
 from benchmarks.histogram import Histogram, bucket_of, highest_us
 from benchmarks.lanes import due_by, is_whole
 from benchmarks.legs import ITSELF, Leg, added_p50_ms, client_bound, ratios, row
 from benchmarks.measured import OPEN, of_cluster, of_embedded
-from benchmarks.outside import audited_entries
+from benchmarks.outside import audited_entries, fsck_lines
 from benchmarks.profiling import LOOP, stage_of
 from benchmarks.scale import cost_ratio
 from schemas.catalogue import Validators, admit
@@ -141,6 +141,24 @@ def test_in_an_open_loop_requests_are_due_by_the_clock() -> None:
 
 def test_an_audit_says_how_many_entries_it_went_through() -> None:
     assert audited_entries('{"verdict": "proven", "counts": {"leaves": 2321}}') == 2_321
+
+
+def test_an_audit_has_its_line_with_entries_rate_and_memory() -> None:
+    figures = [
+        Figure("P1", 0.5),
+        Figure("P7", 9_500.4, "", "", 2_321, 61.7),
+        Figure("P7 tree", None),
+    ]
+    (line,) = fsck_lines(figures)
+    assert line == (
+        "fsck: 2,321 entries, 9,500 entries/s of a core, 62 MiB (signatures and contents)"
+    )
+
+
+def test_the_validation_of_a_body_is_timed_and_said() -> None:
+    us = validation.validation_us(rounds=1)
+    assert 1 < us < 10_000
+    assert validation.line(22.61).endswith("(2,048 bytes): 22.6 µs, goal ≤ 25 µs")
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,18 @@ def test_people_are_listed_shown_and_revoked(run: Run, asked: Recorder) -> None:
     assert asked.last == ("POST", "/v1/persons/p1/revoke", {})
 
 
+def test_who_read_what_is_asked_with_the_filters_given(run: Run, asked: Recorder) -> None:
+    since = "2026-11-01T00:00:00.000Z"
+    assert run("audit", "reads", "--person", "p1", "--since", since)[0] == 0
+    assert asked.last == ("GET", "/v1/reads", None)
+    assert dict(asked.calls[-1].url.params) == {"person": "p1", "since": since}
+    assert json.loads(run("audit", "reads", "--json")[1])["items"] == []
+    calls = len(asked.calls)
+    for wrong in (("--since", "yesterday"), ("--message", "x"), ("--log-key", "k"), (".",)):
+        assert run("audit", "reads", *wrong)[0] == 3
+    assert len(asked.calls) == calls
+
+
 @pytest.mark.parametrize(
     ("noun", "verb", "key", "state"),
     [

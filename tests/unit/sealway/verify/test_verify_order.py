@@ -54,6 +54,42 @@ def test_a_delivery_noted_in_another_log_after_the_end_is_no_lie() -> None:
     assert findings.listed == []
 
 
+def _box(pairing: Pairing, request: bytes) -> bytes:
+    """An answer that went to its consumer's mailbox; its leaf's hash."""
+    leaf = _leaf("response", B, request)
+    pairing.answer(leaf, 1, 5)
+    pairing.box(leaf_hash(leaf.raw), Asked(leaf, 1, 5, bytes(16), bytes(32)))
+    return leaf_hash(leaf.raw)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_consumer_confirms_its_answer_once(several: bool) -> None:
+    findings = Findings()
+    pairing = Pairing(findings, several=several)
+    answer = _box(pairing, _ask(pairing, 1))
+    pairing.answer(_leaf("dead", B, answer), 1, 6)
+    told = pairing.answer(_leaf("delivered", B, answer), 1, 7)
+    assert told is not None
+    pairing.names(told, (bytes(16), ""))
+    assert findings.listed == []
+    pairing.answer(_leaf("delivered", B, answer), 1, 8)
+    pairing.finish()
+    assert [(one.code, one.index) for one in findings.listed] == [("answer-unpaired", 8)]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_an_answer_of_nobodys_mailbox_is_confirmed_by_nobody(several: bool) -> None:
+    findings = Findings()
+    pairing = Pairing(findings, several=several)
+    answer = _leaf("response", B, _ask(pairing, 1))
+    pairing.answer(answer, 1, 5)
+    pairing.answer(_leaf("delivered", B, leaf_hash(answer.raw)), 1, 6)
+    boxed = _box(pairing, _ask(pairing, 1))
+    pairing.answer(_leaf("interim", A, boxed), 1, 7)
+    pairing.finish()
+    assert {one.index for one in findings.listed} == {6, 7}
+
+
 @pytest.mark.parametrize("several", [False, True])
 def test_a_second_end_is_found(several: bool) -> None:
     findings = Findings()
