@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -76,13 +76,19 @@ def select(save: Path | None, profile_name: str | None, as_json: bool, **filters
         return 0
     print_object(
         {
-            "range": f"heads {found['range'][0]} to {found['range'][1]} of log 0",
+            "range": _spoken(found["range"]),
             "leaves": found["leaves"],
             "selected": found["selected"],
             **{f"log {one['n']}": f"{one['selected']} of {one['leaves']}" for one in found["logs"]},
         }
     )
     return 0
+
+
+def _spoken(ends: Sequence[int | None]) -> str:
+    """The range between two heads, in the words of `audit verify`."""
+    first, last = ends
+    return f"log 0 from {'its beginning' if first is None else first} to {last}"
 
 
 @click.command

@@ -209,7 +209,7 @@ def _write(path: Path, members: dict[str, Any]) -> None:
 
 @profile.command("list")
 @json_option
-@examples("sealway profile list")
+@examples("sealway profile list", "sealway profile list --json | jq -r '.profiles[0].log_keys[0]'")
 def list_(as_json: bool) -> int:
     """The profiles there are; the one in force is marked."""
     from sealway.cli.output import print_json, print_table
@@ -223,7 +223,7 @@ def list_(as_json: bool) -> int:
         try:
             loaded = load_profile(name)
             row |= {"url": loaded.url, "acts_as": loaded.system or "a person"}
-            row["pins"] = _pins(loaded)
+            row |= {"pins": _pins(loaded), "log_keys": list(loaded.log_keys)}
         except ProfileInvalid as error:
             row["acts_as"] = f"cannot be used: {error.detail}"
         rows.append(row)

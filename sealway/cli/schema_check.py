@@ -51,6 +51,7 @@ _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
     "sealway schema check person-2.json --against person-1.json --level BACKWARD",
     "sealway schema check person-3.json --against person-1.json --against person-2.json --json",
     "sealway schema check person.json --against person-status.request",
+    "sealway schema check d-2.json --against sx/GOV/5005/declarations.response",
 )
 def check(
     file: Path,
@@ -139,7 +140,7 @@ def _versions(against: Sequence[str], profile_name: str | None) -> list[Any]:
         path = Path(one)
         if path.is_file():
             texts = [(one, _text(path, "--against"))]
-        elif path.suffix == ".json" or len(path.parts) > 1:
+        elif path.suffix == ".json" or path.is_absolute() or one.startswith("."):
             raise click.BadParameter(f"There is no file {one}.", param_hint="--against")
         else:
             texts = _registered(one, profile_name)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sealway.cli.schema_states import path_of
 from sealway.cli.session import bus_options, connected, examples, fetch, key_path
 from sealway.errors import SdkError
 
@@ -25,9 +26,11 @@ class NoExample(SdkError):
 @click.argument("key")
 @click.option("--example", is_flag=True, help="A payload that satisfies it, instead.")
 @bus_options
-@examples(f"sealway schema show {_KEY}", f"sealway schema show {_KEY} --example")
+@examples(f"sealway schema show {_KEY} --example", "sealway schema show person-status.response@1")
 def show(key: str, example: bool, profile_name: str | None, as_json: bool) -> int:
     """One schema, whole; or a payload that satisfies it.
+
+    KEY is a fingerprint, an id, or SUBJECT@VERSION.
 
     The payload is the first registered example. Without one it is made up, for a JSON Schema or an
     Avro schema, and checked against it.
@@ -35,7 +38,7 @@ def show(key: str, example: bool, profile_name: str | None, as_json: bool) -> in
     from sealway.cli.output import print_json, print_object
 
     with connected(profile_name) as bus:
-        found = fetch(bus, f"/v1/schemas/{key_path(key)}")
+        found = fetch(bus, path_of(bus, key))
         shown = _example(bus, found) if example else None
     if shown is not None:
         click.echo(shown)

@@ -123,6 +123,8 @@ def test_a_subject_is_asked_of_the_registry(
     assert (code, asked) == (0, ["/v1/schemas"])
     assert "4 readings" in out
     assert run("check", file("b.json", MORE), "--against", "nobody")[0] == 3
+    items[0]["subject"] = items[2]["subject"] = "sx/GOV/1/p.request"
+    assert run("check", file("b.json", MORE), "--against", "sx/GOV/1/p.request")[0] == 0
 
 
 def test_diff_tells_changes_and_whether_there_are_any(run: Run, file: Any) -> None:

@@ -104,7 +104,7 @@ async def test_a_schema_lives_from_draft_to_retired(run: Run, file: Any) -> None
     assert (await run("schema", "delete", "permit@1"))[0] == 1
     assert (await run("schema", "retire", "permit@1"))[0] == 0
     assert (await run("schema", "activate", "permit@1"))[0] == 1
-    assert json.loads((await run("schema", "show", "3", "--json"))[1])["state"] == "retired"
+    assert json.loads((await run("schema", "show", "permit@1", "--json"))[1])["state"] == "retired"
     assert (await run("schema", "retire", "permit@9"))[0] == 3
 
 

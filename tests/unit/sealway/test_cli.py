@@ -425,6 +425,7 @@ def test_a_profile_pins_log_0_and_its_successor(run: Run, bus: FakeBus, home: Pa
     assert load_profile("benefits").log_keys == (older, bus.log_0.verifier_key)
     listed = json.loads(run("profile", "list", "--json")[1])["profiles"]
     assert [one["pins"] for one in listed] == [["sx.example/log/0", "sx.example/log/0.1"]]
+    assert listed[0]["log_keys"] == [older, bus.log_0.verifier_key]
     assert "sx.example/log/0.1" in run("profile", "use", "benefits")[1]
     other = FakeBus().log_0.verifier_key
     assert run(*words, "--force", *both, "--log-key", other)[0] == 3
