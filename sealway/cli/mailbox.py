@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sealway.serving import Leased
 
 KINDS = ("request", "response", "rejection")
-_COLUMNS = ("service", "kind", "waiting", "leased", "oldest_age_s", "dead")
+_COLUMNS = ("service", "waiting", "leased", "oldest_age_s", "dead", "kind")
 
 
 @click.group

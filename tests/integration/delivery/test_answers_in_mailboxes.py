@@ -12,6 +12,7 @@ from exchange.api.app import create_app
 from exchange.delivery.mailbox import LeaseLost
 from registry.changes import Change
 from sealway.cli.main import main
+from sealway.cli.session import Outside
 from sealway.client import Client
 from sealway.errors import Rejected
 from tests.integration.delivery.test_trace import consumer, profile_of
@@ -160,6 +161,34 @@ async def test_an_answer_the_loop_broke_off_at_is_handed_out_again(
     ids = [one.manifest.id for one in answers]
     assert await asyncio.to_thread(handle, 1) == ids[:1]
     assert await asyncio.to_thread(handle, 9) == ids[1:]
+
+
+async def test_the_command_line_shows_answers_proven(
+    running: RunningBus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await collecting(running)
+    answer, no = await answered(running), await answered(running, reject=True)
+    profile, outside = profile_of(running, tmp_path), Outside(transport=Bridge(running))
+    monkeypatch.setattr("sealway.profile.load_profile", lambda name: profile)
+    capsys.readouterr()
+
+    async def said(*words: str) -> dict[str, Any]:
+        assert await asyncio.to_thread(main, ["mailbox", *words, "--json"], outside) == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
+    (refused,) = (await said("lease", "--kind", "rejection"))["deliveries"]
+    assert (refused["about"], refused["reason"]) == (no.manifest.about.id, "no-data")
+    (held,) = (await said("lease", "--max", "5"))["deliveries"]
+    assert (held["id"], held["kind"]) == (answer.manifest.id, "response")
+    assert held["json"] == json.loads(answer.parts.data[0])
+    (done,) = (await said("confirm", held["lease"]))["results"]
+    assert done["state"] == "done"
+    (left,) = (await said("show"))["services"]
+    assert (left["kind"], left["leased"]) == ("rejection", 1)
 
 
 async def test_an_audit_finds_every_confirmation_paired(
