@@ -114,7 +114,7 @@ BROKEN: dict[str, tuple[str, list[Change]]] = {
     "a system with a percent sign": ("system identifier", [system("sx/GOV/1001/a%2Fb")]),
     "a version that does not exist": ("'v_max'", [bad(NEW_SYSTEM, v_max=2)]),
     "a version that is true": ("'v_max'", [bad(NEW_SYSTEM, v_max=True)]),
-    "answers into a mailbox": ("'answers'", [bad(NEW_SYSTEM, answers="mailbox")]),
+    "answers by letter": ("'answers'", [bad(NEW_SYSTEM, answers="letter")]),
     "a mailbox of none": ("'mailbox_max'", [bad(NEW_SYSTEM, mailbox_max=0)]),
     "a mailbox without end": ("'mailbox_max'", [bad(NEW_SYSTEM, mailbox_max=100_001)]),
     # certificates
