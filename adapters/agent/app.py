@@ -23,6 +23,7 @@ from adapters.agent.http import (
     Receive,
     Scope,
     Send,
+    has_header,
     header,
     read_body,
     reply,
@@ -39,6 +40,7 @@ from signing.strict_json import parse_json
 
 SIGNED_TYPES: Final = frozenset({FRAME_TYPE, DELIVERY_TYPE, "application/jose"})
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz"})  # supervisors carry no tokens
+OWN_PAGES: Final = (None, "none")  # no browser, or an address that a person typed
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 log = logging.getLogger("sealway.agent")
@@ -82,11 +84,10 @@ class AgentApp:
 
     def _turned_away(self, scope: Scope) -> Problem | None:
         """Why this caller is not listened to, if so."""
-        if scope["path"] in OPEN_PATHS:
-            return None
-        if header(scope, "origin") is not None or not self._is_our_host(scope):
+        is_elsewhere = header(scope, "sec-fetch-site") not in OWN_PAGES
+        if has_header(scope, "origin") or is_elsewhere or not self._is_our_host(scope):
             return problem(self._pages, "not-allowed", "The call comes from a web page.")
-        if self._token is None:
+        if self._token is None or scope["path"] in OPEN_PATHS:
             return None
         shown = header(scope, "authorization")
         if shown is None:
@@ -200,7 +201,7 @@ class AgentApp:
 
     def _not_plain(self, scope: Scope) -> Problem | None:
         kind = (header(scope, "content-type") or "").partition(";")[0].strip().lower()
-        if kind in SIGNED_TYPES or header(scope, "sealway-envelope") is not None:
+        if kind in SIGNED_TYPES or has_header(scope, "sealway-envelope"):
             what = "Nothing signed is taken here: a message comes from the bus, with its receipt."
             return problem(self._pages, "body-type-unsupported", what)
         if kind != JSON_TYPE:

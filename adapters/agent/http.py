@@ -39,6 +39,11 @@ def header(scope: Scope, name: str) -> str | None:
     return found.pop().decode("latin-1") if len(found) == 1 else None
 
 
+def has_header(scope: Scope, name: str) -> bool:
+    """Whether there is such a header, once or more often."""
+    return any(key == name.encode("ascii") for key, _ in scope["headers"])
+
+
 def wait_wanted(scope: Scope) -> float | None:
     """The seconds in `Prefer: wait=N`, or 0 for `respond-async`; None when it says nothing."""
     for piece in (header(scope, "prefer") or "").split(","):

@@ -11,6 +11,7 @@ from signing.errors import JsonInvalid
 from signing.strict_json import parse_json
 
 DEPTH_MAX: Final = 64  # as for JSON parts
+LINE: Final = r"^[^\x00-\x1f\x7f]+$"  # a text for people: one line, nothing that steers a terminal
 POINTERS_MAX: Final = 20  # a body that is wrong in more places is another call's body
 
 

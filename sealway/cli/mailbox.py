@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sealway.serving import Leased
 
 KINDS = ("request", "response", "rejection")
-_COLUMNS = ("service", "waiting", "leased", "oldest_age_s", "dead", "kind")
+_COLUMNS = ("service", "kind", "waiting", "leased", "oldest_age_s", "dead")
 
 
 @click.group

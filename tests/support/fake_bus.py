@@ -457,7 +457,13 @@ class FakeBus:
             if manifest.to == system and manifest.kind == "request" and kept.state == "open":
                 row = rows.setdefault(
                     str(manifest.service),
-                    {"service": manifest.service, "waiting": 0, "leased": 0, "dead": 0},
+                    {
+                        "service": manifest.service,
+                        "kind": "request",
+                        "waiting": 0,
+                        "leased": 0,
+                        "dead": 0,
+                    },
                 )
                 row["leased" if kept.leased_until_ms > self.clock.ms else "waiting"] += 1
         return httpx.Response(200, json={"services": list(rows.values())})

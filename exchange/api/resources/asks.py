@@ -6,6 +6,7 @@ directory has the grant of the ask's id, and says whether it stands.
 """
 
 import json
+import re
 import secrets
 from collections.abc import Callable
 from typing import Annotated, Any, Final, TypeVar
@@ -14,9 +15,10 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from exchange.api.auth import Caller
-from exchange.api.bodies import Body, read_model
+from exchange.api.bodies import LINE, Body, read_model
 from exchange.api.context import Api
 from exchange.api.errors import NotFound, RateExceeded, RequestInvalid, RoleMissing
+from exchange.api.mandate import Mandate
 from exchange.api.replies import json_reply
 from exchange.api.resources.asked import BusOf, CallerOf, HeadersOf, described, respond
 from exchange.api.resources.listing import PAGE_MAX, After, Limit, page_reply
@@ -40,6 +42,7 @@ _NOT_THERE: Final = "There is no ask of this id for you."
 _NO_SERVICE: Final = "There is no service of this key for you."
 
 router = APIRouter(tags=["asks"])
+_ID: Final = re.compile(r"a[0-9a-f]{16}", re.ASCII)
 T = TypeVar("T")
 Purpose = Annotated[str, Field(max_length=64)]
 
@@ -50,7 +53,7 @@ class AskBody(Body):
     consumer: Annotated[str, Field(max_length=255)]
     system: Annotated[str, Field(max_length=255)]
     service: Annotated[str, Field(max_length=64)]
-    legal_basis: Annotated[str, Field(min_length=1, max_length=400)]
+    legal_basis: Annotated[str, Field(min_length=1, max_length=400, pattern=LINE)]
     purposes: Annotated[tuple[Purpose, ...], Field(max_length=PURPOSES_MAX, strict=False)] = ()
     valid_to: Annotated[str, Field(max_length=24)] | None = None
     test: bool = False
@@ -59,7 +62,7 @@ class AskBody(Body):
 class ReasonBody(Body):
     """Why; the other side reads it."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=REASON_CHARS_MAX)]
+    reason: Annotated[str, Field(min_length=1, max_length=REASON_CHARS_MAX, pattern=LINE)]
 
 
 @router.get("/v1/asks", summary="List grants that were asked for")
@@ -83,6 +86,7 @@ async def show(id: str, api: BusOf, caller: CallerOf) -> Response:
 @router.post("/v1/asks", summary="Ask for a grant", openapi_extra=described(AskBody))
 async def ask(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
     """For a system of the own member, of a service that it sees."""
+    Mandate(caller).check_standing(api.directory.current)
     body = await read_model(api, headers, request.receive, AskBody)
     consumer = _named("consumer", parse_system_id, body.consumer)
     system = _named("system", parse_system_id, body.system)
@@ -149,6 +153,7 @@ async def withdraw(id: str, api: BusOf, caller: CallerOf) -> Response:
 async def _end(
     api: Api, caller: Caller, found: StoredAsk, ended: str, reason: str | None
 ) -> dict[str, Any]:
+    Mandate(caller).check_standing(api.directory.current)
     if _grant(api, found) is not None:
         raise Conflict("The grant was given; its provider's integrator withdraws the grant.")
     now = await api.people.end_ask(found.id, ended, caller.actor.name, api.clock(), reason)
@@ -159,7 +164,7 @@ async def _end(
 
 
 async def _seen(api: Api, caller: Caller, id_: str) -> StoredAsk:
-    found = await api.people.ask(id_)
+    found = await api.people.ask(id_) if _ID.fullmatch(id_) else None
     if found is None or not caller.may_see(found.consumer, found.system):
         raise NotFound(_NOT_THERE)
     return found
@@ -192,8 +197,12 @@ def _check_grant(body: AskBody) -> None:
 
 
 def _grant(api: Api, found: StoredAsk) -> Grant | None:
+    """The grant that this ask led to: of its id, and for what it asked."""
     grant = api.directory.current.get(Noun.GRANT, found.id)
-    return grant if isinstance(grant, Grant) else None
+    if not isinstance(grant, Grant):
+        return None
+    asked = (found.consumer, found.system, found.service)
+    return grant if (grant.consumer, grant.system, grant.service) == asked else None
 
 
 def _shown(api: Api, found: StoredAsk) -> dict[str, Any]:

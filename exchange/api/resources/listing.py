@@ -15,7 +15,10 @@ from signing.encoding import b64url_encode
 PAGE_MAX: Final = 1_000  # a page of the largest objects, schemas, stays within some megabytes
 
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items of one page at most.")]
-After = Annotated[str | None, Query(max_length=400, description="The key of the last item seen.")]
+After = Annotated[
+    str | None,
+    Query(max_length=400, pattern=r"^[^\x00]*$", description="The key of the last item seen."),
+]
 
 
 def page_reply(

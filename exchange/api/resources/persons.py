@@ -12,7 +12,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from exchange.api.bodies import Body, read_model
+from exchange.api.bodies import LINE, Body, read_model
 from exchange.api.context import Api
 from exchange.api.errors import NotFound, RequestInvalid
 from exchange.api.replies import json_reply
@@ -38,7 +38,7 @@ router = APIRouter(tags=["persons"])
 class PersonBody(Body):
     """A person to add; ``member`` with an integrator, and with nobody else."""
 
-    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX)]
+    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX, pattern=LINE)]
     role: Annotated[str, Field(max_length=20)]
     token_hash: Annotated[str, Field(max_length=43)]
     member: Annotated[str, Field(max_length=255)] | None = None

@@ -1,6 +1,6 @@
 """The bodies of calls about schemas, and what they come to."""
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from exchange.api.bodies import Body
 from exchange.api.errors import RequestInvalid
 from registry.subjects import Rules
 from schemas.compatibility.levels import Level, Policy
+
+LISTED_MAX: Final = 1_000  # far above the registry's own limits, whose sentences say more
 
 
 class ReferenceBody(Body):
@@ -26,9 +28,9 @@ class ProposalBody(Body):
     subject: str
     text: str
     format: str = "json-schema"
-    references: list[ReferenceBody] = Field(default_factory=list)
-    examples: list[str] = Field(default_factory=list)
-    counter_examples: list[str] = Field(default_factory=list)
+    references: list[ReferenceBody] = Field(default_factory=list, max_length=LISTED_MAX)
+    examples: list[str] = Field(default_factory=list, max_length=LISTED_MAX)
+    counter_examples: list[str] = Field(default_factory=list, max_length=LISTED_MAX)
 
 
 class CheckBody(ProposalBody):
@@ -36,7 +38,7 @@ class CheckBody(ProposalBody):
 
     level: str | None = None
     policy: str | None = None
-    against: list[int] | None = None
+    against: list[int] | None = Field(default=None, max_length=LISTED_MAX)
 
 
 def proposal_of(body: ProposalBody) -> Proposal:

@@ -153,7 +153,7 @@ async def test_only_the_services_asked_for_are_leased(edge: Edge) -> None:
         ({"wait_s": -1}, "/wait_s"),
         ({"lease_s": 0}, "/lease_s"),
         ({"services": ["No Service"]}, "/services/0"),
-        ({"kinds": ["interim"]}, "/kinds"),
+        ({"kinds": ["cancel"]}, "/kinds"),
         ({"kinds": ["request", "order"]}, "/kinds/1"),
         ({"count": 1}, "/count"),
     ],

@@ -11,7 +11,15 @@ from signing.encoding import b64url_encode
 from signing.keys import ES256, LocalSigner, PrivateKey, generate_key
 from signing.records import decode_record
 from signing.tokens import Call, sign_token
-from tests.support.agencies import BENEFITS, BUS, CIVIL, STATISTICS, TERRITORIES
+from tests.support.agencies import (
+    BENEFITS,
+    BUS,
+    CIVIL,
+    POPULATION,
+    STATISTICS,
+    TERRITORIES,
+    grant,
+)
 from tests.support.http import FOUNDER, OPERATOR, Edge, code_of, integrator
 
 MINE = integrator("sx/GOV/1001")
@@ -317,3 +325,27 @@ async def test_an_end_binds_the_next_message(edge: Edge, path: str, state: str, 
         path = f"/v1/grants/{one}"
     assert await put(edge, path, {"state": state}, FOUNDER) == "200"
     assert code_of(await edge.send(edge.running.ask())) == code
+
+
+async def test_a_grant_of_an_asks_id_for_something_else_does_not_answer_it(edge: Edge) -> None:
+    id_ = (await edge.post("/v1/asks", ASK, MAPS)).json()["id"]
+    other = {**(grant(POPULATION).object or {}), "id": id_}
+    assert (await edge.post("/v1/grants", other, FOUNDER)).status_code == 201
+    assert (await edge.get(f"/v1/asks/{id_}", MAPS)).json()["state"] == "asked"
+    given = await edge.call("POST", f"/v1/asks/{id_}/give", CIVILS)
+    assert code_of(given) == "role-missing", "the grant of this id is another member's"
+    refused = await edge.post(f"/v1/asks/{id_}/refuse", {"reason": "Its id is taken."}, CIVILS)
+    assert refused.json()["state"] == "refused"
+
+
+async def test_who_is_suspended_asks_for_nothing(edge: Edge) -> None:
+    member = "/v1/members/sx/GOV/3003"
+    etag = (await edge.get(member, FOUNDER)).headers["etag"]
+    suspended = {"state": "suspended"}
+    await edge.call("PUT", member, FOUNDER, json=suspended, headers={"if-match": etag})
+    assert code_of(await edge.post("/v1/asks", ASK, MAPS)) == "sender-suspended"
+
+
+@pytest.mark.parametrize("id_", ["%00", "a%0A", "a" * 17, "A0123456789abcdef"])
+async def test_what_is_no_id_of_an_ask_names_none(edge: Edge, id_: str) -> None:
+    assert code_of(await edge.get(f"/v1/asks/{id_}", MAPS)) == "not-found"

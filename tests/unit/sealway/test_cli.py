@@ -143,7 +143,7 @@ def test_a_mailbox_is_looked_into_leased_and_confirmed(
 ) -> None:
     run("send", *QUESTION, "--profile", "benefits", "--purpose", "child-benefit")
     as_registry = ("--profile", "civil-registry")
-    assert run("mailbox", "show", *as_registry)[1].startswith("person-status\t1\t0")
+    assert run("mailbox", "show", *as_registry)[1].startswith("person-status\trequest\t1\t0")
     words = ("mailbox", "lease", "--service", "person-status", *as_registry)
     code, out, _ = run(*words, "--json")
     (held,) = json.loads(out)["deliveries"]

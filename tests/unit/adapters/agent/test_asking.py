@@ -179,6 +179,7 @@ async def test_a_copied_envelope_posted_straight_to_the_agent_is_refused(
     ("headers", "path", "content", "code"),
     [
         ({"origin": "https://news.example"}, "", b"{}", "not-allowed"),
+        ({"sec-fetch-site": "cross-site"}, "", b"{}", "not-allowed"),
         ({"host": "rebound.example:8470"}, "", b"{}", "not-allowed"),
         ({"content-type": "text/plain"}, "", b"{}", "body-type-unsupported"),
         ({}, "", b'{"a":1,"a":2}', "request-invalid"),
