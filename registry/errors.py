@@ -80,8 +80,8 @@ class SchemaInUse(Conflict):
 
     def __init__(self, subject: str, version: int, touched: Mapping[str, Any]) -> None:
         super().__init__(
-            f"Version {version} of '{subject[:100]}' is used in {len(touched['services'])} place(s) "
-            f"of services and {len(touched['schemas'])} other schemas; 'touched' lists them."
+            f"Version {version} of '{subject[:100]}' is in use: places of services: "
+            f"{len(touched['services'])}, other schemas: {len(touched['schemas'])}. 'touched' lists them."
         )
         self.touched = touched
 

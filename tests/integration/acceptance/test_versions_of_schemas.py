@@ -114,7 +114,7 @@ async def test_drafts_are_used_by_nobody_and_deprecated_versions_go_on(
     ended = {"state": "deprecated", "successor": draft, "sunset": "2099-01-01T00:00:00.000Z"}
     await running.change(Change("schema", ended, first.fingerprint))
     assert await running.outcome(running.ask(POPULATION)) == "accepted"
-    with pytest.raises(SealwayError, match="is used by 3 places"):
+    with pytest.raises(SealwayError, match="places of services: 3"):
         await running.change(Change("schema", {"state": "retired"}, first.fingerprint))
     moved = [
         Change("service", {"request_schema": draft}, one.key)
