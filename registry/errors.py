@@ -81,7 +81,8 @@ class SchemaInUse(Conflict):
     def __init__(self, subject: str, version: int, touched: Mapping[str, Any]) -> None:
         super().__init__(
             f"Version {version} of '{subject[:100]}' is in use: places of services: "
-            f"{len(touched['services'])}, other schemas: {len(touched['schemas'])}. 'touched' lists them."
+            f"{len(touched['services'])}, other schemas: {len(touched['schemas'])}; "
+            "'touched' lists them."
         )
         self.touched = touched
 
