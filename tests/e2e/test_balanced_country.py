@@ -23,7 +23,13 @@ from signing.encoding import b64url_encode
 from signing.envelope import seal
 from signing.identifiers import new_message_id, parse_code, parse_service_code, parse_system_id
 from signing.manifest import Manifest, encode_manifest
-from tests.support.balanced_country import BalancedCountry, direct, nginx_missing, running
+from tests.support.balanced_country import (
+    BalancedCountry,
+    direct,
+    nginx_missing,
+    plain_nginx,
+    running,
+)
 from tests.support.deployment import ROOT
 from tests.support.kafka_fixtures import absent
 
@@ -67,10 +73,12 @@ def question(country: BalancedCountry, part_bytes: int, envelope_bytes: int) -> 
     raise AssertionError("unreachable")
 
 
-def post(country: BalancedCountry, made: Composed, **headers: str) -> tuple[int, Any]:
+def post(
+    country: BalancedCountry, made: Composed, url: str | None = None, **headers: str
+) -> tuple[int, Any]:
     """Send it in the short form: status and JSON, whichever it is."""
     request = urllib.request.Request(
-        f"{country.url}/v1/messages",
+        f"{url or country.url}/v1/messages",
         data=made.parts.data[0],
         headers={
             "Sealway-Envelope": made.envelope.decode(),
@@ -108,6 +116,15 @@ def test_the_largest_message_of_the_short_form_passes(country: BalancedCountry) 
     made = question(country, PART_BYTES_MAX, HEADER_BYTES_MAX - 3)
     assert HEADER_BYTES_MAX - 3 <= len(made.envelope) <= HEADER_BYTES_MAX
     status, told = post(country, made)
+    assert (status, told["state"]) == (202, "open"), told
+
+
+def test_the_largest_envelope_passes_an_nginx_whose_limits_nobody_set(
+    country: BalancedCountry,
+) -> None:
+    made = question(country, 100, HEADER_BYTES_MAX - 3)
+    with plain_nginx(country) as url:
+        status, told = post(country, made, url)
     assert (status, told["state"]) == (202, "open"), told
 
 

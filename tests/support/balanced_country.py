@@ -176,6 +176,27 @@ def balancer(country: BalancedCountry, **gateways: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def plain_nginx(country: BalancedCountry) -> Iterator[str]:
+    """nginx as it comes, with an address to pass on to and no limits set; its URL."""
+    program, port = nginx(), free_port()
+    assert program is not None
+    folder = country.folder / "plain"
+    folder.mkdir()
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    passing = f"location / {{ proxy_pass http://127.0.0.1:{country.gateway_port}; }}"
+    server = f"server {{ listen 127.0.0.1:{port}; {passing} }}"
+    user = "user root;" if os.getuid() == 0 else ""
+    text = f"{user} pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
+    text += f"http {{ access_log off; {places} {server} }}\n"
+    (folder / "nginx.conf").write_text(text, "utf-8")
+    words = (program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;")
+    with process(country, *words):
+        until_ready(f"http://127.0.0.1:{port}/readyz")
+        yield f"http://127.0.0.1:{port}"
+
+
 def sealway() -> str:
     """The command line of this environment."""
     return str(Path(sys.executable).with_name("sealway"))
