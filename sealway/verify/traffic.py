@@ -16,7 +16,7 @@ from sealway.verify.envelopes import EnvelopeReader, OpenedEnvelope, Sealed
 from sealway.verify.findings import Code, Findings
 from sealway.verify.leaves import in_tiles, stored_leaves
 from sealway.verify.listing import ListedLog
-from sealway.verify.pairing import Asked, Pairing, collects
+from sealway.verify.pairing import Pairing, asked_by, collects
 from sealway.verify.receipts import Tile, check_receipt, tile_at
 from sealway.verify.record_rows import RecordReader
 from sealway.verify.row_cursor import RowCursor, fetch_messages
@@ -193,9 +193,9 @@ class TrafficLog:
         id_, digest = (row[0], row[2]) if row is not None and well else (b"", b"")
         answering = self.pairing.answer(leaf, self.shard, index)
         if leaf.k == "request":
-            self.pairing.ask(hash_, Asked(leaf, self.shard, index, id_, digest))
+            self.pairing.ask(hash_, asked_by(leaf, self.shard, index, id_, digest))
         elif leaf.k in ANSWERS and collects(directory, leaf.to):
-            self.pairing.box(hash_, Asked(leaf, self.shard, index, id_, digest))
+            self.pairing.box(hash_, asked_by(leaf, self.shard, index, id_, digest))
         if row is None:
             return
         if not well:
