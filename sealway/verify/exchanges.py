@@ -1,4 +1,4 @@
-"""Exchanges that go on elsewhere than where they began, joined on disk by the hash of their request.
+"""Exchanges that go on elsewhere than where they began, joined on disk by their request's hash.
 
 A request's leaf, and each leaf that refers to it, is one row of a temporary database that SQLite
 sorts and deletes. Settling goes through one exchange after another, so memory stays the same at
@@ -19,6 +19,10 @@ DELIVERY: Final = frozenset({"delivered", "dead"})
 """What the bus states of a delivery: a request's, or an answer's in its consumer's mailbox."""
 _MIRRORED: Final = frozenset({"response", "rejection", "interim"})
 _CACHE_KIB: Final = 8_192
+_KEPT: Final = (
+    "(hash BLOB, shard INTEGER, idx INTEGER, sort TEXT, story TEXT, reg INTEGER, id BLOB, digest,"
+    " is_open INTEGER)"
+)
 
 Names = tuple[bytes, str] | None
 """Id and digest of the request that an answer names; a record names the id alone."""
@@ -35,7 +39,7 @@ class Asked(NamedTuple):
     """What an answer to it must say: its parties the other way round, its service and flag."""
     reg: int
     shard: int
-    index: int
+    at: int
     id: bytes
     digest: bytes
 
@@ -47,7 +51,7 @@ class Answer(NamedTuple):
     story: str
     reg: int
     shard: int
-    index: int
+    at: int
 
 
 def story_of(sender: str | None, to: str | None, service: str | None, test: bool) -> str:
@@ -115,7 +119,7 @@ class Rules:
         self._add(code, text, answer)
 
     def _add(self, code: Code, text: str, answer: Answer) -> None:
-        self.findings.add(code, text, answer.shard, answer.index)
+        self.findings.add(code, text, answer.shard, answer.at)
 
 
 class Exchanges:
@@ -128,8 +132,7 @@ class Exchanges:
             f"PRAGMA cache_size=-{_CACHE_KIB}",
             "PRAGMA temp_store=FILE",
             "PRAGMA journal_mode=OFF",
-            "CREATE TABLE kept (hash BLOB, shard INTEGER, idx INTEGER, sort TEXT, story TEXT,"
-            " reg INTEGER, id BLOB, digest, is_open INTEGER)",
+            f"CREATE TABLE kept {_KEPT}",
             "CREATE TABLE found (shard INTEGER, idx INTEGER, code TEXT, text TEXT)",
         ):
             self._connection.execute(statement)
@@ -227,7 +230,7 @@ class _Exchange:
 
     def _about(self, answer: Answer) -> Asked | None:
         asked, several = self._asked, self.rules.several
-        if asked is not None and not several and answer.index < asked.index:
+        if asked is not None and not several and answer.at < asked.at:
             asked = None
         if self.is_open and asked is not None:
             return asked

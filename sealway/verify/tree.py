@@ -17,6 +17,7 @@ from signing.log.merkle import (
     leaf_hash,
     merkle_root,
     node_hash,
+    verify_inclusion,
 )
 from signing.log.tiles import TILE_HEIGHT, TILE_WIDTH
 
@@ -39,6 +40,8 @@ class StoredTiles:
         self._rows = iter(rows)
         self._shard = shard
         self._findings = findings
+        self.hold = True
+        """Whether every tile so far was the one rebuilt."""
         self._next: Sequence[object] | None = next(self._rows, None)
 
     def check(self, level: int, number: int, tile: bytes) -> None:
@@ -46,9 +49,11 @@ class StoredTiles:
         place = f"Tile {number} of level {level}"
         index = number << TILE_HEIGHT * (level + 1)
         if self._next is None or tuple(self._next[:2]) != (level, number):
+            self.hold = False
             self._findings.add(Code.TILE_MISSING, f"{place} is not stored.", self._shard, index)
             return
         if self._next[2] != tile:
+            self.hold = False
             text = f"{place} is not what its leaves give."
             self._findings.add(Code.TILE_ALTERED, text, self._shard, index)
         self._next = next(self._rows, None)
@@ -56,6 +61,7 @@ class StoredTiles:
     def end(self) -> None:
         """What is left belongs to no full tile."""
         while self._next is not None:
+            self.hold = False
             self._findings.add(
                 Code.TILE_UNEXPECTED, "A tile is stored that the log does not have.", self._shard
             )
@@ -162,6 +168,10 @@ class Proofs:
     def above(self, tile: int) -> list[bytes]:
         """The part of the paths that all leaves of a tile share."""
         return inclusion_proof(tile, self._tiles, lambda level, n: self._levels[level][n])
+
+    def check_tile(self, tile: int, root: bytes) -> None:
+        """Follow a tile's own root up to that of the whole tree. Raises ProofInvalid."""
+        verify_inclusion(self._levels[0][tile], tile, self._tiles, self.above(tile), root)
 
     def inside(self, tile: int, hashes: list[bytes]) -> tuple[Levels, int]:
         """What `path` needs of a tile: its subtrees, and how many of its leaves are covered."""
