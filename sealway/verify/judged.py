@@ -93,6 +93,13 @@ class Judged:
     last: Before = Before()
     unreadable: str | None = None
 
+    def saw(self, ts_ms: int, reg: int) -> None:
+        """The next leaf's time and version."""
+        if self.first_ts_ms is None or self.lowest_reg is None:
+            self.first_ts_ms, self.lowest_reg = ts_ms, reg
+        elif reg < self.lowest_reg:
+            self.lowest_reg = reg
+
     def needs(self, before: Before) -> bool:
         """Whether what came before changes what was judged without it."""
         if self.first_ts_ms is None or self.lowest_reg is None:

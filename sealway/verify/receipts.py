@@ -35,12 +35,20 @@ class Tile:
         """Whether the signed checkpoint covers this leaf."""
         return self.proofs is not None and index < self.proofs.size
 
+    @property
+    def covered(self) -> int:
+        """How many of its leaves the signed checkpoint covers."""
+        past = min(
+            self.proofs.size if self.proofs is not None else 0, self.first + len(self.leaves)
+        )
+        return max(0, past - self.first)
+
     def follow(self, note: SignedNote | None) -> None:
         """Follow the tile's root up to the signed one, once. Raises ProofInvalid."""
         if not self.is_followed and note is not None and self.proofs is not None:
-            self.is_followed = True
             if self.first < self.proofs.size:
                 self.proofs.check_tile(self.first // TILE_WIDTH, note.checkpoint.root)
+            self.is_followed = True
 
     def sample(
         self,

@@ -18,6 +18,7 @@ from sealway.verify.judged import SUSPECTS_MAX, Before, Ground, Judged, Stretch
 from sealway.verify.leaves import in_tiles, stored_leaves
 from sealway.verify.opening import Opener
 from sealway.verify.pairing import Pairing, asked_by, collects
+from sealway.verify.plain import PlainTiles
 from sealway.verify.receipts import Tile, tiles_of
 from sealway.verify.record_rows import RecordReader
 from sealway.verify.row_cursor import RowCursor, fetch_messages
@@ -71,6 +72,8 @@ class Judging:
         anchors = ground.listed.anchors_for(ground.scanned.head.size)
         self._bounds = VersionBounds(anchors, ground.last_version)
         self._last_ts_ms, self._last_reg = before.ts_ms, before.reg
+        plain = (database, ground, judged, self._bounds, self._pairing, self._standing)
+        self._plain = PlainTiles(*plain) if opener is None else None
 
     def read(self) -> None:
         """All leaves, 256 at a time. Raises DatabaseUnreadable."""
@@ -103,6 +106,11 @@ class Judging:
     def _tile(
         self, tile: Tile, indexes: Sequence[int], numbers: Sequence[object], others: dict[int, Row]
     ) -> None:
+        if self._plain is not None and not others:
+            after = self._plain.take(tile, numbers, Before(self._last_ts_ms, self._last_reg))
+            if after is not None:
+                self._last_ts_ms, self._last_reg = after.ts_ms, after.reg
+                return
         rows = self._messages(indexes, numbers)
         for offset, raw in enumerate(tile.leaves):
             index = tile.first + offset
@@ -156,7 +164,7 @@ class Judging:
         if leaf.ts_ms < self._last_ts_ms:
             self._add(Code.TIME_RUNS_BACK, "The leaf is older than the one before it.", index)
         self._last_ts_ms = leaf.ts_ms
-        self._seen(leaf.ts_ms, leaf.reg)
+        self.judged.saw(leaf.ts_ms, leaf.reg)
         if not self._bounds.is_timely(index, leaf.ts_ms):
             text = "The leaf's time lies outside of the heads around it."
             self._add(Code.TIME_OUTSIDE_HEADS, text, index)
@@ -166,13 +174,6 @@ class Judging:
             self._add(Code.VERSION_WRONG, text, index)
         self._last_reg = max(self._last_reg, min(leaf.reg, self._ground.last_version))
         return leaf
-
-    def _seen(self, ts_ms: int, reg: int) -> None:
-        judged = self.judged
-        if judged.first_ts_ms is None or judged.lowest_reg is None:
-            judged.first_ts_ms, judged.lowest_reg = ts_ms, reg
-        elif reg < judged.lowest_reg:
-            judged.lowest_reg = reg
 
     def _leaf(
         self, leaf: Leaf, tile: Tile, index: int, message: Row | None, other: Row | None
