@@ -35,11 +35,12 @@ def check_folder(
     *,
     as_json: bool,
     verb: str = "fsck",
+    processes: int | None = None,
 ) -> int:
     """Verify a folder and print what came of it; the exit code."""
     from sealway.cli.output import print_json
 
-    report = verified_folder(folder, log_keys, epoch_files, keep)
+    report = verified_folder(folder, log_keys, epoch_files, keep, processes=processes)
     if isinstance(report, int):
         return report
     if as_json:
@@ -55,6 +56,7 @@ def verified_folder(
     epoch_files: tuple[Path, ...],
     keep: Path | None,
     seen: Seen | None = None,
+    processes: int | None = None,
 ) -> Report | int:
     """Verify a folder, with ``seen`` only its log 0; an exit code when there was none to verify.
 
@@ -66,6 +68,7 @@ def verified_folder(
     from sealway.verify.database import FolderUnusable
     from sealway.verify.epoch_files import EpochFileInvalid, load_epoch_files
     from sealway.verify.source import source_file
+    from sealway.verify.workers import processes_here
     from signing.errors import ProofInvalid
 
     try:
@@ -73,7 +76,9 @@ def verified_folder(
         parse_pins(log_keys)
         show = progress()
         with source_file(folder, keep, _copying(show)) as source:
-            return verify_folder(source, log_keys, epochs, show, seen)
+            return verify_folder(
+                source, log_keys, epochs, show, seen, processes or processes_here()
+            )
     except ProofInvalid as error:
         raise click.BadParameter(error.detail, param_hint="--log-key") from error
     except EpochFileInvalid as error:

@@ -7,6 +7,7 @@ rest is verified all the same.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +25,16 @@ from sealway.verify.record_rows import RecordKeys, RecordReader
 from sealway.verify.report import LogReport, Report
 from sealway.verify.scan import StoredHead, read_heads, scan_log
 from sealway.verify.succession import sizes_named
-from sealway.verify.traffic import TrafficLog, Whole
+from sealway.verify.traffic import Judge, TrafficLog, Whole
+from sealway.verify.workers import WorkerLost, can_spread, spread
 from signing.at_rest import EpochKeys
 from signing.errors import ProofInvalid
 from signing.log.note import NoteVerifier, parse_verifier_key
 
 SCHEMA_VERSIONS: Final = (1, 2, 3, 4, 5, 6, 7)
+
+STRETCHES_SHUT_MIN: Final = 8
+"""Work for one process where envelopes stay shut: less is done before it has begun."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, leaves done so far, leaves in all (an estimate)."""
@@ -67,9 +72,11 @@ def verify_folder(
     epochs: EpochKeys | None,
     progress: Progress | None = None,
     seen: Seen | None = None,
+    processes: int = 1,
 ) -> Report:
     """Verify a copied data folder, or a database file; never writes into it.
 
+    The report is the same for any number of ``processes``, in which long logs are gone through.
     With ``seen`` only log 0 and its successors are verified, and it is told of every read and
     export that stands there.
 
@@ -84,7 +91,7 @@ def verify_folder(
     started = time.perf_counter()
     try:
         with open_database(folder) as database:
-            audit = Audit(database, pins, epochs, report, progress or _silent)
+            audit = Audit(database, pins, epochs, report, progress or _silent, processes)
             audit.run() if seen is None else audit.run_log_zero(seen)
     except DatabaseUnreadable as error:
         findings.add(Code.DATABASE_UNREADABLE, str(error))
@@ -106,8 +113,10 @@ class Audit:
         epochs: EpochKeys | None,
         report: Report,
         progress: Progress,
+        processes: int = 1,
     ) -> None:
         self._database = database
+        self._processes = processes
         self._pins = pins
         self._report = report
         self._findings = report.findings
@@ -276,13 +285,25 @@ class Audit:
         TrafficLog(self._database, ground, whole).read(self._spread, step)
 
     def _spread(
-        self, work: Callable[[Database, Stretch], Judged], stretches: Iterable[Stretch]
+        self, work: Judge, stretches: Iterable[Stretch], count: int
     ) -> Iterator[tuple[Stretch, Judged]]:
-        for stretch in stretches:
-            yield stretch, work(self._database, stretch)
+        at_least = 1 if self._opener is not None else STRETCHES_SHUT_MIN
+        processes = min(self._processes, count // at_least)
+        if processes < 2 or not can_spread():
+            for stretch in stretches:
+                yield stretch, work(self._database, stretch)
+            return
+        try:
+            yield from spread(partial(_start, self._database, work), stretches, processes)
+        except WorkerLost as error:
+            raise DatabaseUnreadable(str(error)) from error
 
     def _strays(self, shards: list[int]) -> None:
         for table in PLACED_TABLES:
             for _ in self._database.strays(table, shards):
                 text = f"A row of table {table} stands in a log that is not there."
                 self._findings.add(Code.ROW_WITHOUT_LEAF, text)
+
+
+def _start(database: Database, work: Judge) -> Callable[[Stretch], Judged]:
+    return partial(work, database.again())

@@ -68,7 +68,7 @@ def open_database(folder: Path) -> Iterator["Database"]:
             raise FolderUnusable(f"{error.filename}: {error.strerror}.") from error
         connection = _connect(uri)
         stack.callback(connection.close)
-        yield Database(connection, size)
+        yield Database(connection, size, uri)
 
 
 def _is_filled(path: Path) -> bool:
@@ -118,8 +118,10 @@ def _placed(shard: int, column: str, first: int, end: int | None) -> tuple[str, 
 class Database:
     """The tables that the verifier reads. Every method raises `DatabaseUnreadable`."""
 
-    def __init__(self, connection: sqlite3.Connection, size_bytes: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, size_bytes: int, uri: str) -> None:
         self._connection = connection
+        self._size_bytes = size_bytes
+        self._uri = uri
         self._ticks = 0
         self._ticks_max = TICKS_MIN + size_bytes // BYTES_A_TICK
         self._rows_max = size_bytes // BYTES_A_ROW
@@ -130,6 +132,10 @@ class Database:
         self._barred = frozenset(self.missing_tables)
         self._kept = "kept_message" not in self.missing_tables and self._has("kept_message", "id")
         self._logs_of_objects = self._has("directory_object", "log")
+
+    def again(self) -> "Database":
+        """The same file, opened once more: for another process."""
+        return Database(_connect(self._uri), self._size_bytes, self._uri)
 
     def _tick(self) -> int:
         self._ticks += 1

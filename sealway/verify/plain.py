@@ -7,6 +7,7 @@ taken and leaves no trace.
 """
 
 import re
+from binascii import a2b_base64
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,6 @@ from sealway.verify.judged import Before, Ground, Judged
 from sealway.verify.pairing import Pairing, collects
 from sealway.verify.receipts import Tile
 from sealway.verify.standing import Standing
-from signing.encoding import b64url_decode
 from signing.errors import ProofInvalid
 from signing.log.leaf import LEAF_BYTES_MAX, Leaf, parse_leaf
 from signing.manifest import ANSWERS, KINDS
@@ -33,6 +33,7 @@ _LINE: Final = re.compile(
 )
 """A leaf but for the members from `from` to `test`, which are held against one leaf that has the
 same ones and was parsed whole."""
+_TO_BASE64: Final = str.maketrans("-_", "+/")
 _TYPES: Final = (int, bytes, int, bytes, bytes, int)
 
 
@@ -147,10 +148,11 @@ class PlainTiles:
     ) -> None:
         pairing, shard = self._pairing, self._shard
         open_, hashes = pairing.open, tile.hashes
-        for offset, (story, ref) in enumerate(zip(stories, refs, strict=True)):
+        padded = "=\n".join((*refs, "")).translate(_TO_BASE64).split("\n")
+        for offset, story in enumerate(stories):
             index = tile.first + offset
-            if story.ends and ref:
-                hash_ = b64url_decode(ref)
+            if story.ends and refs[offset]:
+                hash_ = a2b_base64(padded[offset])
                 asked = open_.get(hash_)
                 if asked is not None and asked.story == story.said and asked.reg <= reg:
                     pairing.end(hash_)

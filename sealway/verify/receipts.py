@@ -14,7 +14,7 @@ from sealway.verify.envelopes import OpenedEnvelope
 from sealway.verify.scan import ScannedLog
 from sealway.verify.tree import Proofs, path
 from signing.log.leaf import Leaf
-from signing.log.merkle import HASH_BYTES, leaf_hash
+from signing.log.merkle import HASH_BYTES, leaf_hashes
 from signing.log.note import NoteVerifier
 from signing.log.tiles import TILE_BYTES, TILE_WIDTH
 from signing.receipts import encode_receipt, verify_message_receipt
@@ -87,5 +87,5 @@ def tiles_of(
 
 def _hashes(data: bytes | None, leaves: list[bytes]) -> list[bytes]:
     if data is None:
-        return [leaf_hash(leaf) for leaf in leaves]
+        return leaf_hashes(leaves)
     return [data[at : at + HASH_BYTES] for at in range(0, TILE_BYTES, HASH_BYTES)]

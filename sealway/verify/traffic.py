@@ -16,10 +16,9 @@ from sealway.verify.row_cursor import Places
 from sealway.verify.scan import STRETCH_LEAVES, Step
 from sealway.verify.stretch import ALTERED, judge
 
-Spread = Callable[
-    [Callable[[Database, Stretch], Judged], Iterable[Stretch]], Iterator[tuple[Stretch, Judged]]
-]
-"""Judges stretches somewhere, and gives their outcomes in order."""
+Judge = Callable[[Database, Stretch], Judged]
+Spread = Callable[[Judge, Iterable[Stretch], int], Iterator[tuple[Stretch, Judged]]]
+"""Judges so many stretches somewhere, and gives their outcomes in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,9 @@ class TrafficLog:
         places = Places(
             "message", self._database.message_places(self._shard), self._shard, self._strays
         )
-        for stretch, outcome in spread(self._judge, self._stretches(places)):
+        for stretch, outcome in spread(
+            self._judge, self._stretches(places), len(self._ground.scanned.starts)
+        ):
             judged = outcome
             if judged.needs(self._before):
                 judged = judge(self._database, self._ground, stretch, self._before)

@@ -14,9 +14,9 @@ from signing.log.merkle import (
     append_leaf,
     frontier_root,
     inclusion_proof,
-    leaf_hash,
+    leaf_hashes,
     merkle_root,
-    node_hash,
+    parent_hashes,
     verify_inclusion,
 )
 from signing.log.tiles import TILE_HEIGHT, TILE_WIDTH
@@ -28,8 +28,7 @@ def levels_of(hashes: list[bytes]) -> list[list[bytes]]:
     """The full subtrees over some hashes, level by level, the hashes first."""
     levels = [hashes]
     while len(levels[-1]) > 1:
-        below = levels[-1]
-        levels.append([node_hash(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)])
+        levels.append(parent_hashes(levels[-1]))
     return levels
 
 
@@ -89,7 +88,7 @@ class TreeBuilder:
 
     def add(self, leaves: Iterable[bytes]) -> None:
         """Append leaves."""
-        self._pending += map(leaf_hash, leaves)
+        self._pending += leaf_hashes(leaves)
         while len(self._pending) >= TILE_WIDTH:
             self._close_tile(self._pending[:TILE_WIDTH])
             del self._pending[:TILE_WIDTH]
