@@ -22,7 +22,7 @@ STEPS_A_TICK: Final = 1_000_000
 TICKS_MIN: Final = 200  # of steps: what a small hostile file may cost, some ten seconds
 BYTES_A_TICK: Final = 10_000  # an honest file needs far fewer steps for its bytes
 BYTES_A_ROW: Final = 4  # no row is shorter: pages that lead in circles would give more rows
-CACHE_KIB: Final = 65_536
+CACHE_KIB: Final = 2_048  # logs are read from one end to the other: more would only be held
 
 TABLES: Final = (
     "bus", "directory", "directory_object", "system_number", "log_shard", "log_group", "log_tile",

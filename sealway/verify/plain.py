@@ -25,14 +25,17 @@ from signing.log.leaf import LEAF_BYTES_MAX, Leaf, parse_leaf
 from signing.manifest import ANSWERS, KINDS
 
 _DIGEST: Final = "[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
+_TEXT: Final = r'"[ !#-\[\]-~]*+"'
+_NUMBER: Final = "([1-9][0-9]{0,14}+)"
 _LINE: Final = re.compile(
-    rf'^\{{"v":1,"k":"({"|".join(sorted(KINDS))})","n":"[A-Za-z0-9_-]{{21}}[AQgw]"'
-    r',"ts":([1-9][0-9]{0,14})((?:,"[a-z]{2,5}":"[ !#-\[\]-~]*")*(?:,"test":true)?)'
-    rf',"reg":([1-9][0-9]{{0,14}})(?:,"ref":"({_DIGEST})")?,"env":"{_DIGEST}"\}}$',
+    r'^\{"v":1,"k":"([a-z]++)","n":"[A-Za-z0-9_-]{21}[AQgw]"'
+    rf',"ts":{_NUMBER}((?:,"from":{_TEXT})?+(?:,"to":{_TEXT})?+(?:,"svc":{_TEXT})?+'
+    rf'(?:,"grant":{_TEXT})?+(?:,"test":true)?+),"reg":{_NUMBER}'
+    rf'(?:,"ref":"({_DIGEST})")?+,"env":"{_DIGEST}"\}}$',
     re.MULTILINE,
 )
-"""A leaf but for the members from `from` to `test`, which are held against one leaf that has the
-same ones and was parsed whole."""
+"""A leaf, with its kind and the members from `from` to `test` as they stand: these are held
+against one leaf that has the same ones and was parsed by itself."""
 _TO_BASE64: Final = str.maketrans("-_", "+/")
 _TYPES: Final = (int, bytes, int, bytes, bytes, int)
 
@@ -134,6 +137,8 @@ class PlainTiles:
         directory = self._ground.directories.at(reg)
         known: dict[tuple[str, str], Story] = {}
         for one in set(told):
+            if one[0] not in KINDS:
+                return None
             try:
                 leaf = parse_leaf(tile.leaves[told.index(one)])
             except ProofInvalid:

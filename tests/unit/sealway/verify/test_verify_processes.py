@@ -16,7 +16,6 @@ import sealway.verify.traffic
 from sealway.verify.audit import verify_folder
 from sealway.verify.plain import PlainTiles
 from sealway.verify.workers import WorkerLost, spread
-from signing.log.leaf import encode_leaf
 from signing.log.tiles import encode_entries, parse_entries
 from tests.support.long_bus import LongBus
 from tests.support.shut_bus import ShutBus
