@@ -20,7 +20,13 @@ CANNOT_TELL = 2
 
 @click.group
 def profile() -> None:
-    """Which bus, whose key: add, list and choose."""
+    """Which bus, whose key: add, list and choose.
+
+    A profile is a file NAME.toml in $SEALWAY_HOME/profiles. SEALWAY_HOME is, where nothing says so,
+    the nearest .sealway/ upwards, else ~/.sealway; `sealway init` puts the founder's profile of a
+    new bus into that bus's folder. The profile in force is --profile, else SEALWAY_PROFILE, else
+    the one of `sealway profile use`, else the only one there is.
+    """
 
 
 @profile.command
