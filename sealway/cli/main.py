@@ -6,7 +6,7 @@ Exit codes, for every verb: 0 yes, 1 no, 2 can't tell, 3 usage or settings, 4 bu
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -59,18 +59,18 @@ def main(arguments: Sequence[str] | None = None, outside: object = None) -> int:
         sys.stderr.close()
         return YES
     except Exception as error:
-        return _failed(error, as_json="--json" in words)
+        return _failed(error, words)
     return result if isinstance(result, int) else YES
 
 
-def _failed(error: Exception, *, as_json: bool) -> int:
+def _failed(error: Exception, words: Sequence[str]) -> int:
     """Print what a `SealwayError` says and give its exit code; anything else goes on up."""
     from signing.errors import SealwayError  # not needed for --help
 
     if not isinstance(error, SealwayError):
         raise error
     outcome, code = _outcome(error)
-    if as_json:
+    if "--json" in words:
         from sealway.cli.output import print_json
 
         print_json(_described(outcome, error))
@@ -83,9 +83,26 @@ def _failed(error: Exception, *, as_json: bool) -> int:
             note(f"  {remedy}")
         for item in getattr(error, "errors", ()):
             note(f"  {item.get('pointer') or '(the whole)'}: {item.get('message', '')}")
-        if outcome == "pending" and (exchange := getattr(error, "exchange", None)) is not None:
-            note(f"  sealway message answer {exchange.id} --wait 30")
+        for line in _what_next(error, words) if outcome == "pending" else ():
+            note(f"  {line}")
     return code
+
+
+def _what_next(error: SealwayError, words: Sequence[str]) -> Iterator[str]:
+    """What to do about an answer that isn't there, ready to be pasted."""
+    exchange = getattr(error, "exchange", None)
+    if exchange is None:
+        return
+    profile = "".join(
+        f" --profile {word.removeprefix('--profile=')}"
+        for before, word in zip(("", *words), words, strict=False)
+        if before == "--profile" or word.startswith("--profile=")
+    )
+    if getattr(error, "over", False):
+        yield f"sealway message show {exchange.id}{profile}    # what became of it"
+        yield "To let a question wait longer, hand it over with 'sealway send'."
+    else:
+        yield f"sealway message answer {exchange.id} --wait 30{profile}"
 
 
 def _outcome(error: SealwayError) -> tuple[str, int]:
@@ -111,7 +128,7 @@ def _described(outcome: str, error: SealwayError) -> dict[str, Any]:
         "code": error.code,
         "detail": error.detail,
     }
-    for name in ("remedy", "retryable", "text", "problem"):
+    for name in ("remedy", "retryable", "text", "problem", "over"):
         value = getattr(error, name, None)
         if value not in (None, "", {}):
             described[name] = value
