@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -144,7 +145,8 @@ def export(
         raise click.BadParameter(f"{error.filename}: {error.strerror}.") from error
     finally:
         end_progress()
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be why we are here
+            part.unlink(missing_ok=True)
     said = {"file": str(out), "bytes": size, "files": files, "sha256": digest.hexdigest()}
     (print_json if as_json else print_object)(said)
     return 0

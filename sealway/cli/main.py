@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from traceback import print_exception
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from sealway.cli.lazy import Verbs
+from sealway.cli.pipes import forgive_closed_pipes
 
 if TYPE_CHECKING:
     from signing.errors import SealwayError
@@ -44,6 +46,7 @@ def main(arguments: Sequence[str] | None = None, outside: object = None) -> int:
     `outside` (`sealway.cli.session.Outside`) puts another clock and transport in place.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    forgive_closed_pipes()
     try:
         result = sealway.main(args=words, prog_name="sealway", standalone_mode=False, obj=outside)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -55,20 +58,27 @@ def main(arguments: Sequence[str] | None = None, outside: object = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
         return CANNOT_TELL
-    except BrokenPipeError:
-        sys.stderr.close()
-        return YES
     except Exception as error:
         return _failed(error, words)
     return result if isinstance(result, int) else YES
 
 
 def _failed(error: Exception, words: Sequence[str]) -> int:
-    """Print what a `SealwayError` says and give its exit code; anything else goes on up."""
+    """Print what an error says and give its exit code.
+
+    A file that can't be used is a matter of usage. What nobody foresaw is a fault of ours: its
+    traceback is shown, and nothing is decided; exit 1 would read as a no, or as a verdict.
+    """
     from signing.errors import SealwayError  # not needed for --help
 
+    if isinstance(error, OSError) and error.filename is not None:
+        from sealway.cli.forms import FileUnusable
+
+        error = FileUnusable(f"{error.filename}: {error.strerror}.")
     if not isinstance(error, SealwayError):
-        raise error
+        print_exception(error)
+        print("This is a fault of Sealway's own; nothing was decided by it.", file=sys.stderr)
+        return CANNOT_TELL
     outcome, code = _outcome(error)
     if "--json" in words:
         from sealway.cli.output import print_json
