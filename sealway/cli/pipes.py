@@ -39,8 +39,11 @@ def forgive_closed_pipes() -> None:
 
 def _forgiving(stream: Any) -> io.TextIOWrapper:
     stream.flush()
+    raw = _Forgiving(stream.fileno(), "w", closefd=False)
+    is_unbuffered = isinstance(stream.buffer, io.RawIOBase)  # as with PYTHONUNBUFFERED
+    buffer: Any = raw if is_unbuffered else io.BufferedWriter(raw)
     return io.TextIOWrapper(
-        io.BufferedWriter(_Forgiving(stream.fileno(), "w", closefd=False)),
+        buffer,
         stream.encoding,
         stream.errors,
         line_buffering=stream.line_buffering,

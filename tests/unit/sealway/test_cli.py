@@ -381,6 +381,33 @@ def test_every_verb_shows_an_example(run: Run, verb: str) -> None:
     assert f"sealway {verb}" in out
 
 
+def test_what_curl_needs_comes_as_one_document_too(
+    run: Run, benefits: FakeSystem, tmp_path: Path
+) -> None:
+    as_benefits = ("--profile", "benefits", "--json")
+    (tmp_path / "q.json").write_text("{}")
+    words = ("envelope", "sign", "--to", REGISTRY, "--service", "person-status", "q.json")
+    said = json.loads(run(*words, *as_benefits)[1])
+    assert list(said["headers"]) == ["Sealway-Envelope", "Sealway-Salt", "Content-Type"]
+    said = json.loads(run(*words, "--frame", "q.frame", *as_benefits)[1])
+    assert said["bytes"] == (tmp_path / "q.frame").stat().st_size
+    said = json.loads(run("token", "get", f"{URL}/v1/mailbox", *as_benefits)[1])
+    assert (said["token"].count("."), said["method"], said["life_s"]) == (2, "GET", 60)
+    said = json.loads(run("profile", "use", "benefits", "--json")[1])
+    assert (said["name"], said["acts_as"]) == ("benefits", benefits.id)
+
+
+def test_an_answer_names_its_request_with_the_digest(
+    run: Run, benefits: FakeSystem, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    words = ("--to", REGISTRY, "--service", "person-status", "a.json", "--profile", "benefits")
+    code, _, err = run(
+        "envelope", "sign", "--about", "01a2051e-cac6-713f-9447-bfecae6931bf", *words
+    )
+    assert (code, "is not ID:DIGEST" in err) == (3, True)
+
+
 def test_who_waited_in_vain_is_told_what_became_of_the_question(
     ask: Run, bus: FakeBus, run: Run
 ) -> None:

@@ -31,13 +31,18 @@ def test_a_verb_whose_reader_has_gone_ends_quietly_and_as_it_would() -> None:
         assert bool(done.stderr) == (code == 3)
 
 
-def test_what_is_written_to_nobody_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("buffering", [-1, 0])
+def test_what_is_written_to_nobody_is_dropped(
+    buffering: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reading, writing = os.pipe()
-    stream = io.TextIOWrapper(os.fdopen(writing, "wb"), "utf-8")
+    stream = io.TextIOWrapper(
+        os.fdopen(writing, "wb", buffering), "utf-8", write_through=buffering == 0
+    )
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setattr(sys, "__stdout__", stream)
     pipes.forgive_closed_pipes()
-    print("read", flush=True)
+    print("read", flush=buffering != 0)
     assert os.read(reading, 100) == b"read\n"
     os.close(reading)
     for _ in range(3):

@@ -134,7 +134,7 @@ def test_key_and_certificate_must_belong_together(
     write_profile(other, bus, home, "other")
     stolen = (home / "profiles" / "other.cert.pem").read_bytes()
     (home / "profiles" / "benefits.cert.pem").write_bytes(stolen)
-    with pytest.raises(ProfileInvalid, match="can't be used"):
+    with pytest.raises(ProfileInvalid, match="private key is not the one that the certificate"):
         identity_of(load_profile("benefits"))
 
 
