@@ -408,6 +408,12 @@ def test_an_answer_names_its_request_with_the_digest(
     assert (code, "is not ID:DIGEST" in err) == (3, True)
 
 
+def test_what_is_to_be_verified_is_there(run: Run, tmp_path: Path, home: Path) -> None:
+    (tmp_path / "anchors.toml").write_text("")
+    code, _, err = run("audit", "verify", "case.zip", "--anchors", "anchors.toml")
+    assert (code, "there is no case.zip" in err) == (3, True)
+
+
 def test_who_waited_in_vain_is_told_what_became_of_the_question(
     ask: Run, bus: FakeBus, run: Run
 ) -> None:
