@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealway.cli.session import bus_options, connected, examples, key_path
+from sealway.cli.session import bus_options, connected, examples, key_argument, key_path
 
 if TYPE_CHECKING:
     from sealway.connection import Connection
@@ -58,7 +58,7 @@ def add_ends(group: click.Group, example: str, ends: Mapping[str, tuple[str, str
 
 
 def _end(noun: str, verb: str, state: str, says: str, example: str) -> click.Command:
-    @click.argument("key")
+    @key_argument(noun)
     @bus_options
     @examples(f"sealway {noun} {verb} {example}")
     def run(key: str, profile_name: str | None, as_json: bool) -> int:

@@ -121,7 +121,9 @@ def test_sends_now_and_collects_later(
     code, out, err = run("send", *QUESTION, "--profile", "benefits")
     message_id = out.strip()
     assert (code, "accepted, sx.example/log/1 #0" in err) == (0, True)
-    assert run("message", "answer", message_id, "--profile", "benefits")[0] == 2
+    code, _, err = run("message", "answer", message_id, "--profile", "benefits")
+    assert code == 2
+    assert f"\n  sealway message answer {message_id} --wait 30 --profile benefits" in err
     provider.service("person-status")(lambda _: {"status": "alive"})
     provider.serve_once()
     got = run("message", "answer", message_id, "-o", "a.json", "--profile", "benefits")
@@ -379,14 +381,48 @@ def test_every_verb_shows_an_example(run: Run, verb: str) -> None:
     assert f"sealway {verb}" in out
 
 
-def test_who_waited_in_vain_is_told_where_the_answer_will_be(
+def test_what_curl_needs_comes_as_one_document_too(
+    run: Run, benefits: FakeSystem, tmp_path: Path
+) -> None:
+    as_benefits = ("--profile", "benefits", "--json")
+    (tmp_path / "q.json").write_text("{}")
+    words = ("envelope", "sign", "--to", REGISTRY, "--service", "person-status", "q.json")
+    said = json.loads(run(*words, *as_benefits)[1])
+    assert list(said["headers"]) == ["Sealway-Envelope", "Sealway-Salt", "Content-Type"]
+    said = json.loads(run(*words, "--frame", "q.frame", *as_benefits)[1])
+    assert said["bytes"] == (tmp_path / "q.frame").stat().st_size
+    said = json.loads(run("token", "get", f"{URL}/v1/mailbox", *as_benefits)[1])
+    assert (said["token"].count("."), said["method"], said["life_s"]) == (2, "GET", 60)
+    said = json.loads(run("profile", "use", "benefits", "--json")[1])
+    assert (said["name"], said["acts_as"]) == ("benefits", benefits.id)
+
+
+def test_an_answer_names_its_request_with_the_digest(
+    run: Run, benefits: FakeSystem, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    words = ("--to", REGISTRY, "--service", "person-status", "a.json", "--profile", "benefits")
+    code, _, err = run(
+        "envelope", "sign", "--about", "01a2051e-cac6-713f-9447-bfecae6931bf", *words
+    )
+    assert (code, "is not ID:DIGEST" in err) == (3, True)
+
+
+def test_what_is_to_be_verified_is_there(run: Run, tmp_path: Path, home: Path) -> None:
+    (tmp_path / "anchors.toml").write_text("")
+    code, _, err = run("audit", "verify", "case.zip", "--anchors", "anchors.toml")
+    assert (code, "there is no case.zip" in err) == (3, True)
+
+
+def test_who_waited_in_vain_is_told_what_became_of_the_question(
     ask: Run, bus: FakeBus, run: Run
 ) -> None:
     bus.answer_later = None
     code, _, err = ask("--timeout", "1")
     assert code == 2
-    (message_id,) = re.findall(r"sealway message answer (\S+) --wait 30", err)
-    assert run("message", "show", message_id, "--profile", "benefits")[0] == 0
+    assert "ended with the waiting" in err
+    (line,) = re.findall(r"\n  sealway (message show .*)    #", err)
+    assert run(*line.split())[0] == 0
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1"])
