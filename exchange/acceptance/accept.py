@@ -13,7 +13,7 @@ from typing import Final
 from exchange.acceptance.arrival import Arrival, Terms
 from exchange.acceptance.checks import ON_MESSAGE, ON_SENDER, Check
 from exchange.acceptance.checks.payload import check_commitments, check_payload
-from exchange.acceptance.checks.quota import check_quota
+from exchange.acceptance.checks.quota import Room
 from exchange.acceptance.checks.rate import Rates
 from exchange.acceptance.directory import DirectoryInForce
 from exchange.acceptance.refusals import Refusals
@@ -107,6 +107,7 @@ class Acceptance:
     def __init__(self, workshop: Workshop) -> None:
         self._w = workshop
         self._rates = Rates(workshop.terms.rate_per_s_max)
+        self._room = Room(workshop.reads)
         self.accepted: Counter[str] = Counter()
         """Messages that this process committed, by kind."""
         self.refused: Counter[str] = Counter()
@@ -128,6 +129,7 @@ class Acceptance:
         except SealwayError as error:
             if error.code not in OF_CERTIFICATES or not await directory.refresh():
                 raise
+            self.check_writable()
             envelope = verify_envelope(raw, directory.current)
         return await self._arrive(envelope)
 
@@ -148,6 +150,7 @@ class Acceptance:
             NothingToCancel: a cancel of what has ended without an answer; nothing is recorded.
             SealwayError: the log can't be written now; send the same bytes again.
         """
+        self.check_writable()
         arrival = await self._arrive(envelope)
         if isinstance(arrival, Accepted):
             return arrival
@@ -163,7 +166,6 @@ class Acceptance:
         self._w.check_anchored()
 
     async def _arrive(self, envelope: VerifiedEnvelope) -> Arrival | Accepted:
-        self.check_writable()
         w = self._w
         arrival = Arrival(envelope, w.directory.current, w.clock(), w.terms)
         try:
@@ -176,7 +178,7 @@ class Acceptance:
         try:
             await self._find_request(arrival)
             await self._judge(arrival, ON_MESSAGE)
-            await check_quota(arrival, w.reads)
+            await self._room.check(arrival)
         except SealwayError as error:
             return await self._known_or_refused(arrival, error)
         return arrival
@@ -306,6 +308,7 @@ class Acceptance:
             taken = submission.payload
             if isinstance(taken, Taken) and isinstance(outcome, Placed):
                 self._learn(taken, outcome)
+                self._room.put(submission.entry)
 
     def _learn(self, taken: Taken, place: Placed) -> None:
         envelope = taken.arrival.envelope

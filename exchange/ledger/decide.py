@@ -3,7 +3,7 @@
 The same for every engine. Reads nothing but the facts it asked for, and writes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from exchange.ledger.entries import (
@@ -62,7 +62,8 @@ def ask(entries: Sequence[Entry]) -> GroupQuestions:
             if entry.during is not None:
                 questions.exchanges.append(entry.during)
             if entry.opens is not None:
-                questions.boxes.update(_boxes(entry.opens))
+                for box, most in _boxes(entry.opens):
+                    questions.boxes[box] = min(most, questions.boxes.get(box, most))
         elif isinstance(entry, RecordEntry):
             if entry.end is not None:
                 questions.exchanges.append(entry.end.id)
@@ -77,14 +78,12 @@ def ask(entries: Sequence[Entry]) -> GroupQuestions:
     return questions
 
 
-def _boxes(opens: NewExchange) -> list[Box]:
-    """The mailboxes that must have room for a request: its recipient's, its consumer's."""
-    boxes: list[Box] = []
-    if opens.boxed_max is not None:
-        boxes.append((opens.provider, opens.service))
+def _boxes(opens: NewExchange) -> Iterator[tuple[Box, int]]:
+    """The mailboxes that must have room for a request, its recipient's and its consumer's."""
+    if opens.box is not None and opens.boxed_max is not None:
+        yield opens.box, opens.boxed_max
     if opens.consumer is not None:
-        boxes.append((opens.consumer, None))
-    return boxes
+        yield (opens.consumer, None), opens.uncollected_max
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 Plain frozen data. Ids are the 16 bytes of a message id; hashes 32 bytes; times ms since 1970.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -82,6 +82,11 @@ class NewExchange:
     """Who asks, when its answers come to its mailbox: it must not leave too many there."""
     uncollected_max: int = 0
     """The most answers that may wait for the consumer."""
+
+    @property
+    def box(self) -> Box | None:
+        """The mailbox that the request waits in, if any."""
+        return None if self.boxed_max is None else (self.provider, self.service)
 
 
 @value_type
@@ -181,7 +186,9 @@ class GroupQuestions:
     messages: list[bytes] = field(default_factory=list)
     exchanges: list[bytes] = field(default_factory=list)
     deliveries: list[bytes] = field(default_factory=list)
-    boxes: set[Box] = field(default_factory=set)
+    boxes: dict[Box, int] = field(default_factory=dict)
+    """Mailboxes, and how many each may hold: a figure that this group's messages can't bring
+    there needn't be exact, only not too low."""
 
 
 @dataclass(slots=True)
@@ -219,6 +226,11 @@ class GroupWrite:
     """Logs that this group opens."""
     directory_version: int | None = None
     """The directory's version after this group, when it changes it."""
+
+    def boxed(self) -> Iterator[Box]:
+        """The mailboxes this group puts messages into, each as often as it does."""
+        yield from (new.box for new, _ in self.exchanges if new.box is not None)
+        yield from (answer.box for answer, _ in self.answers)
 
 
 Decide = Callable[[GroupFacts], GroupWrite | None]

@@ -1,10 +1,8 @@
 """What a group's decision rests on: read under locks, or assumed and proven by the statement."""
 
-import time
-from collections.abc import Callable
 from typing import Final
 
-from exchange.storage.boxes import Box
+from exchange.storage.boxes import Box, BoxFigures
 from exchange.storage.postgres.connection import Connection
 from exchange.storage.postgres.numbers import SystemNumbers
 from exchange.storage.rows import (
@@ -15,9 +13,6 @@ from exchange.storage.rows import (
     GroupWrite,
     Stored,
 )
-
-FIGURE_AGE_MAX_S: Final = 1.0  # delivery.md, *Mailboxes*: a figure 1 s old plus one's own
-FIGURES_MAX: Final = 10_000  # boxes remembered; more than systems with a mailbox
 
 _MESSAGES = "SELECT id, digest, shard, idx FROM message WHERE id = ANY($1::bytea[])"
 _EXCHANGES = (
@@ -33,40 +28,6 @@ BOXED: Final = (
     " AND CASE WHEN $2::text IS NULL THEN kind <> 'request'"
     " ELSE service = $2 AND kind = 'request' END"
 )
-
-
-class BoxFigures:
-    """How many wait in each mailbox: at most 1 s old, plus what this process added since."""
-
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._now = monotonic
-        self._figures: dict[Box, tuple[float, int]] = {}
-
-    def fresh(self, box: Box) -> int | None:
-        """The figure, unless it is too old."""
-        found = self._figures.get(box)
-        if found is None or self._now() - found[0] > FIGURE_AGE_MAX_S:
-            return None
-        return found[1]
-
-    def keep(self, box: Box, count: int) -> None:
-        """Remember what was just counted."""
-        if len(self._figures) >= FIGURES_MAX:
-            self._figures.clear()
-        self._figures[box] = (self._now(), count)
-
-    def add(self, write: GroupWrite) -> None:
-        """Count what a committed group put into mailboxes."""
-        for new, _ in write.exchanges:
-            box = (new.provider, new.service)
-            if new.boxed_max is not None:
-                self._one_more(box)
-        for answer, _ in write.answers:
-            self._one_more((answer.recipient, None))
-
-    def _one_more(self, box: Box) -> None:
-        if (found := self._figures.get(box)) is not None:
-            self._figures[box] = (found[0], found[1] + 1)
 
 
 def assumed(questions: GroupQuestions, boxes: BoxFigures) -> GroupFacts | None:

@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
+from exchange.storage.boxes import BoxFigures
 from exchange.storage.errors import StorageUnavailable
 from exchange.storage.postgres.connection import (
     TRIES,
@@ -21,7 +22,7 @@ from exchange.storage.postgres.connection import (
     is_in_doubt,
     unavailable,
 )
-from exchange.storage.postgres.facts import BoxFigures, assumed, proves, read_facts
+from exchange.storage.postgres.facts import assumed, proves, read_facts
 from exchange.storage.postgres.numbers import SystemNumbers, UnknownSystems
 from exchange.storage.postgres.rest import has_rest, systems_of, write_rest
 from exchange.storage.postgres.statement import COMMIT, arguments
@@ -132,7 +133,7 @@ class Groups:
         attempt.sent = write
         if await connection.fetchval(COMMIT, *values) is None:
             return None
-        self._boxes.add(write)
+        self._count(write)
         return CommitResult.COMMITTED, write
 
     async def _slow(self, connection: Connection, attempt: _Attempt) -> Outcome:
@@ -153,8 +154,12 @@ class Groups:
             written = await connection.fetchval(COMMIT, *values)
             assert written == plan.shard, "the locked head was not swapped"
             await write_rest(connection, write, self._numbers)
-        self._boxes.add(write)
+        self._count(write)
         return CommitResult.COMMITTED, write
+
+    def _count(self, write: GroupWrite) -> None:
+        for box in write.boxed():
+            self._boxes.one_more(box)
 
 
 def _found_another(attempt: _Attempt, head: Connection) -> Outcome:

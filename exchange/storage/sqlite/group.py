@@ -21,7 +21,8 @@ from exchange.storage.rows import (
     ShardHead,
     Stored,
 )
-from signing.identifiers import ServiceCode, SystemId
+from exchange.storage.sqlite.boxes import BoxBounds
+from signing.identifiers import SystemId
 from signing.log.merkle import HASH_BYTES
 
 _STEP = "step(id, at, code, attempt, next_at, detail, message)"
@@ -69,7 +70,7 @@ class SystemNumbers:
 
 
 def commit_group(
-    connection: sqlite3.Connection, plan: GroupPlan, numbers: SystemNumbers
+    connection: sqlite3.Connection, plan: GroupPlan, numbers: SystemNumbers, bounds: BoxBounds
 ) -> tuple[CommitResult, GroupWrite | None]:
     """Swap the log's head and write the group's rows, or say why not and write nothing."""
     if numbers.is_stale:
@@ -83,14 +84,18 @@ def commit_group(
         return CommitResult.SHARD_LOST, None
     if row[4] != plan.directory_version:
         return CommitResult.DIRECTORY_CHANGED, None
-    write = plan.decide(read_facts(connection, plan.questions, numbers))
+    write = plan.decide(read_facts(connection, plan.questions, numbers, bounds))
     if write is not None:
+        bounds.add(write)
         write_group(connection, write, numbers)
     return CommitResult.COMMITTED, write
 
 
 def read_facts(
-    connection: sqlite3.Connection, questions: GroupQuestions, numbers: SystemNumbers
+    connection: sqlite3.Connection,
+    questions: GroupQuestions,
+    numbers: SystemNumbers,
+    bounds: BoxBounds,
 ) -> GroupFacts:
     """Answer a decision's questions from inside its transaction."""
     messages = {
@@ -111,30 +116,21 @@ def read_facts(
             connection, "SELECT id, state, attempt FROM delivery WHERE id", questions.deliveries
         )
     }
-    boxed = _boxed(connection, questions, numbers) if questions.boxes else {}
+    boxed = _boxed(connection, questions, numbers, bounds) if questions.boxes else {}
     return GroupFacts(messages, exchanges, deliveries, boxed)
 
 
 def _boxed(
-    connection: sqlite3.Connection, questions: GroupQuestions, numbers: SystemNumbers
+    connection: sqlite3.Connection,
+    questions: GroupQuestions,
+    numbers: SystemNumbers,
+    bounds: BoxBounds,
 ) -> Mapping[Box, int]:
+    coming = len(questions.messages)
     return {
-        (system, service): count_boxed(connection, numbers.number(connection, system), service)
-        for system, service in questions.boxes
+        box: bounds.figure(connection, box, numbers.number(connection, box[0]), most, coming)
+        for box, most in questions.boxes.items()
     }
-
-
-def count_boxed(
-    connection: sqlite3.Connection, number: int | None, service: ServiceCode | None
-) -> int:
-    """How many requests wait for a system's service; without one, how many answers for it."""
-    of = "service = ? AND kind = 'request'" if service is not None else "kind <> 'request'"
-    (count,) = connection.execute(
-        "SELECT count(*) FROM delivery INDEXED BY delivery_boxed WHERE recipient = ?"
-        f" AND {of} AND state IN ('ready', 'leased')",
-        (number,) if service is None else (number, service),
-    ).fetchone()
-    return int(count)
 
 
 def select_in(

@@ -26,12 +26,12 @@ from exchange.storage.rows import (
     StoredRefusal,
 )
 from exchange.storage.sqlite import anchors
+from exchange.storage.sqlite.boxes import count_boxed
 from exchange.storage.sqlite.connection import connect
 from exchange.storage.sqlite.deliveries import COLUMNS, parse_delivery
 from exchange.storage.sqlite.group import (
     HEAD_COLUMNS,
     SystemNumbers,
-    count_boxed,
     parse_head,
     select_in,
 )

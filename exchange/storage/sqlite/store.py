@@ -22,6 +22,7 @@ from exchange.storage.rows import (
     StoredDelivery,
 )
 from exchange.storage.sqlite import anchors, deliveries, leases, retention
+from exchange.storage.sqlite.boxes import BoxBounds
 from exchange.storage.sqlite.connection import (
     FILE_NAME,
     LOCK_NAME,
@@ -50,6 +51,7 @@ class SqliteStore:
         self._lock = FileLock(folder / LOCK_NAME)
         self._writer = WriterThread(self.path)
         self._numbers = SystemNumbers()
+        self._bounds = BoxBounds()
         self.reads = Readers(self.path)
         self.people = SqlitePeople(self.reads, self._writer)
 
@@ -125,7 +127,7 @@ class SqliteStore:
             StorageUnavailable: nothing was written.
         """
         result = await self._writer.run(
-            lambda connection: commit_group(connection, plan, self._numbers)
+            lambda connection: commit_group(connection, plan, self._numbers, self._bounds)
         )
         self._learn_later(result[1])
         return result

@@ -372,7 +372,7 @@ async def test_answers_wait_for_their_consumer_apart_from_requests(store: Store)
     head = await answered(store)
     assert [await store.reads.boxed(CONSUMER, of) for of in (None, COUNT)] == [2, 0]
     assert [await store.reads.boxed(OFFICE, of) for of in (None, COUNT)] == [0, 0]
-    boxes = {(CONSUMER, None), (CONSUMER, COUNT), (OFFICE, None)}
+    boxes = dict.fromkeys([(CONSUMER, None), (CONSUMER, COUNT), (OFFICE, None)], 9)
     told: list[GroupFacts] = []
 
     def ask(write: GroupWrite, facts: GroupFacts) -> None:

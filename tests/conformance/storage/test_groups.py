@@ -209,7 +209,7 @@ async def test_an_exchange_ends_once_and_a_second_end_aborts_its_group(store: St
 async def test_facts_are_those_of_the_moment_of_the_commit(store: Store) -> None:
     head = await accept(store, HEAD, exchange(1), exchange(2))
     asked = GroupQuestions(
-        [id_of(1), id_of(9)], [id_of(2), id_of(9)], [id_of(2)], {(OFFICE, COUNT)}
+        [id_of(1), id_of(9)], [id_of(2), id_of(9)], [id_of(2)], {(OFFICE, COUNT): 9}
     )
     seen: list[GroupFacts] = []
     await store.commit(plan(head, lambda _, facts: seen.append(facts), questions=asked))

@@ -67,7 +67,7 @@ async def test_what_is_assumed_and_not_written_is_read(ours: PostgresStore) -> N
 async def test_a_mailboxs_figure_is_read_once_and_grows_with_what_is_put_in(
     ours: PostgresStore,
 ) -> None:
-    asked = GroupQuestions(boxes={(OFFICE, COUNT)})
+    asked = GroupQuestions(boxes={(OFFICE, COUNT): 1_000})
     figures: list[int] = []
     head = await accept(ours, HEAD, exchange(90))
     for number in range(3):
