@@ -47,7 +47,7 @@ async def test_what_is_asked_while_another_is_read_is_read_anew() -> None:
     await asyncio.sleep(0.01)
     assert rows.asked == [[1], [1]]
     rows.gate.set()
-    assert await asyncio.gather(first, second) == ["row 1", "row 1"]
+    assert list(await asyncio.gather(first, second)) == ["row 1", "row 1"]
 
 
 async def test_no_statement_asks_for_more_than_its_most() -> None:
