@@ -177,9 +177,10 @@ class LogWriter:
         self._saved = (write.head.note_size, write.head.relayed_to)
         self._sealing.known()
 
-    async def follow(self) -> bool:
+    async def follow(self, size: int | None = None) -> bool:
         """Catch up with the database; True when the log is longer than was known here.
 
+        Given a ``size``, only if the log isn't known so far by now: of many who ask, one reads.
         Takes over a newer note too. The epoch stays the one under which this process writes: who
         lost a log doesn't come to hold it by following it.
 
@@ -188,6 +189,8 @@ class LogWriter:
             StorageUnavailable: it can't be asked.
         """
         async with self._turn:
+            if size is not None and self.head.size >= size:
+                return False
             found = await self._stored.head()
             tree = await self._stored.extended(self.tree, self.nodes, found)
             moved = found.size > self.head.size
