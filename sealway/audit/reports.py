@@ -77,6 +77,7 @@ def as_html(said: Mapping[str, Any]) -> str:
         ("counts", said.get("counts")),
         ("custody of keys", said.get("custody")),
         ("standing", said.get("standing")),
+        ("it rests on", said.get("rests_on")),
         ("disputed", said.get("disputed")),
     ]
     facts = "".join(f"<tr><th>{_html(a)}</th><td>{_html(b)}</td></tr>\n" for a, b in rows)

@@ -38,6 +38,10 @@ class BundleReport:
     open_exchanges: int = 0
     custody: Counter[str] = field(default_factory=Counter)
     standing: Counter[str] = field(default_factory=Counter)
+    rests_on: dict[str, Counter[str]] = field(
+        default_factory=lambda: {"certificate": Counter(), "grant": Counter()}
+    )
+    """By what messages rest on: for how many of them who asserted it."""
     signers: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Messages by system and custody of the key that signed."""
     not_provable: tuple[str, ...] = ()
@@ -111,6 +115,7 @@ class BundleReport:
             },
             "custody": {"member": self.custody["member"], "bus": self.custody["bus"]},
             "standing": dict(sorted(self.standing.items())),
+            "rests_on": {what: dict(sorted(by.items())) for what, by in self.rests_on.items()},
             "disputed": self.findings.counts.get(Code.DISPUTED, 0),
             "messages": self.listed,
             "findings": [_finding(one) for one in self.findings.listed if one.text],

@@ -183,7 +183,8 @@ class BundleAudit:
 
     def _log_zero(self, checkpoint: Checkpoint, witnessed: Witnessed) -> tuple[LogZero, list[Span]]:
         findings, bus = self._findings, self._inventory.bus
-        zero = LogZero(bus, self._records, DirectoryLog(findings), Listing(bus, findings), findings)
+        directory, listing = DirectoryLog(findings, bus), Listing(bus, findings)
+        zero = LogZero(bus, self._records, directory, listing, findings)
         zero.seen = self._accesses.see if self._accesses else None
         spans = Spans(self._inventory.range)
         edge = Edge(0, b"", {checkpoint.size, *witnessed.sizes})
@@ -259,6 +260,7 @@ class BundleAudit:
             envelopes=EnvelopeReader(Opener(nothing, findings), self._inventory.bus, findings),
             payloads=Payloads(findings),
             algorithms=anchors.algorithms if anchors else frozenset(ALGORITHMS),
+            statements=zero.directory.statements,
             last=zero.directory.reader().at(zero.directory.version),
             step=self._step,
             accesses=self._accesses,

@@ -94,6 +94,7 @@ def _counted(report: BundleReport) -> list[str]:
         f"{'messages':<12} {counts['messages']}, signatures verified",
         f"{'custody':<12} {_pairs(said['custody'])}",
         f"{'standing':<12} {_pairs(said['standing']) or 'nothing to judge'}",
+        *(f"{f'{name}s':<12} {_pairs(by)}" for name, by in said["rests_on"].items() if by),
         f"{'disputed':<12} {said['disputed']}",
     ]
     return lines

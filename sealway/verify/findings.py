@@ -69,6 +69,7 @@ class Code(StrEnum):
     RECORD_DIFFERS = "record-differs"
     FIRST_LEAVES = "first-leaves"
     DIRECTORY_BROKEN = "directory-broken"
+    SIGNED_CHANGE_FORGED = "signed-change-forged"
     DIRECTORY_VERSION_DIFFERS = "directory-version-differs"
     DIRECTORY_OBJECT_DIFFERS = "directory-object-differs"
     HEADS_MALFORMED = "heads-malformed"

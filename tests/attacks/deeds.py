@@ -32,6 +32,7 @@ from tests.support.recorded_bus import (
     send,
     start,
 )
+from tests.support.stated import assert_anyway, fact_of, grant_of, state, statement
 
 Deed = Callable[[Bus, RecordedBus], Awaitable[None]]
 
@@ -98,6 +99,27 @@ async def forged_grant(bus: Bus, made: RecordedBus) -> None:
     }
     await bus.api.directory_log.change([Change("grant", grant)], FOUNDER)
     await send(bus, request(made, purpose="curiosity"))
+
+
+async def signed_grant(bus: Bus, made: RecordedBus) -> None:
+    """The provider's own key says so, and the bus takes it: fine, and told as such."""
+    await state(bus, "grant", grant_of("signed", "pension"), made.signers[PROVIDER])
+    await send(bus, request(made, purpose="pension"))
+
+
+async def forged_signed_change(bus: Bus, made: RecordedBus) -> None:
+    """The operator records a grant with a statement by another member's key."""
+    fact = fact_of(bus, "grant", grant_of("forged", "pension"))
+    await assert_anyway(bus, fact, statement(fact, made.signers[CONSUMER]))
+    await send(bus, request(made, purpose="pension"))
+
+
+async def signed_change_of_another(bus: Bus, made: RecordedBus) -> None:
+    """What the provider signed was a narrower grant than the one in log 0."""
+    signed = statement(fact_of(bus, "grant", grant_of("wider", "pension")), made.signers[PROVIDER])
+    wider = grant_of("wider", "pension", valid_from="2019-01-01T00:00:00.000Z")
+    await assert_anyway(bus, fact_of(bus, "grant", wider), signed)
+    await send(bus, request(made, purpose="pension"))
 
 
 async def no_grant(bus: Bus, made: RecordedBus) -> None:
