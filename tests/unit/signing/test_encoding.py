@@ -1,6 +1,7 @@
 """Base64url, base64 and times: one spelling each."""
 
 import base64
+import hmac
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from signing.encoding import (
     b64url_encode,
     check_digest,
     format_time,
+    hmac_sha256,
     parse_time,
 )
 from signing.errors import EncodingInvalid
@@ -124,3 +126,10 @@ def test_text_that_is_no_time_is_refused(text: str) -> None:
 def test_refuses_a_time_in_another_spelling_or_that_never_was(text: str) -> None:
     with pytest.raises(EncodingInvalid):
         parse_time(text)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2_046, 2_047, 2_048, 4_094, 16_384, 16_385, 40_000])
+@pytest.mark.parametrize("key_bytes", [0, 32, 64])
+def test_hmac_is_the_librarys(size: int, key_bytes: int) -> None:
+    key, data = bytes(range(key_bytes)), b"\x5a" * size
+    assert hmac_sha256(key, data) == hmac.digest(key, data, "sha256")
