@@ -117,6 +117,7 @@ class Code(StrEnum):
     NOT_WITNESSED = "not-witnessed"
     NOT_STAMPED = "not-stamped"
     TIMESTAMP_NOT_TRUSTED = "timestamp-not-trusted"
+    TIMESTAMP_FORGED = "timestamp-forged"
     COSIGNATURE_FORGED = "cosignature-forged"
     LOG_FORKED = "log-forked"
     DISPUTED = "disputed"

@@ -10,6 +10,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
+
+from exchange.api.app import create_app
 from exchange.operation.wiring import Bus
 from registry.changes import Change
 from sealway.audit.selection import Selection
@@ -182,6 +185,32 @@ async def bearer_as_envelope(bus: Bus, made: RecordedBus) -> None:
     call = Call(BUS, "POST", "http://bus.test/v1/messages")
     token = sign_token(call, CONSUMER, made.signers[CONSUMER], now_ms() // 1000)
     await _under(bus, made, token.encode())
+
+
+async def envelope_as_bearer(bus: Bus, made: RecordedBus) -> None:
+    """A message's envelope shown as a system's token, as whoever carries messages could: refused.
+
+    The same system's own token is taken, so that it is for nothing else.
+    """
+    url = bus.api.public_url
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(bus.api)), base_url=url
+    ) as http:
+        call = Call(BUS, "GET", f"{url}/v1/mailbox")
+        token = sign_token(call, CONSUMER, made.signers[CONSUMER], now_ms() // 1000)
+        for bearer, status in ((request(made).envelope.decode(), 401), (token, 200)):
+            headers = {"authorization": f"Bearer {bearer}"}
+            found = await http.get("/v1/mailbox", headers=headers)
+            assert found.status_code == status, found.text
+
+
+async def envelope_as_signed_change(bus: Bus, made: RecordedBus) -> None:
+    """What a provider signed as a message, shown as its word for a grant."""
+    fact = fact_of(bus, "grant", grant_of("forged", "pension"))
+    answered = request(made)
+    draft = answer_draft(answered.manifest, answered.digest, "response", now_ms())
+    signed = compose(draft, [PartIn(b"{}")], made.signers[PROVIDER]).envelope
+    await assert_anyway(bus, fact, signed.decode())
 
 
 async def sandbox_envelope(bus: Bus, made: RecordedBus) -> None:

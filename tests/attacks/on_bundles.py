@@ -112,6 +112,36 @@ def parts_swapped(case: Path) -> None:
     sign(case, files)
 
 
+def flipped_envelope(case: Path) -> None:
+    """In the signature of a message, so that it still decodes."""
+    files = unpack(case)
+    found = acts(files[ACTS])
+    index, sort, salt, data = found[4]
+    last = 8 + int.from_bytes(data[:8], "big") - 4
+    letter = b"A" if data[last : last + 1] != b"A" else b"B"
+    found[4] = index, sort, salt, data[:last] + letter + data[last + 1 :]
+    files[ACTS] = joined_acts(found)
+    sign(case, files)
+
+
+def flipped_leaf_signed(case: Path) -> None:
+    """A leaf's random number is another; everything in the bundle made to fit but log 0."""
+    files = unpack(case)
+    leaves = split(files[LEAVES])
+    told = json.loads(leaves[6])
+    told["n"] = "A" * 22
+    leaves[6] = json.dumps(told, separators=(",", ":")).encode()
+    files[LEAVES] = joined(leaves)
+    sign(case, files)
+
+
+def broken_stamp(case: Path) -> None:
+    files = unpack(case)
+    name = next(name for name in files if name.endswith(".tsr"))
+    files[name] = flip(files[name])
+    sign(case, files)
+
+
 def flipped_part(case: Path) -> None:
     files = unpack(case)
     found = acts(files[ACTS])
