@@ -4,6 +4,7 @@ import hashlib
 import json
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.attacks.tools import (
 )
 from tests.attacks.tools import note as signed_note
 
+Acts = list[tuple[int, int, bytes, bytes]]
 LEAVES = "log/1/000000000000.leaves"
 ACTS = "log/1/000000000000.acts"
 ZERO = "log/0/000000000000.leaves"
@@ -67,6 +69,44 @@ def left_out(case: Path) -> None:
     del found[6]
     files[ACTS] = joined_acts(found)
     sign(case, files)
+
+
+def _access(case: Path, change: Callable[[Acts, int], None]) -> None:
+    """Change the record of an export, the one that this bundle was made by."""
+    files = unpack(case)
+    leaves, found = split(files[ZERO]), acts(files[ZERO_ACTS])
+    at = next(at for at, one in enumerate(found) if json.loads(leaves[one[0]])["k"] == "export")
+    change(found, at)
+    files[ZERO_ACTS] = joined_acts(found)
+    sign(case, files)
+
+
+def access_left_out(case: Path) -> None:
+    """Who took the bundle away is not told."""
+
+    def change(found: Acts, at: int) -> None:
+        del found[at]
+
+    _access(case, change)
+
+
+def access_by_another(case: Path) -> None:
+    """Somebody else is said to have taken it, under the bus's own record key."""
+
+    def change(found: Acts, at: int) -> None:
+        index, sort, salt, data = found[at]
+        key = case.parent / "keys" / "bus"
+        told = signed_again(data, lambda members: members.update(actor="person:another"), key)
+        found[at] = index, sort, salt, told
+
+    _access(case, change)
+
+
+def access_said_to_be_gone(case: Path) -> None:
+    def change(found: Acts, at: int) -> None:
+        found[at] = found[at][0], 0, bytes(32), b"erased"
+
+    _access(case, change)
 
 
 def said_to_be_gone(case: Path) -> None:

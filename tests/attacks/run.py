@@ -103,6 +103,9 @@ BUNDLES = (
     bundle(on_bundles.flipped_leaf_signed, "heads-differ"),
     bundle(on_bundles.flipped_part, "parts-differ"),
     bundle(on_bundles.left_out, "act-missing"),
+    bundle(on_bundles.access_left_out, "act-missing"),
+    bundle(on_bundles.access_by_another, "record-altered"),
+    bundle(on_bundles.access_said_to_be_gone, "act-gone", INCOMPLETE),
     bundle(on_bundles.said_to_be_gone, "act-gone", INCOMPLETE),
     bundle(on_bundles.leaf_hidden, "leaf-hidden"),
     bundle(on_bundles.leaf_removed, "bundle-malformed"),
@@ -292,7 +295,7 @@ class Ground:
         self.made = record_bus(folder / "bus", EXCHANGES)
         shutil.copyfile(self.made.data / "sealway.db", folder / "older.db")
         asyncio.run(_go_on(self.made))
-        case = make_case(self.made, folder, {"full": {}})
+        case = make_case(self.made, folder, {"full": {"accesses": True}})
         self.anchors, self.case = case.anchors, case.bundle()
         shutil.copytree(self.made.folder / "keys", folder / "keys")
 
