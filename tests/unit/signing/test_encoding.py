@@ -1,6 +1,8 @@
 """Base64url, base64 and times: one spelling each."""
 
 import base64
+import hashlib
+import hmac
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from signing.encoding import (
     b64url_encode,
     check_digest,
     format_time,
+    hmac_sha256,
     parse_time,
 )
 from signing.errors import EncodingInvalid
@@ -124,3 +127,10 @@ def test_text_that_is_no_time_is_refused(text: str) -> None:
 def test_refuses_a_time_in_another_spelling_or_that_never_was(text: str) -> None:
     with pytest.raises(EncodingInvalid):
         parse_time(text)
+
+
+@pytest.mark.parametrize("key_bytes", [0, 1, 32, 63, 64, 65, 200])
+@pytest.mark.parametrize("size", [0, 1, 55, 1_982, 1_983, 1_984, 2_047, 2_048, 16_384, 16_385])
+def test_hmac_is_the_standard_librarys(key_bytes: int, size: int) -> None:
+    key, data = hashlib.shake_128(b"key").digest(key_bytes), hashlib.shake_128(b"data").digest(size)
+    assert hmac_sha256(key, data) == hmac.digest(key, data, "sha256")
