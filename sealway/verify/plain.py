@@ -131,8 +131,8 @@ class PlainTiles:
         else:
             looked_at = list(enumerate(times, tile.first))
         for index, ts_ms in looked_at:
-            lowest, highest = bounds.at(index)
-            if not lowest <= reg <= highest or not bounds.is_timely(index, ts_ms):
+            lowest, highest, is_timely = bounds.of(index, ts_ms)
+            if not lowest <= reg <= highest or not is_timely:
                 return False
         return True
 
