@@ -129,6 +129,7 @@ class Acceptance:
         except SealwayError as error:
             if error.code not in OF_CERTIFICATES or not await directory.refresh():
                 raise
+            self.check_writable()
             envelope = verify_envelope(raw, directory.current)
         return await self._arrive(envelope)
 
@@ -149,6 +150,7 @@ class Acceptance:
             NothingToCancel: a cancel of what has ended without an answer; nothing is recorded.
             SealwayError: the log can't be written now; send the same bytes again.
         """
+        self.check_writable()
         arrival = await self._arrive(envelope)
         if isinstance(arrival, Accepted):
             return arrival
@@ -164,7 +166,6 @@ class Acceptance:
         self._w.check_anchored()
 
     async def _arrive(self, envelope: VerifiedEnvelope) -> Arrival | Accepted:
-        self.check_writable()
         w = self._w
         arrival = Arrival(envelope, w.directory.current, w.clock(), w.terms)
         try:

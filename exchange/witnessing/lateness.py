@@ -1,5 +1,7 @@
 """How late anchoring is, and what follows: nothing, an alarm, or that nothing more is accepted."""
 
+import math
+
 from exchange.ledger.log_writer import Clock
 from exchange.storage.rows import AnchoringState
 from exchange.witnessing.errors import AnchoringLate
@@ -12,25 +14,34 @@ class Lateness:
     def __init__(self, rules: AnchorRules, clock: Clock) -> None:
         self._rules = rules
         self._clock = clock
-        self.state: AnchoringState | None = None
-        """As last seen; None before the first look: nothing is late then."""
+        self._state: AnchoringState | None = None
+        self._stops_after_ms = math.inf
 
-    def ages_s(self) -> dict[str, float]:
-        """Seconds since the last quorum (``cosigned``) and time-stamp (``stamped``) asked for."""
-        state = self.state
-        if state is None:
+    @property
+    def state(self) -> AnchoringState | None:
+        """As last seen; None before the first look: nothing is late then."""
+        return self._state
+
+    @state.setter
+    def state(self, state: AnchoringState | None) -> None:
+        self._state = state
+        self._stops_after_ms = min(self._known().values(), default=math.inf) + self._rules.stop_ms
+
+    def _known(self) -> dict[str, int]:
+        """When somebody last vouched, for each kind that is asked for."""
+        if self._state is None:
             return {}
         known = {}
         if self._rules.witnesses:
-            known["cosigned"] = state.cosigned_at_ms
+            known["cosigned"] = self._state.cosigned_at_ms
         if self._rules.authorities:
-            known["stamped"] = state.stamped_at_ms
+            known["stamped"] = self._state.stamped_at_ms
+        return {name: at_ms for name, at_ms in known.items() if at_ms is not None}
+
+    def ages_s(self) -> dict[str, float]:
+        """Seconds since the last quorum (``cosigned``) and time-stamp (``stamped``) asked for."""
         now_ms = self._clock()
-        return {
-            name: max(0, now_ms - at_ms) / 1000
-            for name, at_ms in known.items()
-            if at_ms is not None
-        }
+        return {name: max(0, now_ms - at_ms) / 1000 for name, at_ms in self._known().items()}
 
     @property
     def is_late(self) -> bool:
@@ -48,9 +59,8 @@ class Lateness:
         )
 
     def check(self) -> None:
-        """Raises AnchoringLate: it has been too long."""
-        reason = self.why_stopped()
-        if reason is not None:
+        """Raises AnchoringLate: it has been too long. Asked of every message."""
+        if self._clock() > self._stops_after_ms and (reason := self.why_stopped()) is not None:
             raise AnchoringLate(reason)
 
     def _oldest_s(self) -> float:

@@ -96,6 +96,8 @@ def verify(
     """
     from sealway.cli.audit_bundle import check_bundle, is_bundle
 
+    if not source.exists():
+        raise click.BadParameter(f"there is no {source}", param_hint="CASE.ZIP|DIR")
     if is_bundle(source):
         if log_keys or epoch_files or keep or processes:
             raise click.UsageError("A bundle takes --anchors; --log-key and others are a folder's.")

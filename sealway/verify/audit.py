@@ -188,7 +188,7 @@ class Audit:
         zero = LogZero(
             report.bus,
             RecordReader(self._keys, self._opener, findings),
-            DirectoryLog(findings),
+            DirectoryLog(findings, report.bus),
             Listing(report.bus, findings),
             findings,
             seen=seen,

@@ -1,7 +1,6 @@
 """Base64url, base64 and times: one spelling each."""
 
 import base64
-import hashlib
 import hmac
 
 import pytest
@@ -129,8 +128,8 @@ def test_refuses_a_time_in_another_spelling_or_that_never_was(text: str) -> None
         parse_time(text)
 
 
-@pytest.mark.parametrize("key_bytes", [0, 1, 32, 63, 64, 65, 200])
-@pytest.mark.parametrize("size", [0, 1, 55, 1_982, 1_983, 1_984, 2_047, 2_048, 16_384, 16_385])
-def test_hmac_is_the_standard_librarys(key_bytes: int, size: int) -> None:
-    key, data = hashlib.shake_128(b"key").digest(key_bytes), hashlib.shake_128(b"data").digest(size)
+@pytest.mark.parametrize("size", [0, 1, 2_046, 2_047, 2_048, 4_094, 16_384, 16_385, 40_000])
+@pytest.mark.parametrize("key_bytes", [0, 32, 64])
+def test_hmac_is_the_librarys(size: int, key_bytes: int) -> None:
+    key, data = bytes(range(key_bytes)), b"\x5a" * size
     assert hmac_sha256(key, data) == hmac.digest(key, data, "sha256")
