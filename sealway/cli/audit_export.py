@@ -37,6 +37,9 @@ def _filters(function: F) -> F:
         click.option("--no-content", is_flag=True, help="Envelopes without their parts."),
         click.option("--no-tests", is_flag=True, help="Leave test messages out."),
         click.option(
+            "--no-accesses", is_flag=True, help="Without the records of who read and exported."
+        ),
+        click.option(
             "--selection",
             "file",
             metavar="FILE",
@@ -172,10 +175,13 @@ def _asked(filters: dict[str, Any]) -> dict[str, Any]:
             selection[name] = False
     if selection.get("party"):
         selection["form"] = PARTY
+    without = filters["no_accesses"] or selection.get("accesses") is False
     try:
         whole["selection"] = Selection.from_object(selection).to_object()
     except SelectionInvalid as error:
         raise click.UsageError(error.detail) from error
+    if without:
+        whole["selection"]["accesses"] = False
     whole |= {name: filters[name] for name in ("since", "until") if filters[name] is not None}
     return whole
 
