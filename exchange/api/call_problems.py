@@ -124,4 +124,5 @@ def _by_shape(method: str, path: str) -> tuple[str, ...]:
     if plural in ("schemas", "changes"):
         more = (*OF_SCHEMAS, *more)
     proof = ("possession-unproven",) if plural in ("certificates", "changes") else ()
-    return (*BODY, *CHANGE, "sender-suspended", *more, *proof)
+    signed = () if plural == "schemas" else ("signed-change-invalid",)
+    return (*BODY, *CHANGE, "sender-suspended", *more, *proof, *signed)

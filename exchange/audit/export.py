@@ -219,11 +219,13 @@ class Exporter:
 
     async def _log_zero(self, planned: Planned, files: _Files) -> AsyncIterator[bytes]:
         run, range_ = _Run(0, 0, files), planned.range
-        shows_all = planned.asked.selection.form == FULL
+        selection = planned.asked.selection
+        shows_all = selection.form == FULL
         async for index, raw in self._reader.leaves(0, 0, planned.size):
             leaf, act = parse_leaf(raw), None
             inside = (range_.start or 0) <= index <= range_.end
-            if leaf.k in RECORDS_ALWAYS or (leaf.k == "heads" and inside):
+            of_range = leaf.k == "heads" or selection.picks_access(leaf)
+            if leaf.k in RECORDS_ALWAYS or (inside and of_range):
                 act = await self._reader.record(0, index, leaf)
             shown = raw if shows_all or leaf.k in NAMES_NOBODY else None
             for piece in run.add(Shown(shown, leaf_hash(raw)), act):

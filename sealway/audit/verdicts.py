@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sealway.audit.accessed import Accessed
 from sealway.verify.findings import Code, Findings, Weight
 from sealway.verify.report import Verdict
 from signing.encoding import format_time
@@ -38,6 +39,11 @@ class BundleReport:
     open_exchanges: int = 0
     custody: Counter[str] = field(default_factory=Counter)
     standing: Counter[str] = field(default_factory=Counter)
+    accesses: Accessed = field(default_factory=Accessed)
+    rests_on: dict[str, Counter[str]] = field(
+        default_factory=lambda: {"certificate": Counter(), "grant": Counter()}
+    )
+    """By what messages rest on: for how many of them who asserted it."""
     signers: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Messages by system and custody of the key that signed."""
     not_provable: tuple[str, ...] = ()
@@ -111,6 +117,8 @@ class BundleReport:
             },
             "custody": {"member": self.custody["member"], "bus": self.custody["bus"]},
             "standing": dict(sorted(self.standing.items())),
+            "rests_on": {what: dict(sorted(by.items())) for what, by in self.rests_on.items()},
+            "accesses": self.accesses.to_object(),
             "disputed": self.findings.counts.get(Code.DISPUTED, 0),
             "messages": self.listed,
             "findings": [_finding(one) for one in self.findings.listed if one.text],

@@ -65,6 +65,8 @@ class RecordReader:
     keys: RecordKeys
     opener: Opener | None
     findings: Findings
+    are_open: bool = False
+    """Whether no record is sealed, as in a bundle."""
 
     def read(
         self, leaf: Leaf, row: tuple[object, ...], shard: int, index: int
@@ -97,7 +99,7 @@ class RecordReader:
         if type(data) is not bytes or type(salt) is not bytes or type(key) not in (bytes, _NONE):
             add(Code.ROW_MALFORMED, "A record's columns are of other types.", shard, index)
             return None
-        if key is None and leaf.k in BARE_KINDS:
+        if key is None and (self.are_open or leaf.k in BARE_KINDS):
             return data, salt
         if not isinstance(key, bytes):
             add(Code.ERASED, "The record was erased.", shard, index)
