@@ -130,7 +130,11 @@ def _planned(
     if after == there:
         return None
     if change.new and previous is not None and previous.state not in FINAL:
-        raise Conflict(f"This {noun} is registered already, with other members.")
+        other = ", ".join(sorted(name for name in after if after[name] != (there or {}).get(name)))
+        raise Conflict(
+            f"This {noun} is registered already, with another {other}. To change it, give it as it "
+            "is to be to `sealway apply`, or PUT it with If-Match."
+        )
     check_rules(contents, one, previous, Moment(now_ms, _algorithms(contents, allowed)))
     if isinstance(one, SchemaVersion):
         assert previous is None or isinstance(previous, SchemaVersion)

@@ -124,7 +124,7 @@ class SenderSuspended(RegistryError):
 
 
 class PurposeRequired(RegistryError):
-    """The grant lists purposes and the message states none of them."""
+    """The grant lists purposes, and the message states another or none; the detail lists them."""
 
     code = "purpose-required"
 

@@ -24,7 +24,7 @@ from sealway.verify.directory_log import DirectoryReader
 from sealway.verify.envelopes import EnvelopeReader, OpenedEnvelope, Sealed
 from sealway.verify.findings import Code
 from sealway.verify.listing import ListedLog
-from sealway.verify.pairing import Answering, Asked, Pairing, collects
+from sealway.verify.pairing import Answering, Pairing, asked_by, collects
 from sealway.verify.record_rows import RecordReader
 from sealway.verify.scan import Step
 from sealway.verify.standing import Standing
@@ -178,10 +178,10 @@ class BundleLog:
             self._checks.accesses.name(hash_, opened.envelope.manifest.id)
         if leaf.k == "request":
             id_, digest = _named(opened)
-            self._checks.pairing.ask(hash_, Asked(leaf, self._span.n, index, id_, digest))
+            self._checks.pairing.ask(hash_, asked_by(leaf, self._span.n, index, id_, digest))
         elif leaf.k in ANSWERS and collects(directory, leaf.to):
             id_, digest = _named(opened)
-            self._checks.pairing.box(hash_, Asked(leaf, self._span.n, index, id_, digest))
+            self._checks.pairing.box(hash_, asked_by(leaf, self._span.n, index, id_, digest))
         if opened is not None and answering is not None:
             self._checks.pairing.names(answering, self._checks.envelopes.about(opened))
 

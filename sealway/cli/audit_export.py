@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -98,6 +99,7 @@ def _spoken(ends: Sequence[int | None]) -> str:
 @click.argument("out", metavar="CASE.ZIP", type=click.Path(path_type=Path))
 @_filters
 @click.option("--reason", help="Why; it stands in the record of the export.")
+@click.option("--force", is_flag=True, help="Write over a file of that name.")
 @bus_options
 @examples(
     "sealway audit export case.zip --since 2026-11-01T00:00:00.000Z --reason 'case 12/2026'",
@@ -107,6 +109,7 @@ def _spoken(ends: Sequence[int | None]) -> str:
 def export(
     out: Path,
     reason: str | None,
+    force: bool,
     profile_name: str | None,
     as_json: bool,
     **filters: Any,
@@ -123,6 +126,8 @@ def export(
     from sealway.cli.output import print_json, print_object
     from sealway.steps import Call
 
+    if out.exists() and not force:
+        raise click.BadParameter(f"{out} exists already; --force writes over it")
     asked = _asked(filters)
     if reason is not None:
         asked["reason"] = reason
@@ -147,7 +152,8 @@ def export(
         raise click.BadParameter(f"{error.filename}: {error.strerror}.") from error
     finally:
         end_progress()
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be why we are here
+            part.unlink(missing_ok=True)
     said = {"file": str(out), "bytes": size, "files": files, "sha256": digest.hexdigest()}
     (print_json if as_json else print_object)(said)
     return 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sealway.cli.session import F, bus_options, connected, examples, key_path
+from sealway.cli.session import F, bus_options, connected, examples, key_argument, key_path
 from sealway.cli.signing_changes import SIGNED_CHANGE, signed_end, signer_option
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def add_ends(group: click.Group, example: str, ends: Mapping[str, tuple[str, str
 
 
 def _end(noun: str, verb: str, state: str, says: str, example: str) -> click.Command:
-    @click.argument("key")
+    @key_argument(noun)
     @(signer_option if noun in _OWNED else _as_it_is)
     @bus_options
     @examples(f"sealway {noun} {verb} {example}")

@@ -14,7 +14,7 @@ CLOCKS_APART_MS: Final = 300_000
 
 
 class VersionBounds:
-    """Answers for leaves in order of their index."""
+    """Answers for leaves; going on in order of their index is cheap."""
 
     def __init__(self, anchors: Sequence[Anchor], last: int) -> None:
         self._anchors = anchors
@@ -25,6 +25,8 @@ class VersionBounds:
         """Heads that the leaf came after, and the first that count it."""
         while self._next < len(self._anchors) and self._anchors[self._next].size <= index:
             self._next += 1
+        while self._next and self._anchors[self._next - 1].size > index:
+            self._next -= 1
         at = self._next
         before = self._anchors[at - 2] if at > 1 else None
         return before, self._anchors[at] if at < len(self._anchors) else None

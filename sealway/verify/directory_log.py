@@ -156,14 +156,16 @@ def _hash_of(text: object) -> str | None:
 
 
 class DirectoryReader:
-    """The directory at one version after another; going on is cheap, going back is not needed."""
+    """The directory at one version after another; going on is cheap, going back begins anew."""
 
     def __init__(self, records: list[Record | None]) -> None:
         self._records = records
         self._directory = Directory.empty()
 
     def at(self, version: int) -> Directory:
-        """The directory of ``version``, never lower than asked before, at most the last one."""
+        """The directory of ``version``, at most the last one."""
+        if version < self._directory.version:
+            self._directory = Directory.empty()
         start = self._directory.version
         if version > start:
             some = self._records[start:version]

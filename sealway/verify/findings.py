@@ -199,6 +199,24 @@ class Findings:
         if self.counts[code] <= LISTED_MAX:
             self.listed.append(Finding(code, text, log, index))
 
+    def add_times(self, code: Code, log: int, indexes: range) -> None:
+        """Note the same at each of these places, without a text."""
+        listed = min(len(indexes), max(0, LISTED_MAX - self.counts[code]))
+        for index in indexes[:listed]:
+            self.add(code, "", log, index)
+        self.counts[code] += len(indexes) - listed
+
+    def absorb(self, other: "Findings") -> None:
+        """Take over what was found elsewhere, as if it was found here after the rest."""
+        room = {code: max(0, LISTED_MAX - self.counts[code]) for code in other.counts}
+        for one in other.listed:
+            if room[one.code]:
+                room[one.code] -= 1
+                self.listed.append(one)
+        self.counts += other.counts
+        for log, weights in other._weights.items():
+            self._weights.setdefault(log, set()).update(weights)
+
     def of_log(self, log: int) -> frozenset[Weight]:
         """The weights of what was found in one log."""
         return frozenset(self._weights.get(log, ()))

@@ -52,7 +52,8 @@ WIRE = {
     (500, True): "internal",
 }
 ATTEMPT_CODES = (
-    "provider-unreachable provider-timeout provider-misbehaved breaker-open outcome-unknown"
+    "provider-unreachable provider-not-set-up provider-timeout provider-misbehaved breaker-open "
+    "outcome-unknown"
 )
 ROWS = [row for table in (PROBLEMS, ATTEMPTS, REJECTIONS, LOCAL) for row in table.values()]
 

@@ -5,7 +5,7 @@ import pytest
 from sealway.verify.bounds import VersionBounds
 from sealway.verify.findings import Findings
 from sealway.verify.listing import Anchor, Listing
-from sealway.verify.pairing import Asked, Pairing
+from sealway.verify.pairing import Pairing, asked_by
 from signing.encoding import b64_encode, b64url_encode
 from signing.keys import generate_key
 from signing.log.leaf import Leaf, encode_leaf, parse_leaf
@@ -29,7 +29,7 @@ def _leaf(k: str, sender: str | None = None, ref: bytes | None = None) -> Leaf:
 def _ask(pairing: Pairing, shard: int) -> bytes:
     leaf = _leaf("request", A)
     hash_ = leaf_hash(leaf.raw)
-    pairing.ask(hash_, Asked(leaf, shard, 0, bytes(16), bytes(32)))
+    pairing.ask(hash_, asked_by(leaf, shard, 0, bytes(16), bytes(32)))
     return hash_
 
 
@@ -39,7 +39,7 @@ def test_an_answer_in_an_earlier_log_than_its_request_is_paired() -> None:
     request = _leaf("request", A)
     hash_ = leaf_hash(request.raw)
     pairing.answer(_leaf("response", B, hash_), 1, 5)
-    pairing.ask(hash_, Asked(request, 2, 0, bytes(16), bytes(32)))
+    pairing.ask(hash_, asked_by(request, 2, 0, bytes(16), bytes(32)))
     assert pairing.finish() == 0
     assert findings.listed == []
 
@@ -58,7 +58,7 @@ def _box(pairing: Pairing, request: bytes) -> bytes:
     """An answer that went to its consumer's mailbox; its leaf's hash."""
     leaf = _leaf("response", B, request)
     pairing.answer(leaf, 1, 5)
-    pairing.box(leaf_hash(leaf.raw), Asked(leaf, 1, 5, bytes(16), bytes(32)))
+    pairing.box(leaf_hash(leaf.raw), asked_by(leaf, 1, 5, bytes(16), bytes(32)))
     return leaf_hash(leaf.raw)
 
 
