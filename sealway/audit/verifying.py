@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from sealway.audit.anchors import NOBODY, Anchors
+from sealway.audit.chains import Chains, load_authorities
 from sealway.audit.container import Container
 from sealway.audit.edges import Edge
 from sealway.audit.errors import BundleRefused
@@ -286,6 +287,7 @@ class BundleAudit:
             envelopes=EnvelopeReader(Opener(nothing, findings), self._inventory.bus, findings),
             payloads=Payloads(findings),
             algorithms=anchors.algorithms if anchors else frozenset(ALGORITHMS),
+            chains=self._chains(),
             statements=zero.directory.statements,
             last=zero.directory.reader().at(zero.directory.version),
             step=self._step,
@@ -299,6 +301,10 @@ class BundleAudit:
                 self._report.logs.append((span.n, span.first, span.end))
                 BundleLog(span, listed, zero.directory.reader(), checks).read()
             self._report.open_exchanges = pairing.finish()
+
+    def _chains(self) -> Chains | None:
+        pem = self._anchors.authorities if self._anchors else b""
+        return Chains(load_authorities(pem)) if pem else None
 
     def _step(self, leaves: int) -> None:
         self._done += leaves

@@ -97,6 +97,7 @@ def _counted(report: BundleReport) -> list[str]:
         f"{'custody':<12} {_pairs(said['custody'])}",
         f"{'standing':<12} {_pairs(said['standing']) or 'nothing to judge'}",
         *(f"{f'{name}s':<12} {_pairs(by)}" for name, by in said["rests_on"].items() if by),
+        *([f"{'issued':<12} {_pairs(said['issued'])}"] if said["issued"] else []),
         f"{'read':<12} {_accessed(said['accesses'])}",
         f"{'disputed':<12} {said['disputed']}",
     ]
