@@ -369,6 +369,11 @@ def test_what_is_to_be_verified_is_there(run: Run, tmp_path: Path, home: Path) -
     (tmp_path / "anchors.toml").write_text("")
     code, _, err = run("audit", "verify", "case.zip", "--anchors", "anchors.toml")
     assert (code, "there is no case.zip" in err) == (3, True)
+    (tmp_path / "case.zip").write_text("no bundle")
+    code, out, _ = run("audit", "verify", "case.zip")
+    assert (code, "bundle-malformed" in out, "\nmade" in out, "signatures" in out) == (
+        1, True, False, False,
+    )  # fmt: skip
 
 
 def test_who_waited_in_vain_is_told_what_became_of_the_question(
