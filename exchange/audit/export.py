@@ -15,6 +15,7 @@ from exchange.acceptance.changes import Actor, DirectoryLog, Heads
 from exchange.audit.reading import PLACES_WINDOW, LogReader, Opened
 from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.logs import Logs
+from registry.errors import Conflict
 from sealway.audit.container import ContainerWriter
 from sealway.audit.inventory import FileLine, Inventory, LogLine, Range
 from sealway.audit.layout import (
@@ -113,6 +114,7 @@ class Exporter:
         """Record an export, settle its range, and give its bytes; none has left on return.
 
         Raises:
+            Conflict: log 0 was succeeded.
             SealwayError: log 0 can't be written or read; nothing may leave.
         """
         asked = Asked(selection, since_ms, until_ms, actor, reason, name)
@@ -125,6 +127,7 @@ class Exporter:
 
         Without an end the range goes to where the logs are now: an export anchors them first.
         """
+        self._check_log_zero()
         signed = self._directory_log.writer.signed
         if signed is None:
             raise LogUnavailable("Nothing of log 0 is signed yet; ask again in a moment.")
@@ -143,9 +146,13 @@ class Exporter:
             "logs": logs,
         }
 
-    async def _plan(self, asked: Asked) -> Planned:
+    def _check_log_zero(self) -> None:
+        """A bundle has one log 0. Raises Conflict: this bus goes on in a successor of it."""
         if self._directory_log.writer.head.shard != 0:
-            raise LogUnavailable("Log 0 was succeeded here; audit a copy of the folder instead.")
+            raise Conflict("Log 0 was succeeded here; audit a copy of the folder instead.")
+
+    async def _plan(self, asked: Asked) -> Planned:
+        self._check_log_zero()
         described = {
             "selection": asked.selection.to_object(),
             "since": _time(asked.since_ms),

@@ -82,6 +82,7 @@ def as_html(said: Mapping[str, Any]) -> str:
         ("custody of keys", said.get("custody")),
         ("standing", said.get("standing")),
         ("it rests on", said.get("rests_on")),
+        ("issued by the anchors' authorities", said.get("issued")),
         ("disputed", said.get("disputed")),
         ("read and exported by", _people(said)),
     ]

@@ -10,6 +10,7 @@ from registry.certificates import Certificate
 from registry.directory import Directory
 from registry.grants import Grant
 from registry.nouns import Noun
+from sealway.audit.chains import Chains
 from sealway.audit.edges import Edge
 from sealway.audit.layout import Act, Shown, Sort, frontier_name
 from sealway.audit.payloads import Payloads
@@ -50,6 +51,8 @@ class Checks:
     payloads: Payloads
     algorithms: frozenset[str]
     statements: Statements
+    chains: Chains | None
+    """None: the anchors name no authority that issues certificates."""
     last: Directory
     """The directory as the bundle's last leaf of log 0 leaves it."""
     step: Step
@@ -126,6 +129,7 @@ class BundleLog:
         if act is not None and act.sort is Sort.GONE:
             why = "".join(c for c in act.data.decode("ascii", "replace")[:40] if c.isprintable())
             self._add(Code.ACT_GONE, f"The bus says that it has it no more: {why}.", index)
+            self._checks.report.doubt_purpose(selection)
             act = None
         self._judge(leaf, shown.hash, index, act)
 
@@ -276,6 +280,8 @@ class BundleLog:
         if envelope.certificate.verifier.alg not in self._checks.algorithms:
             text = f"The anchors don't trust signatures by {envelope.certificate.verifier.alg}."
             self._add(Code.ALGORITHM_NOT_TRUSTED, text, index)
+        if isinstance(found, Certificate):
+            self._check_issued(found, leaf, index)
         self._dispute(envelope.certificate.x5t, leaf, index)
         manifest = envelope.manifest
         if self._checks.selection.purpose and not self._wants_content(manifest):
@@ -305,6 +311,16 @@ class BundleLog:
         if leaf.grant is not None:
             words["grant"] = word(Noun.GRANT, leaf.grant, version)
         return words
+
+    def _check_issued(self, certificate: Certificate, leaf: Leaf, index: int) -> None:
+        chains = self._checks.chains
+        if chains is None:
+            return
+        is_issued = chains.is_issued(certificate.x5t, certificate.parsed.der, leaf.ts_ms)
+        self._checks.report.issued["issued" if is_issued else "not-issued"] += 1
+        if not is_issued:
+            text = f"No authority of the anchors issued the certificate of {certificate.system}."
+            self._add(Code.CERTIFICATE_NOT_ISSUED, text, index)
 
     def _dispute(self, x5t: str, leaf: Leaf, index: int) -> None:
         """Something said later that the key was not its owner's any more, back then."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from sealway.audit.anchors import NOBODY, Anchors
+from sealway.audit.chains import Chains, load_authorities
 from sealway.audit.container import Container
 from sealway.audit.edges import Edge
 from sealway.audit.errors import BundleRefused
@@ -27,6 +28,7 @@ from sealway.verify.accesses import AccessList
 from sealway.verify.audit import Progress
 from sealway.verify.directory_log import DirectoryLog
 from sealway.verify.envelopes import EnvelopeReader
+from sealway.verify.exchanges import Exchanges, Rules
 from sealway.verify.findings import Code, Findings
 from sealway.verify.listing import Listing
 from sealway.verify.log_zero import LogZero
@@ -269,7 +271,11 @@ class BundleAudit:
     def _traffic(self, zero: LogZero, spans: list[Span]) -> None:
         findings, anchors = self._findings, self._anchors
         begins_later = self._inventory.range.start is not None
-        pairing = Pairing(findings, several=len(spans) > 1, partial=True, outside=begins_later)
+        several = len(spans) > 1
+        exchanges = Exchanges(Rules(findings, several=several, partial=True, outside=begins_later))
+        pairing = Pairing(
+            findings, several=several, partial=True, outside=begins_later, exchanges=exchanges
+        )
         nothing = EpochKeys(0, {})
         checks = Checks(
             files=self._files,
@@ -281,18 +287,24 @@ class BundleAudit:
             envelopes=EnvelopeReader(Opener(nothing, findings), self._inventory.bus, findings),
             payloads=Payloads(findings),
             algorithms=anchors.algorithms if anchors else frozenset(ALGORITHMS),
+            chains=self._chains(),
             statements=zero.directory.statements,
             last=zero.directory.reader().at(zero.directory.version),
             step=self._step,
             accesses=self._accesses,
         )
-        for span in spans:
-            listed = zero.listing.logs.get(span.n)
-            if listed is None:
-                continue  # its record was malformed, which is a finding
-            self._report.logs.append((span.n, span.first, span.end))
-            BundleLog(span, listed, zero.directory.reader(), checks).read()
-        self._report.open_exchanges = pairing.finish()
+        with exchanges:
+            for span in spans:
+                listed = zero.listing.logs.get(span.n)
+                if listed is None:
+                    continue  # its record was malformed, which is a finding
+                self._report.logs.append((span.n, span.first, span.end))
+                BundleLog(span, listed, zero.directory.reader(), checks).read()
+            self._report.open_exchanges = pairing.finish()
+
+    def _chains(self) -> Chains | None:
+        pem = self._anchors.authorities if self._anchors else b""
+        return Chains(load_authorities(pem)) if pem else None
 
     def _step(self, leaves: int) -> None:
         self._done += leaves

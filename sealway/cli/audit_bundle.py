@@ -85,6 +85,8 @@ def _counted(report: BundleReport) -> list[str]:
         f"{'range':<12} log 0 from {'its beginning' if start is None else start} to {end}",
         f"{'time':<12} {_times(span)}",
     ]
+    if not report.bus:  # what is no bundle was made by nobody, at no time
+        return lines[1:3]
     for n, first, past in report.logs:
         lines.append(f"{f'log {n}':<12} leaves {first} to {past}, none missing or moved")
     if not report.is_finished:
@@ -95,6 +97,7 @@ def _counted(report: BundleReport) -> list[str]:
         f"{'custody':<12} {_pairs(said['custody'])}",
         f"{'standing':<12} {_pairs(said['standing']) or 'nothing to judge'}",
         *(f"{f'{name}s':<12} {_pairs(by)}" for name, by in said["rests_on"].items() if by),
+        *([f"{'issued':<12} {_pairs(said['issued'])}"] if said["issued"] else []),
         f"{'read':<12} {_accessed(said['accesses'])}",
         f"{'disputed':<12} {said['disputed']}",
     ]

@@ -133,7 +133,7 @@ def _counted(report: Report) -> list[str]:
     lines += [
         f"{'shards':<12} {len(report.shards)}, of them {report.shards_verified} proven",
         f"{'directory':<12} version {report.directory_version}",
-        f"{'messages':<12} {counts.messages}, {counts.receipts} receipts made and verified",
+        f"{'messages':<12} {counts.messages}, {counts.receipts} receipts held by the tree",
         f"{'envelopes':<12} {counts.envelopes} opened, signatures verified",
         f"{'refusals':<12} {counts.refusals}",
         f"{'records':<12} {counts.records}, of them {report.heads} heads",

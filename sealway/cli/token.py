@@ -26,6 +26,8 @@ def token(method: str, url: str, profile_name: str | None, as_json: bool) -> int
     from signing.tokens import TOKEN_LIFE_S_MAX
 
     profile = load_profile(profile_name)
+    if profile.token is not None:
+        raise click.UsageError(f"This profile is a person's: send the token in {profile.token}.")
     if not url.startswith(f"{profile.url}/"):
         raise click.BadParameter(f"the URL must begin with {profile.url}/")
     credentials = SystemCredentials(identity_of(profile), clock())

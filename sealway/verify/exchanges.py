@@ -18,6 +18,7 @@ DURING: Final = frozenset({"interim", "delivered", "dead"})
 DELIVERY: Final = frozenset({"delivered", "dead"})
 """What the bus states of a delivery: a request's, or an answer's in its consumer's mailbox."""
 _MIRRORED: Final = frozenset({"response", "rejection", "interim"})
+_ASKED: Final = ("open", "ended", "boxed", "collected")
 _CACHE_KIB: Final = 8_192
 _KEPT: Final = (
     "(hash BLOB, shard INTEGER, idx INTEGER, sort TEXT, story TEXT, reg INTEGER, id BLOB, digest,"
@@ -29,7 +30,7 @@ Names = tuple[bytes, str] | None
 
 Kept = tuple[bytes, int, int, str, str, int, bytes | None, bytes | str | None, bool]
 """A row: hash of the request's leaf, shard, index, sort, story, directory version, id, digest,
-whether an answer's names are known. The sort is `open`, `ended`, `boxed` or an answer's kind."""
+whether an answer's names are known. The sort is one of `_ASKED`, or an answer's kind."""
 
 
 class Asked(NamedTuple):
@@ -158,8 +159,8 @@ class Exchanges:
         """Pair everything; returns how many exchanges are still open."""
         still_open, exchange = 0, _Exchange(self._rules.of(_Placed(self._connection)), b"")
         rows = self._connection.execute(
-            "SELECT * FROM kept"
-            " ORDER BY hash, sort NOT IN ('open', 'ended', 'boxed'), shard, idx, sort, is_open"
+            "SELECT * FROM kept"  # noqa: S608
+            f" ORDER BY hash, sort NOT IN {_ASKED}, shard, idx, sort, is_open"
         )
         for row in rows:
             if row[0] != exchange.hash:
@@ -198,18 +199,19 @@ class _Exchange:
         self.is_open = False
         self._asked: Asked | None = None
         self._boxed: Asked | None = None
+        self._is_collected = False
 
     def take(self, row: Kept) -> None:
         """The next row."""
         _, shard, index, sort, story, reg, id_, digest, _ = row
-        if sort not in ("open", "ended", "boxed"):
+        if sort not in _ASKED:
             self._answer(row)
             return
         assert isinstance(id_, bytes)
         assert isinstance(digest, bytes)
         asked = Asked(story, reg, shard, index, id_, digest)
-        if sort == "boxed":
-            self._boxed = asked
+        if sort in ("boxed", "collected"):
+            self._boxed, self._is_collected = asked, sort == "collected"
         else:
             self._asked, self.is_open = asked, sort == "open"
 
@@ -235,7 +237,14 @@ class _Exchange:
         if self.is_open and asked is not None:
             return asked
         if answer.kind in DELIVERY and self._boxed is not None:
-            boxed = self._boxed
-            self._boxed = None if answer.kind == "delivered" else boxed
-            return boxed
+            return self._delivered(answer, self._boxed)
         return asked if several and answer.kind in DURING else None
+
+    def _delivered(self, answer: Answer, boxed: Asked) -> Asked | None:
+        several, was_collected = self.rules.several, self._is_collected
+        if not several and answer.at < boxed.at:
+            return None
+        if answer.kind == "delivered":
+            self._is_collected = True
+            return None if was_collected else boxed
+        return boxed if several or not was_collected else None

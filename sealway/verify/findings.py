@@ -113,6 +113,7 @@ class Code(StrEnum):
     PAYLOAD_INVALID = "payload-invalid"
     SCHEMA_NOT_READABLE = "schema-not-readable"
     ALGORITHM_NOT_TRUSTED = "algorithm-not-trusted"
+    CERTIFICATE_NOT_ISSUED = "certificate-not-issued"
     NOT_ANCHORED = "not-anchored"
     NOT_WITNESSED = "not-witnessed"
     NOT_STAMPED = "not-stamped"
@@ -142,6 +143,7 @@ _INCOMPLETE: Final = frozenset(
         Code.REQUEST_OUTSIDE,
         Code.SCHEMA_NOT_READABLE,
         Code.ALGORITHM_NOT_TRUSTED,
+        Code.CERTIFICATE_NOT_ISSUED,
         Code.NOT_ANCHORED,
         Code.NOT_WITNESSED,
         Code.NOT_STAMPED,

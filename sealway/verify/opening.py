@@ -35,16 +35,17 @@ class Opener:
         self._findings = findings
         self.opened = Opened()
 
-    def open(self, wrapped: bytes, open_it: Callable[[], T], if_not: Finding) -> T | None:
-        """What ``open_it`` gives; None when it doesn't open, with ``if_not`` as the finding."""
+    def open(
+        self, wrapped: bytes, open_it: Callable[[], T], code: Code, text: str, log: int, index: int
+    ) -> T | None:
+        """What ``open_it`` gives; None when it doesn't open, with this as the finding."""
         epoch = int.from_bytes(wrapped[:4], "big")
         try:
             opened = open_it()
         except EpochUnknown as error:
-            place = if_not.log, if_not.index
-            self._findings.add(Code.EPOCH_KEY_MISSING, error.detail, *place)
+            self._findings.add(Code.EPOCH_KEY_MISSING, error.detail, log, index)
         except (StoredInvalid, ValueError):
-            self._did_not_open(epoch, wrapped, if_not)
+            self._did_not_open(epoch, wrapped, Finding(code, text, log, index))
         else:
             self.opened.good.add(epoch)
             return opened

@@ -125,9 +125,12 @@ class Pairing:
 
     def _collected(self, kind: str, ref: bytes) -> Asked | None:
         """The answer whose delivery a leaf is about; one confirmation is all there can be."""
-        if kind not in DELIVERY:
-            return None
-        return self._boxed.pop(ref, None) if kind == "delivered" else self._boxed.get(ref)
+        answer = self._boxed.get(ref) if kind in DELIVERY else None
+        if answer is not None and kind == "delivered":
+            del self._boxed[ref]
+            if self._rules.several:
+                self._kept.append(kept_request(ref, "collected", answer))
+        return answer
 
     # --- what is left -------------------------------------------------------------------------
 

@@ -8,7 +8,9 @@ taken and leaves no trace.
 
 import re
 from binascii import a2b_base64
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from registry.directory import Directory
@@ -37,6 +39,7 @@ _LINE: Final = re.compile(
 """A leaf, with its kind and the members from `from` to `test` as they stand: these are held
 against one leaf that has the same ones and was parsed by itself."""
 _TO_BASE64: Final = str.maketrans("-_", "+/")
+_INDEX: Final = itemgetter(0)
 _TYPES: Final = (int, bytes, int, bytes, bytes, int)
 
 
@@ -74,9 +77,9 @@ class PlainTiles:
         self._standing = standing
         self._shard = ground.listed.n
 
-    def take(self, tile: Tile, numbers: object, before: Before) -> Before | None:
+    def take(self, tile: Tile, numbers: Sequence[object], before: Before) -> Before | None:
         """Take the tile whose rows have these numbers; None when it isn't plain."""
-        if not isinstance(numbers, range) or len(numbers) != len(tile.leaves):
+        if len(numbers) != len(tile.leaves):
             return None
         found = _lines(tile.leaves)
         rows = self._rows(tile, numbers) if found else None
@@ -105,7 +108,7 @@ class PlainTiles:
         self._count(tile, times[0], reg)
         return Before(times[-1], reg)
 
-    def _rows(self, tile: Tile, numbers: range) -> list[Row] | None:
+    def _rows(self, tile: Tile, numbers: Sequence[object]) -> list[Row] | None:
         try:
             rows = list(self._database.messages(numbers, sealed=False))
         except DatabaseUnreadable:
@@ -113,7 +116,10 @@ class PlainTiles:
         if len(rows) != len(tile.leaves):
             return None
         types = tuple(set(map(type, column)) for column in zip(*rows, strict=True))
-        return rows if types == tuple({one} for one in _TYPES) else None
+        if types != tuple({one} for one in _TYPES):
+            return None
+        rows.sort(key=_INDEX)
+        return rows
 
     def _fits(self, tile: Tile, times: tuple[int, ...], reg: int, before: Before) -> bool:
         """Whether times and version are those that the leaves' places allow."""
@@ -125,8 +131,8 @@ class PlainTiles:
         else:
             looked_at = list(enumerate(times, tile.first))
         for index, ts_ms in looked_at:
-            lowest, highest = bounds.at(index)
-            if not lowest <= reg <= highest or not bounds.is_timely(index, ts_ms):
+            lowest, highest, is_timely = bounds.of(index, ts_ms)
+            if not lowest <= reg <= highest or not is_timely:
                 return False
         return True
 

@@ -6,7 +6,7 @@ record that an earlier one signed.
 
 from dataclasses import dataclass
 
-from sealway.verify.findings import Code, Finding, Findings
+from sealway.verify.findings import Code, Findings
 from sealway.verify.opening import Opener
 from signing.at_rest import SealedEnvelope, open_envelope
 from signing.certificates import parse_certificate
@@ -108,8 +108,14 @@ class RecordReader:
             add(Code.ENVELOPES_NOT_READABLE, "", shard, index)
             return None
         sealed, keys = SealedEnvelope(data, key, salt), self.opener.keys
-        if_not = Finding(Code.RECORD_ALTERED, "The stored record does not open.", shard, index)
-        return self.opener.open(key, lambda: open_envelope(sealed, nonce_of(leaf), keys), if_not)
+        return self.opener.open(
+            key,
+            lambda: open_envelope(sealed, nonce_of(leaf), keys),
+            Code.RECORD_ALTERED,
+            "The stored record does not open.",
+            shard,
+            index,
+        )
 
     def _verified(self, leaf: Leaf, raw: bytes, shard: int, index: int) -> VerifiedRecord | None:
         add = self.findings.add

@@ -165,10 +165,10 @@ class Judging:
             self._add(Code.TIME_RUNS_BACK, "The leaf is older than the one before it.", index)
         self._last_ts_ms = leaf.ts_ms
         self.judged.saw(leaf.ts_ms, leaf.reg)
-        if not self._bounds.is_timely(index, leaf.ts_ms):
+        lowest, highest, is_timely = self._bounds.of(index, leaf.ts_ms)
+        if not is_timely:
             text = "The leaf's time lies outside of the heads around it."
             self._add(Code.TIME_OUTSIDE_HEADS, text, index)
-        lowest, highest = self._bounds.at(index)
         if not max(lowest, self._last_reg) <= leaf.reg <= highest:
             text = f"The leaf names directory version {leaf.reg}, which was not in force."
             self._add(Code.VERSION_WRONG, text, index)

@@ -6,7 +6,6 @@ verifier hashes the bytes it was given and never rebuilds them.
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any, NewType
 
 from signing.encoding import b64url_decode, b64url_encode, hmac_sha256
@@ -14,6 +13,7 @@ from signing.errors import EncodingInvalid, JsonInvalid, ProofInvalid
 from signing.manifest import KINDS
 from signing.randomness import random_bytes
 from signing.strict_json import parse_json
+from signing.values import value_type
 
 LeafSalt = NewType("LeafSalt", bytes)
 
@@ -46,7 +46,7 @@ Groups: k, ts, the five members from `from` to `test` as they stand, each of tho
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Leaf:
     """A leaf's members; ``raw`` is what is hashed."""
 

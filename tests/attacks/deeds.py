@@ -16,8 +16,10 @@ from exchange.api.app import create_app
 from exchange.operation.wiring import Bus
 from registry.changes import Change
 from sealway.audit.selection import Selection
+from signing.certificates import issue_self_signed, parse_certificate
 from signing.compose import Composed, PartIn, answer_draft, compose
 from signing.encoding import b64url_decode, b64url_encode, format_time
+from signing.keys import LocalSigner, generate_key
 from signing.tokens import Call, sign_token
 from tests.support.dishonest import change, entry_of, resealed, right_of, write
 from tests.support.recorded_bus import (
@@ -102,6 +104,17 @@ async def forged_grant(bus: Bus, made: RecordedBus) -> None:
     }
     await bus.api.directory_log.change([Change("grant", grant)], FOUNDER)
     await send(bus, request(made, purpose="curiosity"))
+
+
+async def forged_certificate(bus: Bus, made: RecordedBus) -> None:
+    """A key of the operator's own, in log 0 as the consumer's; it asks in the consumer's name."""
+    key, at = generate_key(), now_ms()
+    der = issue_self_signed(key, CONSUMER, at - 600_000, at + 86_400_000)
+    await change(bus, "certificate", {"system": CONSUMER, "certificate": b64url_encode(der)})
+    composed = compose(
+        request(made).manifest, [PartIn(b'{"n":1}')], LocalSigner(key, parse_certificate(der).x5t)
+    )
+    await send(bus, composed)
 
 
 async def signed_grant(bus: Bus, made: RecordedBus) -> None:

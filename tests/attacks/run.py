@@ -33,6 +33,7 @@ from tests.support.evidence import make_case
 from tests.support.recorded_bus import (
     BUS,
     RecordedBus,
+    certificate_of,
     exchange_one,
     now_ms,
     record_bus,
@@ -133,6 +134,7 @@ DEEDS = (
     deed(deeds.revoked_after, None, PROVEN),
     deed(deeds.back_dated_invalidity, "disputed", INCOMPLETE),
     deed(deeds.forged_grant, None, PROVEN, '"grant": "operator-asserted"'),
+    deed(deeds.forged_certificate, None, PROVEN, '"certificate": "operator-asserted"'),
     deed(deeds.signed_grant, None, PROVEN, '"grant": "member-signed"'),
     deed(deeds.forged_signed_change, "signed-change-forged"),
     deed(deeds.signed_change_of_another, "signed-change-forged"),
@@ -251,6 +253,17 @@ def stamp_left_out(ground: Ground, work: Path) -> list[str]:
     return ["audit", "verify", str(ground.case), "--anchors", str(work / "stamped.toml")]
 
 
+def forged_certificate(ground: Ground, work: Path) -> list[str]:
+    """The same to an auditor who knows who issues members' certificates."""
+    made = deeds.live(work / "forged", deeds.forged_certificate)
+    pems = [der_to_pem(certificate_of(one.x5t)).decode() for one in made.signers.values()]
+    text = f'bus = "{BUS}"\nlog_keys = ["{made.log_key}"]\n'
+    issuers = f"[certificates]\nroots = {json.dumps(pems)}\n"
+    (work / "issuers.toml").write_text(text + issuers)
+    case = str(made.folder / "case.zip")
+    return ["audit", "verify", case, "--anchors", str(work / "issuers.toml")]
+
+
 def report_edited(ground: Ground, work: Path) -> list[str]:
     key = generate_key()
     der = issue_self_signed(key, "auditor", now_ms() - 1000, now_ms() + 86_400_000)
@@ -274,6 +287,13 @@ OTHERS = (
     Attack("a stamp of other data", "words", stamp_of_other_data, FALSE, "timestamp-forged"),
     Attack("a stamp by another", "words", stamp_signed_by_another, FALSE, "timestamp-forged"),
     Attack("no stamp", "words", stamp_left_out, INCOMPLETE, "not-stamped"),
+    Attack(
+        "forged certificate, authorities known",
+        "words",
+        forged_certificate,
+        INCOMPLETE,
+        "certificate-not-issued",
+    ),
     Attack("fork", "words", fork, FALSE, "log-forked"),
     Attack("forged cosignature", "words", forged_cosignature, FALSE, "cosignature-forged"),
     Attack("report edited after signing", "words", report_edited, FALSE, None),

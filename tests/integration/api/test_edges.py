@@ -20,7 +20,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 async def test_an_address_that_is_not_there_is_not_found(edge: Edge) -> None:
-    for path in ("/v1/nothing", "/v1/messages/x/y/z", "/"):
+    for path in ("/v1/nothing", "/v1/messages/x/y/z", "/nowhere"):
         assert code_of(await edge.get(path, FOUNDER)) == "not-found"
 
 
@@ -136,6 +136,11 @@ async def test_the_bus_introduces_itself(edge: Edge) -> None:
     assert about["limits"]["parts_max"] == 32
     assert about["limits"]["part_bytes_max"] == Limits().part_bytes_max
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", about["time"])
+
+
+async def test_a_browser_at_the_bare_address_is_led_to_the_calls(edge: Edge) -> None:
+    response = await edge.get("/")
+    assert (response.status_code, response.headers["location"]) == (303, f"{edge.url}/docs")
 
 
 @pytest.mark.parametrize("path", ["/docs", "/problems", "/problems/not-allowed"])

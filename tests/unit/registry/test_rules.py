@@ -165,7 +165,7 @@ BROKEN: dict[str, tuple[str, list[Change]]] = {
         [bad(NEW_SERVICE, response_schema="sha256:" + "0" * 64)],
     ),
     "a subject that nobody registered": (
-        "Add the schema first",
+        "under the subject 'none'. Add the schema first",
         [bad(NEW_SERVICE, request_schema={"subject": "none"})],
     ),
     "a subject and more": (

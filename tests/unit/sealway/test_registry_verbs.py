@@ -247,3 +247,8 @@ def test_an_export_writes_over_nothing_unless_told_to(
     run("audit", "export", "case.zip", "--force")
     assert asked.calls[-1].url.path == "/v1/exports"
     assert (tmp_path / "case.zip").read_bytes() == b"evidence"  # what came was no bundle
+
+
+def test_a_persons_calls_carry_the_token_in_the_file(run: Run, home: Path) -> None:
+    code, _, err = run("token", "GET", f"{URL}/v1/members")
+    assert (code, f"send the token in {home / 'profiles' / '../me.token'}" in err) == (3, True)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +18,7 @@ import pytest
 import sealway.verify.audit
 import sealway.verify.scan
 import sealway.verify.traffic
+from sealway.cli.main import main
 from sealway.verify.audit import verify_folder
 from sealway.verify.plain import PlainTiles
 from sealway.verify.workers import WorkerLost, spread
@@ -213,3 +219,56 @@ def test_no_more_tasks_are_taken_than_are_being_worked_on() -> None:
 
     for number, _ in spread(_twice, tasks(), 2):
         assert len(taken) <= number + 2 * 2 + 1
+
+
+_ENDLESS = """
+import sys, time
+from sealway.verify.workers import spread
+
+def start():
+    print("begun", flush=True)
+    return time.sleep
+
+try:
+    list(spread(start, [600, 600], 2))
+except KeyboardInterrupt:
+    sys.exit(7)
+"""
+
+
+def test_no_process_is_left_when_the_first_one_is_interrupted() -> None:
+    command = [sys.executable, "-c", _ENDLESS]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout is not None
+    with process.stdout as out:
+        assert [out.readline(), out.readline()] == [b"begun\n"] * 2
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to all of them
+        assert process.wait(20) == 7
+        assert out.read() == b"", "the pipe is closed when every process has ended"
+
+
+def test_a_process_ends_when_the_first_one_is_gone() -> None:
+    idle = _ENDLESS.replace("[600, 600]", "waiting()").replace(
+        "try:", "def waiting():\n    yield 0\n    yield 0\n    time.sleep(600)\n    yield 0\n\ntry:"
+    )
+    command = [sys.executable, "-c", idle]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout is not None
+    with process.stdout as out:
+        assert [out.readline(), out.readline()] == [b"begun\n"] * 2
+        process.kill()
+        process.wait(20)
+        assert out.read() == b""
+
+
+def test_the_command_takes_a_number_of_processes(
+    bus: LongBus, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, epoch = bus.log_keys()[0], str(bus.write_epoch(tmp_path))
+    words = ["audit", "verify", str(folder), "--log-key", key, "--epoch-keys", epoch, "--json"]
+    told = []
+    for processes in ("1", "3"):
+        assert main([*words, "--processes", processes]) == 0
+        told.append({**json.loads(capsys.readouterr().out), "seconds": 0})
+    assert told[0] == told[1]
+    assert main([*words, "--processes", "0"]) == 3
