@@ -5,7 +5,8 @@
         ├── AdapterSettingsInvalid      the operator's file is wrong; found at start, never later
         └── AttemptFailed               this attempt came to nothing; the exchange lives on
             ├── ProviderUnreachable     no usable connection, or it said "not now"
-            │   └── HostNotListed       egress refused the address
+            │   ├── HostNotListed       egress refused the address
+            │   └── ProviderNotSetUp    no deliverer's settings say how to reach it
             ├── ProviderTimeout         no complete answer within the time limit
             └── ProviderMisbehaved      it answered, and not as agreed
 
@@ -49,6 +50,18 @@ class ProviderUnreachable(AttemptFailed):
 
 class HostNotListed(ProviderUnreachable):
     """A host, port or resolved address outside what the operator listed. Nothing was sent."""
+
+    def __init__(self, detail: str, **context: object) -> None:
+        super().__init__(detail, maybe_sent=False, **context)
+
+
+class ProviderNotSetUp(ProviderUnreachable):
+    """The service names an adapter, an endpoint or a key that no settings here have.
+
+    Nothing was sent. It is tried again: an operator may add what is missing at any time.
+    """
+
+    code = "provider-not-set-up"
 
     def __init__(self, detail: str, **context: object) -> None:
         super().__init__(detail, maybe_sent=False, **context)

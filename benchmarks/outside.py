@@ -56,8 +56,8 @@ def ran(command: list[str]) -> Ran:
 
 
 def audit(country: Country) -> list[Figure]:
-    """P7 on the folder of a bus that has stopped: with signatures, and without."""
-    key = ["--log-key", country.log_keys[0], "--json"]
+    """P7 on the folder of a bus that has stopped: with signatures, and without; on one core."""
+    key = ["--log-key", country.log_keys[0], "--processes", "1", "--json"]
     verify = python("sealway", "audit", "verify", str(country.folder / "data"), *key)
     nothing = python("sealway", "audit", "verify", str(country.folder / "nothing"), *key)
     opened = [*verify, "--epoch-keys", str(country.folder / "keys" / "epoch-1")]

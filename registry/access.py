@@ -57,7 +57,7 @@ def check_right(
 
     Raises:
         NotAllowed: no such recipient or service, not active, or no grant for now.
-        PurposeRequired: a grant is there, for purposes that were not stated.
+        PurposeRequired: a grant is there, for other purposes than the one stated, if any was.
     """
     service = directory.service(provider, code)
     grants = directory.grants_for(consumer, provider, code)
@@ -76,9 +76,8 @@ def check_right(
         if not grant.purposes or purpose in grant.purposes:
             return Right(service, grant, delivery)
     covered = sorted({code for grant in current for code in grant.purposes})
-    raise PurposeRequired(
-        f"The grant covers these purposes: {', '.join(covered)}. State one of them."
-    )
+    said = "these purposes" if purpose is None else "not the purpose stated, but these"
+    raise PurposeRequired(f"The grant covers {said}: {', '.join(covered)}. State one of them.")
 
 
 def is_visible(directory: Directory, system_id: str, service: Service) -> bool:

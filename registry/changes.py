@@ -35,7 +35,8 @@ class Change:
 
     ``expected`` is the hash of the object that the caller saw (If-Match); ``new`` refuses to
     change what is there already. ``decision``: somebody takes it upon them that a schema's
-    compatibility is unknown.
+    compatibility is unknown. ``signed``: the member's own statement of it (`signing.changes`), to
+    be recorded with it; planning does not look at it.
     """
 
     noun: str
@@ -44,6 +45,7 @@ class Change:
     expected: str | None = None
     new: bool = False
     decision: Decision | None = None
+    signed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class PlannedFact:
     key: str
     before: str | None
     after: dict[str, Any]
+    signed: str | None = None
+    """The member's own statement, as it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,11 @@ def _planned(
     if after == there:
         return None
     if change.new and previous is not None and previous.state not in FINAL:
-        raise Conflict(f"This {noun} is registered already, with other members.")
+        other = ", ".join(sorted(name for name in after if after[name] != (there or {}).get(name)))
+        raise Conflict(
+            f"This {noun} is registered already, with another {other}. To change it, give it as it "
+            "is to be to `sealway apply`, or PUT it with If-Match."
+        )
     check_rules(contents, one, previous, Moment(now_ms, _algorithms(contents, allowed)))
     if isinstance(one, SchemaVersion):
         assert previous is None or isinstance(previous, SchemaVersion)
@@ -135,7 +143,7 @@ def _planned(
     contents.put(one)
     state = None if previous is None else previous.state
     act = act_of(noun, state, one.state, new=previous is None)
-    return PlannedFact(LEAF_KINDS[noun], act, noun, one.key, before, after)
+    return PlannedFact(LEAF_KINDS[noun], act, noun, one.key, before, after, change.signed)
 
 
 def _algorithms(contents: Contents, allowed: Collection[str] | None) -> Collection[str]:

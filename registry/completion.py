@@ -90,10 +90,14 @@ def _fingerprint(contents: Contents, name: str, value: Any) -> Any:
         return value
     subject = value.get("subject")
     versions = contents.in_force(subject) if type(subject) is str else []
-    if value.keys() != {"subject"} or not versions:
+    if value.keys() != {"subject"} or type(subject) is not str:
         raise ChangeInvalid(
-            f"The service's '{name}' must be a fingerprint, or {{'subject': …}} of a schema "
-            "that is registered. Add the schema first."
+            f"The service's '{name}' must be a fingerprint, or {{'subject': …}} of a schema."
+        )
+    if not versions:
+        raise ChangeInvalid(
+            f"The service's '{name}': no schema is in force under the subject "
+            f"'{subject[:64]}'. Add the schema first (`sealway schema add`)."
         )
     active = [one for one in versions if one.state is State.ACTIVE]
     return (active or versions)[-1].fingerprint

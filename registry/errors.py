@@ -3,6 +3,7 @@
     SealwayError
     └── RegistryError
         ├── ChangeInvalid      a change that breaks a rule        request-invalid
+        │   └── SignedChangeInvalid   a statement that doesn't hold   signed-change-invalid
         ├── Conflict           … that contradicts what is there   conflict
         │   ├── SchemaIncompatible   a version would break one    schema-incompatible
         │   ├── SchemaUndecided      … or it can't be told        schema-undecided
@@ -35,6 +36,12 @@ class ChangeInvalid(RegistryError):
     """A change with a missing, unknown or ill-formed member, or that names what isn't there."""
 
     code = "request-invalid"
+
+
+class SignedChangeInvalid(ChangeInvalid):
+    """A member's own statement that doesn't bear out the change it came with."""
+
+    code = "signed-change-invalid"
 
 
 class Conflict(RegistryError):
@@ -117,7 +124,7 @@ class SenderSuspended(RegistryError):
 
 
 class PurposeRequired(RegistryError):
-    """The grant lists purposes and the message states none of them."""
+    """The grant lists purposes, and the message states another or none; the detail lists them."""
 
     code = "purpose-required"
 

@@ -98,4 +98,4 @@ class Fields:
     def done(self) -> None:
         """Refuse what was not taken."""
         if self._left:
-            raise ChangeInvalid(f"A {self._noun} has no member '{min(map(str, self._left))[:64]}'.")
+            raise ChangeInvalid(f"A {self._noun} has no field '{min(map(str, self._left))[:64]}'.")

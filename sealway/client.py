@@ -84,7 +84,8 @@ class Client:
 
         Raises:
             Rejected: the provider's no. Refused: the bus's.
-            AnswerPending: no answer in time; `.exchange` can ask again.
+            AnswerPending: no answer in time, and the question is over (`over`); an answer that
+                came in the last moment is at `.exchange.answer()`. `send` is for what takes long.
             BusUnavailable: the bus was not reached in time.
             ProofFailed: what came is not proven; it is withheld.
             IdentifierInvalid: `system`, `service` or `purpose` cannot be one.

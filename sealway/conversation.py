@@ -181,9 +181,15 @@ class Conversation:
                 return sent
             left_s = until_s - self.clock.elapsed_s()
             if left_s <= POLL_S:
-                raise AnswerPending(_pending_text(sent.last_attempt))
+                over = self._is_over(message)
+                raise AnswerPending(_pending_text(sent.last_attempt, over=over), over=over)
             if self.clock.elapsed_s() - began_s < POLL_S:
                 yield Pause(POLL_S)
+
+    def _is_over(self, message: Message) -> bool:
+        """Whether the question expires about now, so that nobody answers it any more."""
+        expires_ms = message.envelope.manifest.expires_ms
+        return expires_ms is not None and expires_ms - self.clock.now_ms() <= POLL_S * 1000
 
     def collect(self, message: Message, until_s: float) -> Steps[Delivered]:
         """Fetch the answer to a message sent earlier, waiting for it until `until_s`.
@@ -425,7 +431,9 @@ def _state_of(members: Mapping[str, Any]) -> ExchangeState:
     )
 
 
-def _pending_text(attempt: Mapping[str, Any] | None) -> str:
+def _pending_text(attempt: Mapping[str, Any] | None, *, over: bool) -> str:
     code = attempt.get("code") if attempt else None
     because = f" The last attempt: {code}." if code else ""
+    if over:
+        return f"No answer came in time, and the question's time ended with the waiting.{because}"
     return f"No answer came in time; it may still come.{because}"

@@ -76,7 +76,7 @@ def identity_of(profile: Profile) -> Identity:
         key = load_private_key(profile.read_key())
         certificate = read_certificate(profile.read_certificate())
         signer = LocalSigner(key, certificate.x5t)
-        certificate.verifier.verify(signer.sign(b"sealway"), b"sealway")
+        check_belongs(signer, certificate)
     except ProfileInvalid:
         raise
     except SealwayError as error:
@@ -91,6 +91,16 @@ def identity_of(profile: Profile) -> Identity:
         certificate.not_after_ms,
     )
     return Identity(profile.bus, system, signer, known)
+
+
+def check_belongs(signer: Signer, certificate: ParsedCertificate) -> None:
+    """Whether what signs is what the certificate certifies. Raises ProfileInvalid."""
+    try:
+        certificate.verifier.verify(signer.sign(b"sealway"), b"sealway")
+    except SealwayError as error:
+        raise ProfileInvalid(
+            "The private key is not the one that the certificate is for."
+        ) from error
 
 
 def read_certificate(data: bytes) -> ParsedCertificate:

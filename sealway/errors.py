@@ -82,13 +82,18 @@ class Rejected(SdkError):
 
 
 class AnswerPending(SdkError):
-    """No answer came in time; the exchange may still live. `exchange.answer(wait_s)` asks again."""
+    """No answer came in time. While the exchange lives, `exchange.answer(wait_s)` asks again.
+
+    `over`: the question's own time ended with the waiting, as after each `ask`. Then only an answer
+    that the bus accepted before is still there; ask anew, or `send` and collect later.
+    """
 
     code = "answer-pending"
 
-    def __init__(self, detail: str, *, exchange: Any = None) -> None:
+    def __init__(self, detail: str, *, exchange: Any = None, over: bool = False) -> None:
         super().__init__(detail)
         self.exchange = exchange
+        self.over = over
 
 
 class ProofFailed(SdkError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sealway.credentials import check_belongs
 from signing.certificates import ParsedCertificate
 from signing.csr import pem_to_csr
 from signing.encoding import b64url_encode
@@ -19,10 +20,11 @@ def token_proof(
     """A token that the new key signs: for this bus, this system, this minute.
 
     Raises:
-        SealwayError: no private key, or not the certificate's.
+        SealwayError: no private key.
+        ProfileInvalid: not the certificate's.
     """
     signer = LocalSigner(load_private_key(key_pem), certificate.x5t)
-    certificate.verifier.verify(signer.sign(b"sealway"), b"sealway")
+    check_belongs(signer, certificate)
     return sign_token(Call(bus, "POST", url.rstrip("/") + PATH), system, signer, now_ms // 1000)
 
 

@@ -153,11 +153,7 @@ def load_profile(name: str | None = None) -> Profile:
     """
     name = name or current_name()
     if name is None:
-        there = ", ".join(profile_names()) or "none"
-        raise ProfileInvalid(
-            f"No profile is chosen; in {home() / 'profiles'} there are: {there}. "
-            "Name one (--profile), or make one with 'sealway profile add'."
-        )
+        raise ProfileInvalid(_none_chosen(home() / "profiles", profile_names()))
     path = profile_path(name)
     try:
         members = tomllib.loads(path.read_text("utf-8"))
@@ -169,6 +165,20 @@ def load_profile(name: str | None = None) -> Profile:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ProfileInvalid(f"{path} cannot be read: {type(error).__name__}.") from error
     return profile_from(name, members, path.parent)
+
+
+def _none_chosen(folder: Path, names: list[str]) -> str:
+    if not names:
+        return (
+            f"No profile is chosen; in {folder} there are none. Set {HOME_VARIABLE} to the folder "
+            "that has yours ('sealway init' made one in the new bus's folder), or make one with "
+            "'sealway profile add'."
+        )
+    return (
+        f"No profile is chosen; in {folder} there are: {', '.join(names)}. Name one (--profile, "
+        f"{PROFILE_VARIABLE}), choose one for good ('sealway profile use {names[0]}'), or make one "
+        "with 'sealway profile add'."
+    )
 
 
 def profile_from(name: str, members: Mapping[str, Any], folder: Path) -> Profile:

@@ -218,7 +218,7 @@ class Provider:
         except ProofFailed as error:
             log.error("provider.delivery_unproven: %s %s", leased.id, error.detail)
         except Refused as error:
-            log.warning("provider.answer_refused: %s %s", leased.id, error.code)
+            log.warning("provider.answer_refused: %s %s", leased.id, _why(error))
         except BusUnavailable:
             log.warning("provider.answer_undelivered: %s is kept to be sent again", leased.id)
         except HandlerFailed as error:
@@ -279,3 +279,9 @@ class Provider:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _why(error: Refused) -> str:
+    """The code, and the schema's keywords that the answer breaks; never what was in it."""
+    broken = sorted({str(one.get("keyword", "")) for one in error.errors} - {""})
+    return f"{error.code} ({', '.join(broken)})" if broken else error.code

@@ -38,6 +38,8 @@ class Record:
     key: str
     before: str | None = None
     after: Mapping[str, Any] | list[Any] | None = None
+    signed_change: str | None = None
+    """A member's own statement of it (`signing.changes`), not looked at here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ def sign_record(record: Record, signer: Signer) -> bytes:
     if record.after is not None:
         fields["after"] = record.after
     fields["approvals"] = []
+    if record.signed_change is not None:
+        fields["signed_change"] = record.signed_change
     payload = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
     return sign_jws(payload, signer, RECORD, record.at_ms // 1000)
 
@@ -109,6 +113,7 @@ def parse_record(payload: bytes) -> Record:
         key=about["key"],
         before=fields.get("before"),
         after=fields.get("after"),
+        signed_change=fields.get("signed_change"),
     )
 
 

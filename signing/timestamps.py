@@ -13,6 +13,7 @@ from datetime import UTC
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from rfc3161_client import (
     HashAlgorithm,
     TimestampRequestBuilder,
@@ -30,6 +31,10 @@ RESPONSE_TYPE: Final = "application/timestamp-reply"
 RESPONSE_BYTES_MAX: Final = 16_384  # a token with a chain of certificates takes 2 to 7 kB
 ACCURACY_MS_MAX: Final = 1_000
 _SHA256: Final = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.1")
+
+
+class TimestampForged(ProofInvalid):
+    """Not merely by nobody we trust: made for something else, or made to look trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +86,17 @@ def verify_timestamp(
     the stated time; whether it was revoked since is not looked at.
 
     Raises:
-        ProofInvalid: refused or malformed, for other data or another request, no accuracy or one
-            worse than a second, or not signed under one of the roots.
+        TimestampForged: for other data, or it shows an authority under one of the roots that did
+            not sign it.
+        ProofInvalid: refused or malformed, for another request, no accuracy or one worse than a
+            second, or not signed under one of the roots.
     """
     answer = _decode(response)
     imprint = answer.tst_info.message_imprint
     if imprint.hash_algorithm != _SHA256 or not secrets.compare_digest(
         imprint.message, sha256(data)
     ):
-        raise ProofInvalid("The time-stamp is for other data.")
+        raise TimestampForged("The time-stamp is for other data.")
     if nonce is not None and answer.tst_info.nonce != nonce:
         raise ProofInvalid("The time-stamp answers another request.")
     accuracy_ms = _accuracy_ms(answer)
@@ -131,4 +138,27 @@ def _verify_signature(
     try:
         builder.build().verify_message(answer, data)
     except (VerificationError, ValueError) as error:
+        if _shows_trusted(answer, roots):
+            text = "The time-stamp shows a trusted authority's certificate, which did not sign it."
+            raise TimestampForged(text) from error
         raise ProofInvalid("The time-stamp is not signed under a pinned root.") from error
+
+
+def _shows_trusted(answer: TimeStampResponse, roots: Sequence[x509.Certificate]) -> bool:
+    """Whether it holds a certificate that a root issued and that was good at the stated time.
+
+    Only what a root issued itself is looked for: through more hands it stays undecided.
+    """
+    for der in answer.signed_data.certificates:
+        try:
+            shown = x509.load_der_x509_certificate(der)
+            at = answer.tst_info.gen_time.astimezone(UTC)
+        except ValueError:
+            continue
+        if not shown.not_valid_before_utc <= at <= shown.not_valid_after_utc:
+            continue
+        for root in roots:
+            with contextlib.suppress(ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+                shown.verify_directly_issued_by(root)
+                return True
+    return False

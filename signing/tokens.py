@@ -6,7 +6,7 @@ Claims: ``iss aud iat exp jti htm htu``. Lives at most a minute, names one metho
 import json
 from dataclasses import dataclass
 
-from signing.encoding import b64url_encode
+from signing.encoding import b64url_encode, format_time
 from signing.errors import SigningError, TokenInvalid
 from signing.jws import AUTH, Envelope, decode_jws, sign_jws, verify_jws
 from signing.keys import KeyResolver, KnownCertificate, Signer
@@ -98,4 +98,5 @@ def _check_time(claims: dict[str, str | int], header_iat_s: int, now_s: int) -> 
     if issued != header_iat_s or not 0 < expires - issued <= TOKEN_LIFE_S_MAX:
         raise TokenInvalid(f"The bearer token may live at most {TOKEN_LIFE_S_MAX} seconds.")
     if issued > now_s + CLOCK_SKEW_S_MAX or expires < now_s - CLOCK_SKEW_S_MAX:
-        raise TokenInvalid(f"The bearer token is out of time; the bus's clock says {now_s}.")
+        now = format_time(now_s * 1000)
+        raise TokenInvalid(f"The bearer token is out of time; the bus's clock says {now}.")

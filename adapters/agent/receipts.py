@@ -126,8 +126,9 @@ class ReceiptBook:
                 return
             now_ms = self._now_ms()
             data = b"".join(one.line(now_ms) for one in new)
+            appending = asyncio.to_thread(self._append, format_time(now_ms)[:10], data)
             try:
-                await asyncio.to_thread(self._append, format_time(now_ms)[:10], data)
+                await _to_its_end(asyncio.create_task(appending))
             except OSError as error:
                 self.trouble = error.strerror or type(error).__name__
                 raise ReceiptsNotKept(
@@ -187,3 +188,21 @@ class ReceiptBook:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+async def _to_its_end(task: "asyncio.Task[None]") -> None:
+    """Wait for a task that a cancelled caller mustn't leave running; then be cancelled.
+
+    A thread can't be stopped: whoever let go of the file's lock before it ended would let the next
+    one write beside it, and cut off that one's lines should the first fail.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # seen; the caller asks no more
+        raise cancelled
+    task.result()

@@ -21,9 +21,12 @@ from exchange.storage.rows import ShardHead
 from registry.changes import Change, Plan, PlannedFact, plan
 from registry.compatibility import Comparison
 from registry.directory import Directory
+from registry.errors import SignedChangeInvalid
 from registry.nouns import Noun
+from registry.signed_changes import check_signed_change
 from schemas.compatibility.verdicts import Report
 from signing.encoding import b64_encode
+from signing.errors import UnsupportedVersion
 from signing.log.leaf import parse_leaf
 
 TRIES: Final = 50
@@ -113,7 +116,8 @@ class DirectoryLog:
         """Put a set of changes in force, or refuse all of it.
 
         Repeating a set changes nothing. Durable and signed when it returns. ``may`` is asked of
-        each fact, again when another process was quicker.
+        each fact, again when another process was quicker. A member's own statement (``signed``)
+        is recorded with its change, and must bear it out.
 
         Raises:
             SealwayError: ``may`` refuses a fact; nothing changed.
@@ -132,6 +136,7 @@ class DirectoryLog:
                     may(directory, fact)
             if missing:
                 return missing
+            _check_signed(directory, planned.facts, now_ms)
             places = await self._write_facts(planned.facts, actor, now_ms)
             facts = tuple(
                 RecordedFact(fact, place) for fact, place in zip(planned.facts, places, strict=True)
@@ -300,6 +305,18 @@ class DirectoryLog:
         return any(leaf.k == "heads" and leaf.ts_ms > at_ms for leaf in parsed)
 
 
+def _check_signed(directory: Directory, facts: Sequence[PlannedFact], now_ms: int) -> None:
+    """Hold members' statements against what will be recorded. Raises SignedChangeInvalid."""
+    for at, fact in enumerate(facts):
+        if fact.signed is None:
+            continue
+        before, policy = directory.fold(facts[:at]) if at else directory, directory.policy
+        try:
+            check_signed_change(fact.signed, fact, before, policy.bus if policy else "", now_ms)
+        except UnsupportedVersion as error:
+            raise SignedChangeInvalid(error.detail) from error
+
+
 def _act(fact: PlannedFact, actor: Actor) -> Act:
     return Act(
         fact.kind,
@@ -310,6 +327,7 @@ def _act(fact: PlannedFact, actor: Actor) -> Act:
         fact.before,
         actor.name,
         _role(actor, fact.noun),
+        fact.signed,
     )
 
 

@@ -51,6 +51,7 @@ class Act:
     before: str | None = None
     actor: str = BUS
     role: str = BUS
+    signed_change: str | None = None
 
 
 class Recorder:
@@ -77,6 +78,7 @@ class Recorder:
                 key=act.key,
                 before=act.before,
                 after=act.after,
+                signed_change=act.signed_change,
             ),
             self._signer,
         )

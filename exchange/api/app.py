@@ -24,7 +24,14 @@ from exchange.api.asgi import (
 from exchange.api.auth import admit, check_role, note_denial
 from exchange.api.confluent.app import ConfluentApi, is_confluent
 from exchange.api.context import Api
-from exchange.api.errors import MethodNotAllowed, NotFound, RoleMissing, TokenMissing, TokenRefused
+from exchange.api.errors import (
+    MethodNotAllowed,
+    NotFound,
+    RequestInvalid,
+    RoleMissing,
+    TokenMissing,
+    TokenRefused,
+)
 from exchange.api.mailbox import CONFIRM_PATH, LEASE_PATH, ConfirmRoute, LeaseRoute
 from exchange.api.messages import PATH as MESSAGES_PATH
 from exchange.api.messages import MessagesRoute
@@ -110,6 +117,8 @@ class Application:
 
     async def _cold(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[TRACE_ID] = trace_id_of(scope["headers"])
+        if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+            raise RequestInvalid("The address holds the character U+0000.")
         if is_confluent(scope["path"]):
             await self._confluent(scope, receive, send)
             return

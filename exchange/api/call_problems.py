@@ -73,8 +73,8 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/v1/mailbox/extend"): (*BODY, "role-missing", "lease-lost"),
     ("POST", "/v1/mailbox/release"): (*BODY, "role-missing", "lease-lost"),
     ("GET", "/log/{n}/tile/entries/{number}"): (*KNOWN, "role-missing", "not-found"),
-    ("POST", "/v1/exports"): (*BODY, "role-missing", "outcome-unknown"),
-    ("POST", "/v1/exports/preview"): (*BODY, "role-missing"),
+    ("POST", "/v1/exports"): (*BODY, "role-missing", "conflict", "outcome-unknown"),
+    ("POST", "/v1/exports/preview"): (*BODY, "role-missing", "conflict"),
     ("GET", "/v1/reads"): ("role-missing", "request-invalid"),
     ("GET", "/v1/schemas/{key}/touched"): ("role-missing", "not-found"),
     ("POST", "/v1/schemas/check"): (*BODY, "role-missing", "conflict", "rate-exceeded"),
@@ -124,4 +124,5 @@ def _by_shape(method: str, path: str) -> tuple[str, ...]:
     if plural in ("schemas", "changes"):
         more = (*OF_SCHEMAS, *more)
     proof = ("possession-unproven",) if plural in ("certificates", "changes") else ()
-    return (*BODY, *CHANGE, "sender-suspended", *more, *proof)
+    signed = () if plural == "schemas" else ("signed-change-invalid",)
+    return (*BODY, *CHANGE, "sender-suspended", *more, *proof, *signed)

@@ -18,6 +18,7 @@ from registry.directory import Directory
 from registry.errors import SenderSuspended
 from registry.nouns import Noun, State
 from registry.objects import parse_noun
+from registry.signed_changes import OWNER_NAMED_BY, owner_of
 
 _NOUNS: Final = {
     Role.OPERATOR: frozenset({Noun.MEMBER, Noun.SYSTEM, Noun.CERTIFICATE, Noun.POLICY}),
@@ -29,7 +30,6 @@ _NOUNS: Final = {
 }
 _SAID_HERE: Final = frozenset({"schema_level", "schema_policy"})
 """Of the policy, what is changed by a call; the settings say the rest."""
-_NAMED_BY: Final = {Noun.SYSTEM: "id", Noun.SCHEMA: "subject", Noun.SUBJECT: "subject"}
 _NOT_YOURS: Final = "This is not your member's; its own integrator changes it."
 
 
@@ -76,7 +76,7 @@ class Mandate:
             _check_policy(directory, fact)
         if role not in (Role.INTEGRATOR, Role.SYSTEM):
             return
-        self._check_own(_owner(fact.noun, fact.after))
+        self._check_own(owner_of(fact.noun, fact.after))
         if fact.noun is Noun.SYSTEM:
             _check_system(directory, fact)
         elif fact.noun is Noun.CERTIFICATE:
@@ -121,15 +121,10 @@ class Mandate:
             )
 
 
-def _owner(noun: Noun, members: "dict[str, object]") -> str:
-    """Whose an object is: a system's identifier, or a schema's subject, which begins with one."""
-    return str(members[_NAMED_BY.get(noun, "system")])
-
-
 def _owners(directory: Directory, noun: Noun, change: Change) -> Iterator[str]:
     """Everything by which a change says whose it is; each must be the caller's own."""
     given = change.object if change.object is not None else {}
-    name = _NAMED_BY.get(noun, "system")
+    name = OWNER_NAMED_BY.get(noun, "system")
     if type(given.get(name)) is str:
         yield given[name]
     key = change.key
@@ -140,7 +135,7 @@ def _owners(directory: Directory, noun: Noun, change: Change) -> Iterator[str]:
     if noun in (Noun.SYSTEM, Noun.SERVICE):
         yield key.rpartition("/")[0] if noun is Noun.SERVICE else key
     elif (there := directory.get(noun, key)) is not None:
-        yield _owner(noun, there.to_object())
+        yield owner_of(noun, there.to_object())
 
 
 def _check_policy(directory: Directory, fact: PlannedFact) -> None:

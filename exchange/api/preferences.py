@@ -12,6 +12,9 @@ from signing.message import DELIVERY_TYPE
 
 _WAIT: Final = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=$|[,;])', re.IGNORECASE)
 _DELIVERY: Final = DELIVERY_TYPE.encode("ascii")
+_NO_DELIVERY: Final = re.compile(
+    re.escape(_DELIVERY) + rb"\s*(?:;[^,;]*)*;\s*q=0(?:\.0{0,3})?\s*(?:$|[,;])"
+)
 
 
 def wait_s(headers: Headers) -> int | None:
@@ -27,9 +30,9 @@ def wait_s(headers: Headers) -> int | None:
 
 
 def accepts_delivery(headers: Headers) -> bool:
-    """Whether an answer may come in the delivery form."""
-    accept = headers.get(b"accept")
-    return accept is not None and _DELIVERY in accept.lower()
+    """Whether an answer may come in the delivery form; ``q=0`` is a no (RFC 9110, 12.4.2)."""
+    accept = (headers.get(b"accept") or b"").lower()
+    return _DELIVERY in accept and _NO_DELIVERY.search(accept) is None
 
 
 @contextmanager

@@ -76,8 +76,20 @@ class LimitedProtocol(HttpToolsProtocol):
         self._later_bytes = 0
         if self._field_bytes > self.header_bytes_max:
             self._refuse()
+        elif not self._names_host():
+            self._refused = True
+            if self.cycle is None or self.cycle.response_complete:
+                self.send_400_response("A request of HTTP/1.1 names its host (RFC 9112, 3.2).")
+            self.transport.close()
         else:
             super().on_headers_complete()
+
+    def _names_host(self) -> bool:
+        """Whether there is a Host field; HTTP/1.0 goes without."""
+        for name, _ in self.headers:  # it comes first, as a rule
+            if name == b"host":
+                return True
+        return bool(self.parser.get_http_version() != "1.1")
 
     def on_body(self, body: bytes) -> None:
         """Nothing of a refused request is kept."""

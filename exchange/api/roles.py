@@ -176,6 +176,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/.well-known/sealway"): _EVERYBODY,
     ("GET", "/livez"): _EVERYBODY,
     ("GET", "/readyz"): _EVERYBODY,
+    ("GET", "/"): _EVERYBODY,
     ("GET", "/docs"): _EVERYBODY,
     ("GET", "/problems"): _EVERYBODY,
     ("GET", "/problems/{code}"): _EVERYBODY,

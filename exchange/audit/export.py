@@ -15,6 +15,7 @@ from exchange.acceptance.changes import Actor, DirectoryLog, Heads
 from exchange.audit.reading import PLACES_WINDOW, LogReader, Opened
 from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.logs import Logs
+from registry.errors import Conflict
 from sealway.audit.container import ContainerWriter
 from sealway.audit.inventory import FileLine, Inventory, LogLine, Range
 from sealway.audit.layout import (
@@ -113,6 +114,7 @@ class Exporter:
         """Record an export, settle its range, and give its bytes; none has left on return.
 
         Raises:
+            Conflict: log 0 was succeeded.
             SealwayError: log 0 can't be written or read; nothing may leave.
         """
         asked = Asked(selection, since_ms, until_ms, actor, reason, name)
@@ -125,6 +127,7 @@ class Exporter:
 
         Without an end the range goes to where the logs are now: an export anchors them first.
         """
+        self._check_log_zero()
         signed = self._directory_log.writer.signed
         if signed is None:
             raise LogUnavailable("Nothing of log 0 is signed yet; ask again in a moment.")
@@ -143,9 +146,13 @@ class Exporter:
             "logs": logs,
         }
 
-    async def _plan(self, asked: Asked) -> Planned:
+    def _check_log_zero(self) -> None:
+        """A bundle has one log 0. Raises Conflict: this bus goes on in a successor of it."""
         if self._directory_log.writer.head.shard != 0:
-            raise LogUnavailable("Log 0 was succeeded here; audit a copy of the folder instead.")
+            raise Conflict("Log 0 was succeeded here; audit a copy of the folder instead.")
+
+    async def _plan(self, asked: Asked) -> Planned:
+        self._check_log_zero()
         described = {
             "selection": asked.selection.to_object(),
             "since": _time(asked.since_ms),
@@ -219,11 +226,13 @@ class Exporter:
 
     async def _log_zero(self, planned: Planned, files: _Files) -> AsyncIterator[bytes]:
         run, range_ = _Run(0, 0, files), planned.range
-        shows_all = planned.asked.selection.form == FULL
+        selection = planned.asked.selection
+        shows_all = selection.form == FULL
         async for index, raw in self._reader.leaves(0, 0, planned.size):
             leaf, act = parse_leaf(raw), None
             inside = (range_.start or 0) <= index <= range_.end
-            if leaf.k in RECORDS_ALWAYS or (leaf.k == "heads" and inside):
+            of_range = leaf.k == "heads" or selection.picks_access(leaf)
+            if leaf.k in RECORDS_ALWAYS or (inside and of_range):
                 act = await self._reader.record(0, index, leaf)
             shown = raw if shows_all or leaf.k in NAMES_NOBODY else None
             for piece in run.add(Shown(shown, leaf_hash(raw)), act):

@@ -15,7 +15,7 @@ from sealway.audit.layout import Act, Sort
 from signing.at_rest import EpochKeys, SealedEnvelope, StoredInvalid, open_envelope
 from signing.encoding import b64url_decode
 from signing.errors import SigningError
-from signing.log.leaf import LEAF_SALT_BYTES, Leaf, parse_leaf
+from signing.log.leaf import BARE_KINDS, LEAF_SALT_BYTES, Leaf, parse_leaf
 from signing.manifest import KINDS, Manifest
 from signing.message import encode_frame, parse_frame_head
 from signing.strict_json import parse_json
@@ -142,6 +142,8 @@ class LogReader:
         if row is None:
             return _gone(index, RETIRED)
         data, salt, key = row
+        if key is None and leaf.k not in BARE_KINDS:
+            return _gone(index, ERASED)
         if key is not None:
             sealed = SealedEnvelope(data, key, salt)
             data, salt = open_envelope(sealed, _nonce(leaf), self._epochs)

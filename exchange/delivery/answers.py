@@ -17,7 +17,7 @@ FAILURE: Final = Code("failure")
 class KeyNotHosted(SealwayError):
     """No key to answer under: `[hosted]` in the settings doesn't name the system."""
 
-    code = "provider-unreachable"
+    code = "provider-not-set-up"
 
 
 class HostedKeys:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import structlog
 
 from adapters.base import Adapter, AdapterRequest, Answer, Attachment, Reject
-from adapters.errors import ProviderMisbehaved, ProviderTimeout, ProviderUnreachable
+from adapters.errors import ProviderMisbehaved, ProviderNotSetUp, ProviderTimeout
 from exchange.acceptance.accept import Acceptance, Refused
 from exchange.acceptance.checks.kind import CONTEXT
 from exchange.acceptance.checks.payload import validator_for
@@ -66,24 +66,30 @@ class Asking:
         name = delivery.name if delivery else None
         if delivery is not None and delivery.kind == "push":
             return await self._pushing.push(job, service, name or "")
+        adapter = self._adapter(service, name or "")
         signer = self._signer(service)
-        result = await self._ask(job, service, self._adapters.get(name) if name else None)
+        result = await self._ask(job, service, adapter)
         directory = self._directory.current
         self._check(result, service, directory)
         await self._accept(job, result, service, directory, signer)
         return Heard.ANSWERED
+
+    def _adapter(self, service: Service, name: str) -> Adapter:
+        adapter = self._adapters.get(name)
+        if adapter is None:
+            log.error("delivery.no_adapter", service=service.key, adapter=name)
+            raise ProviderNotSetUp("No adapter of that name runs here.")
+        return adapter
 
     def _signer(self, service: Service) -> Signer:
         """Whom to sign as, asked before anything is sent."""
         try:
             return self._hosted.signer(service.system)
         except KeyNotHosted as error:
-            log.error("delivery.no_key", system=service.system)
-            raise ProviderUnreachable(error.detail, maybe_sent=False) from error
+            log.error("delivery.no_key", service=service.key)
+            raise ProviderNotSetUp(error.detail) from error
 
-    async def _ask(self, job: Job, service: Service, adapter: Adapter | None) -> Answer | Reject:
-        if adapter is None:
-            raise ProviderUnreachable("No adapter of that name runs here.", maybe_sent=False)
+    async def _ask(self, job: Job, service: Service, adapter: Adapter) -> Answer | Reject:
         try:
             async with asyncio.timeout(service.timeout_s):
                 return await adapter.answer(_request(job, service))

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
+import structlog
+
 from adapters.egress import Egress, EgressResponse, Origin
 from adapters.egress.client import is_header
-from adapters.errors import ProviderMisbehaved, ProviderUnreachable
+from adapters.errors import ProviderMisbehaved, ProviderNotSetUp, ProviderUnreachable
 from exchange.acceptance.accept import TROUBLE, Acceptance, Accepted, Refused
 from exchange.delivery.jobs import Job
 from exchange.ledger.entries import Placed
@@ -29,6 +31,8 @@ OVER: Final = frozenset(
     {"already-answered", "answer-late", "exchange-cancelled", "answer-not-expected"}
 )
 """Refusals of an answer that mean the exchange has ended without it."""
+
+log = structlog.get_logger()
 
 NOT_NOW: Final = frozenset({429, 502, 503, 504})
 _BUSY: Final = "rate-exceeded"
@@ -112,9 +116,9 @@ class Pushing:
         found = self._endpoints.get(name)
         if found is None or found.system != service.system:
             # A service may name any endpoint; only its own system's is ever called.
-            raise ProviderUnreachable(
+            log.error("delivery.no_endpoint", service=service.key, endpoint=name)
+            raise ProviderNotSetUp(
                 "No push endpoint of that name is set up here for this system.",
-                maybe_sent=False,
                 system=service.system,
                 name=name,
             )

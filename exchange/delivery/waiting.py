@@ -7,7 +7,7 @@ wakes those whose answer another process took in.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 import structlog
@@ -20,6 +20,12 @@ from signing.identifiers import MessageId, SystemId, message_id_bytes
 log = structlog.get_logger()
 
 POLL_S: Final = 1.0  # signals may be lost; a state is never older than this to a waiter
+TOLD_POLL_S: Final = POLL_S / 2
+"""Where signals come, for whoever has waited as long: their signal may have been lost.
+
+An exchange that ended a moment ago has its signal on the way, with the answer; who is woken before
+it has to read four rows.
+"""
 MAILBOX_POLL_S: Final = 0.25  # a look into a mailbox is a statement that writes
 MAILBOX_LOOKS_PER_S: Final = 200  # of all waiters of a process together: a tenth of a core
 ASKED_MAX: Final = 1_000  # exchanges in one query
@@ -52,6 +58,7 @@ class Waiting:
         self._bus = bus
         self._reads = reads
         self._poll_s = poll_s
+        self._is_told = poll_s >= POLL_S
         self._on_directory = on_directory
         self._exchanges: dict[MessageId, list[_Waiter]] = {}
         self._mailboxes: dict[SystemId, list[asyncio.Future[None]]] = defaultdict(list)
@@ -149,17 +156,21 @@ class Waiting:
         return True
 
     async def _poll(self) -> None:
+        every_s = TOLD_POLL_S if self._is_told else self._poll_s
+        before: set[MessageId] = set()
         while True:
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(every_s)
+            now = set(self._exchanges)
+            asked, before = now & before if self._is_told else now, now
             try:
-                await self._wake_ended()
+                await self._wake_ended(asked)
             except SealwayError as error:
                 log.warning("waiting.poll_failed", code=error.code)
             except Exception as error:
                 log.error("waiting.poll_failed", error=type(error).__name__)
 
-    async def _wake_ended(self) -> None:
-        asked = {message_id_bytes(id_): id_ for id_ in self._exchanges}
+    async def _wake_ended(self, exchanges: Iterable[MessageId]) -> None:
+        asked = {message_id_bytes(id_): id_ for id_ in exchanges}
         ids = list(asked)
         for first in range(0, len(ids), ASKED_MAX):
             for ended in await self._reads.ended(ids[first : first + ASKED_MAX]):

@@ -217,7 +217,7 @@ class GroupCommitter:
                 return
             writer, began_s = self._held.writer, time.perf_counter()
             try:
-                decision = await writer.commit([one.entry for one in group], version)
+                decision = await writer.commit([one.entry for one in group], version, seal=True)
             except DirectoryChanged:
                 if not await self._refresh():
                     await asyncio.sleep(0 if tries < PROMPT_TRIES else PAUSE_S)

@@ -115,8 +115,13 @@ class LogWriter:
         """Never write or sign here again in this process; reading goes on."""
         self._failed = reason
 
-    async def commit(self, entries: Sequence[Entry], version: int) -> Decision:
+    async def commit(
+        self, entries: Sequence[Entry], version: int, *, seal: bool = False
+    ) -> Decision:
         """Commit one group under directory ``version``. Nothing is signed yet.
+
+        ``seal``: begin to mark and sign it where it commits; whoever asks for that sees to it
+        that nobody cancels this call.
 
         Raises:
             DirectoryChanged: nothing was written; check the entries again.
@@ -127,9 +132,9 @@ class LogWriter:
         if self._failed is not None:
             raise self._failed
         async with self._turn:
-            return await self._commit(entries, version)
+            return await self._commit(entries, version, seal=seal)
 
-    async def _commit(self, entries: Sequence[Entry], version: int) -> Decision:
+    async def _commit(self, entries: Sequence[Entry], version: int, *, seal: bool) -> Decision:
         decision: Decision | None = None
         now_ms, head = self._clock(), self.head
 
@@ -139,7 +144,8 @@ class LogWriter:
             return decision.write
 
         plan = GroupPlan(
-            head.shard, head.epoch, head.size, head.root, version, ask(entries), decide_now
+            *(head.shard, head.epoch, head.size, head.root, version, ask(entries), decide_now),
+            on_durable=self._begin_to_seal if seal else None,
         )
         result, write = await self._store.commit(plan)
         if result is CommitResult.DIRECTORY_CHANGED:
@@ -149,6 +155,11 @@ class LogWriter:
         assert decision is not None
         self._took(decision, write)
         return decision
+
+    def _begin_to_seal(self, write: GroupWrite) -> None:
+        """On whatever thread has committed: the way over the event loop costs a fifth of a ms."""
+        if write.count:
+            self._sealing.begin(write.head)
 
     def _head_to_write(self) -> ShardHead:
         signed = self.signed
@@ -164,10 +175,12 @@ class LogWriter:
         self.tree = decision.growth.tree
         self.nodes.add(decision.growth.nodes)
         self._saved = (write.head.note_size, write.head.relayed_to)
+        self._sealing.known()
 
-    async def follow(self) -> bool:
+    async def follow(self, size: int | None = None) -> bool:
         """Catch up with the database; True when the log is longer than was known here.
 
+        Given a ``size``, only if the log isn't known so far by now: of many who ask, one reads.
         Takes over a newer note too. The epoch stays the one under which this process writes: who
         lost a log doesn't come to hold it by following it.
 
@@ -176,11 +189,14 @@ class LogWriter:
             StorageUnavailable: it can't be asked.
         """
         async with self._turn:
+            if size is not None and self.head.size >= size:
+                return False
             found = await self._stored.head()
             tree = await self._stored.extended(self.tree, self.nodes, found)
             moved = found.size > self.head.size
             self.head, self.tree = replace(found, epoch=self.head.epoch), tree
             self._relayed = max(self._relayed, found.relayed_to)
+        self._sealing.known()
         if found.note is not None and found.note_size <= found.size:
             self._sealing.adopt(found.note, found.note_size)
         return moved

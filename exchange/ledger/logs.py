@@ -115,7 +115,7 @@ def _covers(writer: LogWriter, index: int) -> bool:
 async def _cover(writer: LogWriter, index: int) -> None:
     """Have a leaf signed: by the note that its holder stored, else by our own."""
     if index >= writer.head.size:
-        await writer.follow()
+        await writer.follow(index + 1)
     if _covers(writer, index):
         return
     if index >= writer.head.size:

@@ -6,6 +6,7 @@ shows that the log extends it, and goes on from there.
 """
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -72,6 +73,13 @@ class Sealing:
         self._thread = OneThread(f"sealway-mark-{log.head.shard}")
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._turn = threading.Lock()
+        self._busy = False
+        """Something is being sealed: one head at a time. Taken under the lock."""
+        self._ahead: tuple[ShardHead, str] | None = None
+        """Sealed, and not yet known to be committed on the event loop."""
+        self._error: BaseException | None = None
+        """Why a head wasn't sealed as soon as it was committed; whoever waits for it is told."""
 
     async def meet(self, mark: Mark) -> None:
         """Go on from this mark. Raises LogBehind: the log does not extend it."""
@@ -107,33 +115,88 @@ class Sealing:
             return future
         assert size <= self._log.head.size, "only what is committed is signed"
         self._waiting.append((size, future))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._seal_all(), name="seal")
+        self._go_on()
         return future
+
+    def begin(self, head: ShardHead) -> None:
+        """Begin to seal a head that was just committed, if nothing is being sealed; any thread.
+
+        Its committer is bound to say `known` soon: what is sealed isn't shown before.
+        """
+        if self._log.failed is not None or self._signer is None or not self._thread.is_running:
+            return
+        if self._take_turn():
+            self._thread.post(
+                partial(self._mark_and_sign, head, self._marked), partial(self._begun, head)
+            )
+
+    def known(self) -> None:
+        """The log's head has moved on the event loop: show what was sealed ahead of it."""
+        if self._ahead is None or self._ahead[0].size > self._log.head.size:
+            return
+        (head, note), self._ahead = self._ahead, None
+        self._sealed(head, note)
+        self._rest()
+
+    def _begun(self, head: ShardHead, note: object, error: BaseException | None) -> None:
+        if error is None:
+            assert isinstance(note, str)
+            self._ahead = (head, note)
+            self.known()
+            return
+        if not isinstance(error, MarkMoved):  # the next seal meets that mark
+            self._error = error
+        self._rest()
+
+    def _take_turn(self) -> bool:
+        with self._turn:
+            if self._busy:
+                return False
+            self._busy = True
+            return True
+
+    def _rest(self) -> None:
+        self._busy = False
+        if self._log.failed is not None:
+            self._refuse(self._log.failed)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Seal for those who wait, unless something is being sealed: then this follows it."""
+        if self._waiting and self._take_turn():
+            self._task = asyncio.create_task(self._seal_all(), name="seal")
 
     async def _seal_all(self) -> None:
         try:
+            if self._error is not None:
+                raise self._error
             while self._waiting:
                 try:
                     await self._seal_once()
                 except MarkMoved as moved:
                     await self._follow_mark(moved.mark)
-        except LogBehind as behind:
-            self._log.freeze(behind)
-            self._refuse(behind)
-        except (LedgerError, OSError) as error:
+        except Exception as error:
+            self._give_up(error)
+        finally:
+            self._busy = False
+
+    def _give_up(self, error: Exception) -> None:
+        """Freeze the log, unless only the database is away: a later seal may ask it again."""
+        if isinstance(error, LogBehind):
+            self._log.freeze(error)
+        elif isinstance(error, LedgerError | OSError):
             self._log.freeze(
                 LogUnavailable(
                     "The log's mark can't be written, so nothing is signed; the operator must look."
                 )
             )
-            self._refuse(error)
-        except Exception as error:
-            self._refuse(error)  # the database is away: a later seal may ask it again
+        self._refuse(error)
 
     async def _seal_once(self) -> None:
         head, before = self._log.head, self._marked
-        note = await self._thread.run(partial(self._mark_and_sign, head, before))
+        self._sealed(head, await self._thread.run(partial(self._mark_and_sign, head, before)))
+
+    def _sealed(self, head: ShardHead, note: str) -> None:
         self._marked = (head.size, head.root)
         self._release(Signed(head.size, note))
         if self._on_signed is not None:

@@ -18,6 +18,12 @@ __all__ = ["deliver", "gateway", "init", "serve"]
 _metrics_port = click.option(
     "--metrics-port", type=int, help="Port of /metrics, for Prometheus; none without it."
 )
+_json = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Why it can't run as one JSON document; its log is JSON lines anyway.",
+)
 _folder = click.argument(
     "folder", metavar="[DIR]", default=".sealway", type=click.Path(path_type=Path)
 )
@@ -34,6 +40,7 @@ _folder = click.argument(
     help="Be a sandbox: members join by themselves. Makes DIR if there is none.",
 )
 @_metrics_port
+@_json
 def serve(
     folder: Path,
     port: int | None,
@@ -41,6 +48,7 @@ def serve(
     public_url: str | None,
     sandbox: bool,
     metrics_port: int | None,
+    as_json: bool,
 ) -> None:
     """Run the whole bus of DIR (.sealway) in this process, until SIGTERM or Ctrl-C.
 
@@ -51,10 +59,10 @@ def serve(
       sealway serve --sandbox .sandbox
     """
     if sandbox:
-        with told("serve"):
+        with told("serve", as_json=as_json):
             sandbox_folder(folder, port)
     options = {"port": port, "host": host, "public_url": public_url, "metrics_port": metrics_port}
-    _start("serve", folder, BOTH, **options)
+    _start("serve", folder, BOTH, as_json=as_json, **options)
 
 
 @click.command()
@@ -65,12 +73,14 @@ def serve(
     "--public-url", help="Address others use, instead of the settings'; tokens are bound to it."
 )
 @_metrics_port
+@_json
 def gateway(
     folder: Path,
     port: int | None,
     host: str | None,
     public_url: str | None,
     metrics_port: int | None,
+    as_json: bool,
 ) -> None:
     """Take messages for the bus of DIR (.sealway) over HTTP; as many of these as you like.
 
@@ -83,7 +93,7 @@ def gateway(
     """
     roles = frozenset({Role.GATEWAY})
     options = {"port": port, "host": host, "public_url": public_url, "metrics_port": metrics_port}
-    _start("gateway", folder, roles, **options)
+    _start("gateway", folder, roles, as_json=as_json, **options)
 
 
 @click.command()
@@ -91,8 +101,13 @@ def gateway(
 @click.option("--health-port", type=int, help="Port of /livez and /readyz.")
 @click.option("--health-host", help="Address of /livez and /readyz.")
 @_metrics_port
+@_json
 def deliver(
-    folder: Path, health_port: int | None, health_host: str | None, metrics_port: int | None
+    folder: Path,
+    health_port: int | None,
+    health_host: str | None,
+    metrics_port: int | None,
+    as_json: bool,
 ) -> None:
     """Deliver what the bus of DIR (.sealway) has accepted; as many of these as you like.
 
@@ -105,12 +120,14 @@ def deliver(
     """
     roles = frozenset({Role.DELIVER})
     options = {"health_port": health_port, "health_host": health_host, "metrics_port": metrics_port}
-    _start("deliver", folder, roles, **options)
+    _start("deliver", folder, roles, as_json=as_json, **options)
 
 
-def _start(verb: str, folder: Path, roles: frozenset[Role], **options: object) -> None:
+def _start(
+    verb: str, folder: Path, roles: frozenset[Role], *, as_json: bool, **options: object
+) -> None:
     from exchange.operation.starting import start
 
     given = {name: value for name, value in options.items() if value is not None}
-    with told(verb):
+    with told(verb, as_json=as_json):
         start(load_settings(folder / FILE_NAME, options=given), roles)

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -94,7 +95,7 @@ def _renew(folder: Path, now_ms: int, *, as_json: bool) -> None:
 
 
 def _next(new: NewBus, *, has_database: bool) -> str:
-    return f"sealway {'migrate' if has_database else 'serve'} {new.folder}"
+    return f"sealway {'migrate' if has_database else 'serve'} {quote(str(new.folder))}"
 
 
 def _described(new: NewBus, *, has_database: bool) -> dict[str, object]:
@@ -122,7 +123,8 @@ def _show(new: NewBus, *, has_database: bool) -> None:
         "profile": new.profile,
         "log 0's key": new.log_key,
     }
-    if has_database:
-        lines["next"] = f"{_next(new, has_database=True)}    tables, topics, logs"
+    after = "    tables, topics, logs" if has_database else ""
+    lines["next"] = f"{_next(new, has_database=has_database)}{after}"
+    lines["then"] = f"export SEALWAY_HOME={quote(str(new.folder))}    has the founder's profile"
     for name, value in lines.items():
         click.echo(f"{name:<16} {value}")

@@ -5,6 +5,7 @@ Everything that a person can put right is told in one line here, before a lock o
 
 import asyncio
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -16,6 +17,7 @@ from exchange.storage.errors import StorageUnavailable
 from exchange.storage.postgres.look import reach
 
 PAUSE_S: Final = 2.0
+_LOOPBACK: Final = ("127.0.0.1", "localhost")
 
 log = structlog.get_logger()
 
@@ -34,6 +36,14 @@ def start(settings: Settings, roles: frozenset[Role]) -> None:
     configure_logging()
     check_roles(settings, roles)
     check_ports(settings, roles)
+    if roles == BOTH and (instead := other_address(settings)) is not None:
+        log.warning(
+            "bus.listens_elsewhere",
+            listens=f"{settings.host}:{settings.port}",
+            public_url=settings.public_url,
+            remedy=f"Unless a proxy leads from there to here, say --public-url {instead}, and "
+            "name it in profiles: tokens are bound to it.",
+        )
     if settings.database is not None:
         asyncio.run(until_reached(settings))
     run(settings, roles)
@@ -55,6 +65,17 @@ def check_ports(settings: Settings, roles: frozenset[Role]) -> None:
         check_port(settings.health_host, settings.health_port, "health_port")
     if settings.metrics_port is not None:
         check_port(settings.metrics_host, settings.metrics_port, "metrics_port")
+
+
+def other_address(settings: Settings) -> str | None:
+    """The address that this machine's callers need, where `public_url` names another port of it.
+
+    None when they agree, or when `public_url` is no address of this machine alone.
+    """
+    told = urlsplit(settings.public_url)
+    if told.hostname not in _LOOPBACK or told.port in (None, settings.port):
+        return None
+    return f"{told.scheme}://{told.hostname}:{settings.port}"
 
 
 async def until_reached(settings: Settings, pause_s: float = PAUSE_S) -> None:

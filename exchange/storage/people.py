@@ -25,9 +25,10 @@ class StoredPerson:
 
 @dataclass(frozen=True, slots=True)
 class StoredAsk:
-    """A grant that a consumer's member asked for; ``ended`` is ``refused`` or ``withdrawn``.
+    """A grant that a consumer's member asked for; ``ended``: ``given``, ``refused``, ``withdrawn``.
 
-    Its id is the grant's to be: that it was given is told by the directory, not here.
+    Its id is the grant's to be. ``given`` says that a provider began to give it; that the grant
+    stands is told by the directory, not here.
     """
 
     id: str
@@ -71,13 +72,14 @@ class People(Protocol):
     async def asks(self, member: str | None, after: str, count_max: int) -> list[StoredAsk]:
         """What was asked for, in order of ids, those after one; by or of one member's systems."""
 
-    async def open_asks(self, member: str) -> int:
-        """How many asks of a member's systems nobody has ended."""
+    async def add_ask(self, ask: StoredAsk, member: str, open_max: int) -> bool:
+        """Keep what a member asks for, counted and kept as one.
 
-    async def add_ask(self, ask: StoredAsk) -> bool:
-        """Keep what somebody asks for; False when the id is taken."""
+        False when nobody has ended ``open_max`` asks of its systems already, or the id is taken.
+        """
 
-    async def end_ask(
-        self, id_: str, ended: str, by: str, at_ms: int, reason: str | None
-    ) -> StoredAsk | None:
-        """End an ask that is open; as it is now, or None when there is none."""
+    async def swap_ask(self, before: StoredAsk, after: StoredAsk) -> StoredAsk | None:
+        """Put the end of ``after`` where an ask's end still is that of ``before``.
+
+        As it is now, whoever made it so; None when there is no such ask.
+        """

@@ -248,6 +248,9 @@ class GroupPlan:
     directory_version: int
     questions: GroupQuestions
     decide: Decide
+    on_durable: Callable[[GroupWrite], None] | None = None
+    """Told what was written once it is surely durable, before the result is; maybe on another
+    thread, so it only passes it on. An engine needn't."""
 
 
 class CommitResult(StrEnum):

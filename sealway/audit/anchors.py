@@ -1,8 +1,8 @@
 """Anchors: what an auditor knows from elsewhere, and trusts (docs/evidence.md, *Anchors*).
 
 A file that is got once, by another way than the bundles: the bus's name, log 0's keys, the keys of
-witnesses and how many of them must agree, the roots of time-stamp authorities, the algorithms that
-count. Its hash is in every verdict.
+witnesses and how many of them must agree, the roots of time-stamp authorities, the authorities that
+issue members' certificates, the algorithms that count. Its hash is in every verdict.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from signing.log.cosignature import parse_cosignature_key
 from signing.log.policy import Group, TrustPolicy, parse_policy
 
 FILE_BYTES_MAX: Final = 1024 * 1024
-_MEMBERS: Final = {"bus", "log_keys", "algorithms", "witnesses", "timestamps"}
+_MEMBERS: Final = {"bus", "log_keys", "algorithms", "witnesses", "timestamps", "certificates"}
 _WITNESSES: Final = {"quorum", "keys"}
 _QUORUM: Final = "quorum"
 NOBODY: Final = TrustPolicy({}, {}, {}, None)
@@ -35,6 +35,8 @@ class Anchors:
     """Which witnesses must have cosigned log 0."""
     roots: bytes
     """Roots of time-stamp authorities, in PEM; empty: no time-stamp is asked for."""
+    authorities: bytes
+    """Certificates of whoever issues members' certificates, in PEM; empty: none is asked for."""
     algorithms: frozenset[str]
     sha256: str
     """Of the file's bytes, in hex."""
@@ -59,7 +61,8 @@ def parse_anchors(data: bytes) -> Anchors:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise AnchorsInvalid(f"The anchors are not TOML: {error}") from error
     if not {"bus", "log_keys"} <= members.keys() <= _MEMBERS:
-        raise AnchorsInvalid("Anchors have bus and log_keys, and maybe algorithms and witnesses.")
+        more = ", ".join(sorted(_MEMBERS - {"bus", "log_keys"}))
+        raise AnchorsInvalid(f"Anchors have bus and log_keys, and maybe {more}.")
     try:
         bus, pins = parse_pins(_texts(members["log_keys"], "log_keys"))
     except ProofInvalid as error:
@@ -68,11 +71,12 @@ def parse_anchors(data: bytes) -> Anchors:
         raise AnchorsInvalid(f"The keys are of the logs of {bus}, or log 0's own key is missing.")
     policy = _policy(members["witnesses"]) if "witnesses" in members else NOBODY
     roots = _roots(members["timestamps"]) if "timestamps" in members else b""
+    issuers = _authorities(members["certificates"]) if "certificates" in members else b""
     algorithms = frozenset(_texts(members.get("algorithms", list(ALGORITHMS)), "algorithms"))
     if not algorithms or not algorithms <= set(ALGORITHMS):
         raise AnchorsInvalid(f"Algorithms are among {' and '.join(ALGORITHMS)}.")
     digest = hashlib.sha256(data).hexdigest()
-    return Anchors(bus, pins, policy, roots, algorithms, digest)
+    return Anchors(bus, pins, policy, roots, issuers, algorithms, digest)
 
 
 def _policy(table: Any) -> TrustPolicy:
@@ -107,6 +111,19 @@ def _roots(table: Any) -> bytes:
         except ProofInvalid as error:
             raise AnchorsInvalid(f"timestamps.roots: {error.detail}") from error
     return roots
+
+
+def _authorities(table: Any) -> bytes:
+    if not isinstance(table, dict) or table.keys() != {"roots"}:
+        raise AnchorsInvalid("[certificates] has exactly roots, certificates in PEM.")
+    pem = "\n".join(_texts(table["roots"], "certificates.roots")).encode()
+    from sealway.audit.chains import load_authorities  # needed by no other part of this
+
+    try:
+        load_authorities(pem)
+    except ProofInvalid as error:
+        raise AnchorsInvalid(f"certificates.roots: {error.detail}") from error
+    return pem
 
 
 def _texts(value: Any, name: str) -> list[str]:

@@ -181,7 +181,7 @@ class Container:
         entry = Entry(name, method, crc, packed, size, at)
         if method not in (_STORED, _DEFLATED) or (method == _STORED and packed != size):
             raise BundleRefused(f"{name} is packed by a method that bundles don't use.")
-        if size > FILE_BYTES_MAX or size > RATIO_MAX * max(packed, 1):
+        if max(size, packed) > FILE_BYTES_MAX or size > RATIO_MAX * max(packed, 1):
             raise BundleRefused(f"{name} would unpack to more than a file of a bundle may hold.")
         if fixed + raw != entry.central:
             why = "a link, a folder, a date, a flag, an extra field, a gap or an overlap"

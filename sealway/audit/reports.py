@@ -33,6 +33,10 @@ COLUMNS: Final = (
     "time", "kind", "from", "to", "service", "purpose", "id", "log", "index", "grant", "custody",
     "standing",
 )  # fmt: skip
+ACCESS_COLUMNS: Final = (
+    "at", "kind", "person", "role", "message", "bundle", "from", "to", "service", "part", "reason",
+    "index",
+)  # fmt: skip
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _STYLE: Final = (
     "body{font:15px/1.5 sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
@@ -77,11 +81,17 @@ def as_html(said: Mapping[str, Any]) -> str:
         ("counts", said.get("counts")),
         ("custody of keys", said.get("custody")),
         ("standing", said.get("standing")),
+        ("it rests on", said.get("rests_on")),
+        ("issued by the anchors' authorities", said.get("issued")),
         ("disputed", said.get("disputed")),
+        ("read and exported by", _people(said)),
     ]
     facts = "".join(f"<tr><th>{_html(a)}</th><td>{_html(b)}</td></tr>\n" for a, b in rows)
     findings = _table(("code", "weight", "log", "index", "text"), said.get("findings"))
     messages = _table(COLUMNS, said.get("messages"))
+    accesses = said.get("accesses")
+    listed = accesses.get("listed") if isinstance(accesses, Mapping) else None
+    read = _table(ACCESS_COLUMNS, listed)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
@@ -91,8 +101,16 @@ def as_html(said: Mapping[str, Any]) -> str:
         f"<p>{_html(said.get('sentence'))}</p>\n"
         f"<table>\n{facts}</table>\n"
         f"<h2>Findings</h2>\n{findings}<h2>Messages, the first 1,000</h2>\n{messages}"
+        f"<h2>Who read and exported, the first 1,000</h2>\n{read}"
         "</body></html>\n"
     )
+
+
+def _people(said: Mapping[str, Any]) -> object:
+    accesses = said.get("accesses")
+    if not isinstance(accesses, Mapping):
+        return None
+    return {name: accesses.get(name) for name in ("reads", "exports", "hidden", "people")}
 
 
 def _html(value: object) -> str:

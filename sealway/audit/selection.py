@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from sealway.audit.errors import SelectionInvalid
+from sealway.verify.accesses import ACCESS_KINDS
 from signing.errors import IdentifierInvalid
 from signing.identifiers import (
     parse_code,
@@ -44,7 +45,7 @@ _PARSERS: Final = {
     "purpose": parse_code,
     "party": parse_member_id,
 }
-_PLAIN: Final = {"form": str, "content": bool, "tests": bool}
+_PLAIN: Final = {"form": str, "content": bool, "tests": bool, "accesses": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,16 @@ class Selection:
     """Whether parts come along; without them commitments can't be checked."""
     tests: bool = True
     """Whether test messages are selected."""
+    accesses: bool = False
+    """Whether the records of who read and exported come along, of a full export."""
 
     def __post_init__(self) -> None:
         if self.form not in (FULL, PARTY):
             raise SelectionInvalid(f"An export is {FULL} or {PARTY}.")
         if (self.form == PARTY) != bool(self.party):
             raise SelectionInvalid("A party export names its members; a full one names none.")
+        if self.form == PARTY and self.accesses:
+            raise SelectionInvalid("Who read what is not in a party export: it is about people.")
 
     @classmethod
     def from_object(cls, members: object) -> "Selection":
@@ -93,7 +98,7 @@ class Selection:
         whole: dict[str, Any] = {"form": self.form}
         whole |= {name: list(getattr(self, name)) for name in _PARSERS if getattr(self, name)}
         whole |= {name: False for name in ("content", "tests") if not getattr(self, name)}
-        return whole
+        return whole | ({"accesses": True} if self.accesses else {})
 
     # --- what it decides ----------------------------------------------------------------------
 
@@ -103,12 +108,22 @@ class Selection:
 
     def picks(self, leaf: Leaf) -> bool:
         """Whether the leaf's act is in the bundle."""
-        sides = (leaf.sender, leaf.to)
+        return self.shows(leaf) and (not self.kind or leaf.k in self.kind) and self._is_among(leaf)
+
+    def picks_access(self, leaf: Leaf) -> bool:
+        """Whether the record of a leaf of log 0 is in the bundle because it tells of an access.
+
+        Reads of the messages that the filters take, whatever their kind, and every export.
+        """
+        if not self.accesses or leaf.k not in ACCESS_KINDS:
+            return False
+        return leaf.k == "export" or self._is_among(leaf)
+
+    def _is_among(self, leaf: Leaf) -> bool:
+        """Of the members, systems and services asked for, and a test only if they are."""
         return (
-            self.shows(leaf)
-            and (not self.kind or leaf.k in self.kind)
-            and (not self.service or leaf.svc in self.service)
-            and (not self.system or any(side in self.system for side in sides))
+            (not self.service or leaf.svc in self.service)
+            and (not self.system or any(side in self.system for side in (leaf.sender, leaf.to)))
             and (not self.member or _touches(leaf, self.member))
             and (self.tests or not leaf.test)
         )

@@ -60,10 +60,14 @@ class Witnessed:
         """A time-stamp over the text of a note that `add` took."""
         if not self.roots:
             return
-        from signing.timestamps import load_roots, verify_timestamp  # only where roots are given
+        # Only where roots are given:
+        from signing.timestamps import TimestampForged, load_roots, verify_timestamp
 
         try:
             stamp = verify_timestamp(token, note_text(note).encode(), load_roots(self.roots))
+        except TimestampForged as error:
+            self.findings.add(Code.TIMESTAMP_FORGED, f"{where}: {error.detail}", 0)
+            return
         except ProofInvalid as error:
             self.findings.add(Code.TIMESTAMP_NOT_TRUSTED, f"{where}: {error.detail}", 0)
             return

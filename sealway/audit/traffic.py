@@ -10,6 +10,7 @@ from registry.certificates import Certificate
 from registry.directory import Directory
 from registry.grants import Grant
 from registry.nouns import Noun
+from sealway.audit.chains import Chains
 from sealway.audit.edges import Edge
 from sealway.audit.layout import Act, Shown, Sort, frontier_name
 from sealway.audit.payloads import Payloads
@@ -23,18 +24,17 @@ from sealway.verify.directory_log import DirectoryReader
 from sealway.verify.envelopes import EnvelopeReader, OpenedEnvelope, Sealed
 from sealway.verify.findings import Code
 from sealway.verify.listing import ListedLog
-from sealway.verify.pairing import Answering, Asked, Pairing, collects
+from sealway.verify.pairing import Answering, Pairing, asked_by, collects
 from sealway.verify.record_rows import RecordReader
 from sealway.verify.scan import Step
 from sealway.verify.standing import Standing
+from sealway.verify.statements import MEMBER_SIGNED, OPERATOR_ASSERTED, Statements
 from signing.encoding import b64url_decode, format_time
 from signing.errors import FrameMalformed, PartMissing, ProofInvalid, SigningError
 from signing.identifiers import message_id_bytes
 from signing.log.leaf import TRAFFIC_KINDS, Leaf, parse_leaf
 from signing.manifest import ANSWERS, KINDS, Manifest
 from signing.message import Parts, check_parts, parse_frame
-
-OPERATOR_ASSERTED = "operator-asserted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,9 @@ class Checks:
     envelopes: EnvelopeReader
     payloads: Payloads
     algorithms: frozenset[str]
+    statements: Statements
+    chains: Chains | None
+    """None: the anchors name no authority that issues certificates."""
     last: Directory
     """The directory as the bundle's last leaf of log 0 leaves it."""
     step: Step
@@ -126,6 +129,7 @@ class BundleLog:
         if act is not None and act.sort is Sort.GONE:
             why = "".join(c for c in act.data.decode("ascii", "replace")[:40] if c.isprintable())
             self._add(Code.ACT_GONE, f"The bus says that it has it no more: {why}.", index)
+            self._checks.report.doubt_purpose(selection)
             act = None
         self._judge(leaf, shown.hash, index, act)
 
@@ -174,10 +178,10 @@ class BundleLog:
             self._checks.accesses.name(hash_, opened.envelope.manifest.id)
         if leaf.k == "request":
             id_, digest = _named(opened)
-            self._checks.pairing.ask(hash_, Asked(leaf, self._span.n, index, id_, digest))
+            self._checks.pairing.ask(hash_, asked_by(leaf, self._span.n, index, id_, digest))
         elif leaf.k in ANSWERS and collects(directory, leaf.to):
             id_, digest = _named(opened)
-            self._checks.pairing.box(hash_, Asked(leaf, self._span.n, index, id_, digest))
+            self._checks.pairing.box(hash_, asked_by(leaf, self._span.n, index, id_, digest))
         if opened is not None and answering is not None:
             self._checks.pairing.names(answering, self._checks.envelopes.about(opened))
 
@@ -268,10 +272,16 @@ class BundleLog:
         custody = found.custody if isinstance(found, Certificate) else "member"
         report.custody[custody] += 1
         report.signers[envelope.certificate.system, custody] += 1
-        report.standing[OPERATOR_ASSERTED] += 1
+        words = self._words(envelope.certificate.x5t, leaf)
+        for what, word in words.items():
+            report.rests_on[what][word] += 1
+        standing = OPERATOR_ASSERTED if OPERATOR_ASSERTED in words.values() else MEMBER_SIGNED
+        report.standing[standing] += 1
         if envelope.certificate.verifier.alg not in self._checks.algorithms:
             text = f"The anchors don't trust signatures by {envelope.certificate.verifier.alg}."
             self._add(Code.ALGORITHM_NOT_TRUSTED, text, index)
+        if isinstance(found, Certificate):
+            self._check_issued(found, leaf, index)
         self._dispute(envelope.certificate.x5t, leaf, index)
         manifest = envelope.manifest
         if self._checks.selection.purpose and not self._wants_content(manifest):
@@ -289,9 +299,28 @@ class BundleLog:
                 "purpose": manifest.purpose,
                 "grant": leaf.grant,
                 "custody": custody,
-                "standing": OPERATOR_ASSERTED,
+                "standing": standing,
+                "rests_on": words,
             }
         )
+
+    def _words(self, x5t: str, leaf: Leaf) -> dict[str, str]:
+        """Who asserted what the message rests on: its certificate, and a request's grant."""
+        word, version = self._checks.statements.word, self._last_reg
+        words = {"certificate": word(Noun.CERTIFICATE, x5t, version)}
+        if leaf.grant is not None:
+            words["grant"] = word(Noun.GRANT, leaf.grant, version)
+        return words
+
+    def _check_issued(self, certificate: Certificate, leaf: Leaf, index: int) -> None:
+        chains = self._checks.chains
+        if chains is None:
+            return
+        is_issued = chains.is_issued(certificate.x5t, certificate.parsed.der, leaf.ts_ms)
+        self._checks.report.issued["issued" if is_issued else "not-issued"] += 1
+        if not is_issued:
+            text = f"No authority of the anchors issued the certificate of {certificate.system}."
+            self._add(Code.CERTIFICATE_NOT_ISSUED, text, index)
 
     def _dispute(self, x5t: str, leaf: Leaf, index: int) -> None:
         """Something said later that the key was not its owner's any more, back then."""

@@ -7,10 +7,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sealway.audit.accessed import Accessed
+from sealway.audit.selection import Selection
 from sealway.verify.findings import Code, Findings, Weight
 from sealway.verify.report import Verdict
 from signing.encoding import format_time
 
+PURPOSE: Final = "purpose"
 MESSAGES_LISTED_MAX: Final = 1_000
 
 
@@ -38,6 +41,13 @@ class BundleReport:
     open_exchanges: int = 0
     custody: Counter[str] = field(default_factory=Counter)
     standing: Counter[str] = field(default_factory=Counter)
+    issued: Counter[str] = field(default_factory=Counter)
+    """Messages by whether an authority of the anchors issued the certificate; empty: not asked."""
+    accesses: Accessed = field(default_factory=Accessed)
+    rests_on: dict[str, Counter[str]] = field(
+        default_factory=lambda: {"certificate": Counter(), "grant": Counter()}
+    )
+    """By what messages rest on: for how many of them who asserted it."""
     signers: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Messages by system and custody of the key that signed."""
     not_provable: tuple[str, ...] = ()
@@ -70,6 +80,11 @@ class BundleReport:
         if self.anchors_sha256 is None and not others:
             return "consistent, not anchored"
         return "incomplete: nothing false, not everything decided"
+
+    def doubt_purpose(self, selection: Selection) -> None:
+        """An envelope is gone: whether it was of a purpose that was asked for can't be told."""
+        if selection.purpose and PURPOSE not in self.not_provable:
+            self.not_provable += (PURPOSE,)
 
     def list_message(self, line: dict[str, Any]) -> None:
         """Keep a message's line for people, as long as there is room."""
@@ -111,6 +126,9 @@ class BundleReport:
             },
             "custody": {"member": self.custody["member"], "bus": self.custody["bus"]},
             "standing": dict(sorted(self.standing.items())),
+            "rests_on": {what: dict(sorted(by.items())) for what, by in self.rests_on.items()},
+            "issued": dict(sorted(self.issued.items())),
+            "accesses": self.accesses.to_object(),
             "disputed": self.findings.counts.get(Code.DISPUTED, 0),
             "messages": self.listed,
             "findings": [_finding(one) for one in self.findings.listed if one.text],

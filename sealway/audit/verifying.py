@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import IO, Final
 
 from sealway.audit.anchors import NOBODY, Anchors
+from sealway.audit.chains import Chains, load_authorities
 from sealway.audit.container import Container
 from sealway.audit.edges import Edge
 from sealway.audit.errors import BundleRefused
 from sealway.audit.inventory import Inventory, LogLine, parse_inventory, verify_inventory
-from sealway.audit.layout import CHECKPOINT, INVENTORY, Sort, anchor_name, stamp_name
+from sealway.audit.layout import CHECKPOINT, INVENTORY, Act, Sort, anchor_name, stamp_name
 from sealway.audit.payloads import Payloads
 from sealway.audit.reading import BundleFiles, Row
 from sealway.audit.selection import RECORDS_ALWAYS
@@ -27,6 +28,7 @@ from sealway.verify.accesses import AccessList
 from sealway.verify.audit import Progress
 from sealway.verify.directory_log import DirectoryLog
 from sealway.verify.envelopes import EnvelopeReader
+from sealway.verify.exchanges import Exchanges, Rules
 from sealway.verify.findings import Code, Findings
 from sealway.verify.listing import Listing
 from sealway.verify.log_zero import LogZero
@@ -39,8 +41,9 @@ from signing.at_rest import EpochKeys
 from signing.errors import ProofInvalid, SealwayError
 from signing.keys import ALGORITHMS
 from signing.log.checkpoint import Checkpoint, verify_checkpoint
-from signing.log.leaf import parse_leaf
+from signing.log.leaf import Leaf, parse_leaf
 from signing.log.note import NoteVerifier, parse_verifier_key
+from signing.records import Record
 
 HASH_PIECE: Final = 1024 * 1024
 ANCHORS_PREFIX: Final = "anchors/"
@@ -115,7 +118,7 @@ class BundleAudit:
         self._inventory: Inventory = parse_inventory(self._raw_inventory)
         self._files = BundleFiles(self._container, self._inventory, report.findings)
         self._keys = RecordKeys()
-        self._records = RecordReader(self._keys, None, report.findings)
+        self._records = RecordReader(self._keys, None, report.findings, are_open=True)
 
     def run(self, cosigned: Sequence[str]) -> None:
         """Everything, in order. Raises BundleRefused, _Stop."""
@@ -183,8 +186,9 @@ class BundleAudit:
 
     def _log_zero(self, checkpoint: Checkpoint, witnessed: Witnessed) -> tuple[LogZero, list[Span]]:
         findings, bus = self._findings, self._inventory.bus
-        zero = LogZero(bus, self._records, DirectoryLog(findings), Listing(bus, findings), findings)
-        zero.seen = self._accesses.see if self._accesses else None
+        directory, listing = DirectoryLog(findings, bus), Listing(bus, findings)
+        zero = LogZero(bus, self._records, directory, listing, findings)
+        zero.seen = self._see
         spans = Spans(self._inventory.range)
         edge = Edge(0, b"", {checkpoint.size, *witnessed.sizes})
         for index, shown, act in self._files.rows(0, 0, checkpoint.size):
@@ -212,10 +216,13 @@ class BundleAudit:
             return
         record_row = (act.data, act.salt, None) if act and act.sort is Sort.RECORD else None
         start, end = self._inventory.range.start or 0, self._inventory.range.end
-        kind = _kind(shown.raw)
-        inside = kind == "heads" and start <= index <= end
-        needed = kind in RECORDS_ALWAYS or inside
-        if act is not None and not needed:
+        leaf, inside = _parsed(shown.raw), start <= index <= end
+        kind = leaf.k if leaf else ""
+        needed = kind in RECORDS_ALWAYS or (kind == "heads" and inside)
+        is_access = leaf is not None and inside and self._inventory.selection.picks_access(leaf)
+        if is_access:
+            self._check_access(act, index)
+        elif act is not None and not needed:
             text = "The bundle holds a record of log 0 that nobody asked for."
             self._findings.add(Code.ACT_UNEXPECTED, text, 0, index)
             record_row = None
@@ -226,8 +233,25 @@ class BundleAudit:
             except SealwayError as error:
                 self._findings.add(Code.RECORD_MALFORMED, error.detail, 0, index)
 
+    def _check_access(self, act: Act | None, index: int) -> None:
+        """A record that tells who read or exported is there, or said to be gone."""
+        if act is None:
+            text = "The record of who read or exported was asked for, and is left out."
+            self._findings.add(Code.ACT_MISSING, text, 0, index)
+        elif act.sort is Sort.GONE:
+            text = "The bus says that it has the record of who read or exported no more."
+            self._findings.add(Code.ACT_GONE, text, 0, index)
+
+    def _see(self, leaf: Leaf, record: Record | None, log: int, index: int) -> None:
+        """A read or export in log 0, for the verdict and for whoever asks for a list."""
+        if (self._inventory.range.start or 0) <= index <= self._inventory.range.end:
+            self._report.accesses.add(leaf, record, index)
+        if self._accesses is not None:
+            self._accesses.see(leaf, record, log, index)
+
     def _hidden_in_zero(self, index: int, size: int) -> None:
         """Only a party export hides leaves, and never the last: its version bears out the rest."""
+        self._report.accesses.hidden += 1
         if self._inventory.selection.form != "party" or index == size - 1:
             text = "A leaf of log 0 is not shown: what it changed can't be told."
             self._findings.add(Code.LEAF_HIDDEN, text, 0, index)
@@ -247,7 +271,11 @@ class BundleAudit:
     def _traffic(self, zero: LogZero, spans: list[Span]) -> None:
         findings, anchors = self._findings, self._anchors
         begins_later = self._inventory.range.start is not None
-        pairing = Pairing(findings, several=len(spans) > 1, partial=True, outside=begins_later)
+        several = len(spans) > 1
+        exchanges = Exchanges(Rules(findings, several=several, partial=True, outside=begins_later))
+        pairing = Pairing(
+            findings, several=several, partial=True, outside=begins_later, exchanges=exchanges
+        )
         nothing = EpochKeys(0, {})
         checks = Checks(
             files=self._files,
@@ -259,17 +287,24 @@ class BundleAudit:
             envelopes=EnvelopeReader(Opener(nothing, findings), self._inventory.bus, findings),
             payloads=Payloads(findings),
             algorithms=anchors.algorithms if anchors else frozenset(ALGORITHMS),
+            chains=self._chains(),
+            statements=zero.directory.statements,
             last=zero.directory.reader().at(zero.directory.version),
             step=self._step,
             accesses=self._accesses,
         )
-        for span in spans:
-            listed = zero.listing.logs.get(span.n)
-            if listed is None:
-                continue  # its record was malformed, which is a finding
-            self._report.logs.append((span.n, span.first, span.end))
-            BundleLog(span, listed, zero.directory.reader(), checks).read()
-        self._report.open_exchanges = pairing.finish()
+        with exchanges:
+            for span in spans:
+                listed = zero.listing.logs.get(span.n)
+                if listed is None:
+                    continue  # its record was malformed, which is a finding
+                self._report.logs.append((span.n, span.first, span.end))
+                BundleLog(span, listed, zero.directory.reader(), checks).read()
+            self._report.open_exchanges = pairing.finish()
+
+    def _chains(self) -> Chains | None:
+        pem = self._anchors.authorities if self._anchors else b""
+        return Chains(load_authorities(pem)) if pem else None
 
     def _step(self, leaves: int) -> None:
         self._done += leaves
@@ -301,8 +336,8 @@ class BundleAudit:
             self._findings.add(Code.NOT_STAMPED, text, 0)
 
 
-def _kind(raw: bytes) -> str:
+def _parsed(raw: bytes) -> Leaf | None:
     try:
-        return parse_leaf(raw).k
+        return parse_leaf(raw)
     except ProofInvalid:
-        return ""
+        return None

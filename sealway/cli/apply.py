@@ -23,7 +23,7 @@ APPLY_S: Final = 120.0  # a thousand schemas to check, on a small machine
 @click.option("--dry-run", is_flag=True, help="Read the file and show what would be sent.")
 @bus_options
 @examples(
-    "sealway apply examples/network.toml --profile founder",
+    "sealway apply network.toml --profile founder",
     "sealway apply network.toml --json | jq .changed",
 )
 def apply(file: Path, dry_run: bool, profile_name: str | None, as_json: bool) -> int:

@@ -46,6 +46,12 @@ _anchors = click.option(
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="What you trust, from elsewhere than the bundle: the bus, its log key, witnesses.",
 )
+_processes = click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    help="How many processes go through long logs; without it, one for each core, up to 8.",
+)
 _cosigned = click.option(
     "--cosigned",
     multiple=True,
@@ -62,6 +68,7 @@ _cosigned = click.option(
 @_log_key
 @_epoch_keys
 @_keep
+@_processes
 @json_option
 @examples(
     "sealway audit verify case.zip --anchors anchors.toml",
@@ -75,6 +82,7 @@ def verify(
     log_keys: tuple[str, ...],
     epoch_files: tuple[Path, ...],
     keep: Path | None,
+    processes: int | None,
     as_json: bool,
 ) -> int:
     """Prove an evidence bundle (a file that `audit export` made), or a folder as `fsck` does.
@@ -88,13 +96,15 @@ def verify(
     """
     from sealway.cli.audit_bundle import check_bundle, is_bundle
 
+    if not source.exists():
+        raise click.BadParameter(f"there is no {source}", param_hint="CASE.ZIP|DIR")
     if is_bundle(source):
-        if log_keys or epoch_files or keep:
+        if log_keys or epoch_files or keep or processes:
             raise click.UsageError("A bundle takes --anchors; --log-key and others are a folder's.")
         return check_bundle(source, anchors, cosigned, as_json=as_json)
     if anchors is not None or cosigned:
         raise click.UsageError("A folder takes --log-key; --anchors are for an evidence bundle.")
-    return _fsck(source, log_keys, epoch_files, keep, as_json, "verify")
+    return _fsck(source, log_keys, epoch_files, keep, processes, as_json, "verify")
 
 
 @audit.command
@@ -102,10 +112,12 @@ def verify(
 @_log_key
 @_epoch_keys
 @_keep
+@_processes
 @json_option
 @examples(
     "sealway audit fsck copy/data --log-key sx.example/log/0+1a2b3c4d+AT…",
     'sealway audit fsck copy/data --log-key "$KEY" --epoch-keys keys/epoch-1 --json',
+    'sealway audit fsck copy/data --log-key "$KEY" --epoch-keys keys/epoch-1 --processes 4',
     'sealway audit fsck /etc/sealway --log-key "$KEY" --keep sealway-copy.db',
     'sealway audit fsck sealway-copy.db --log-key "$KEY"',
 )
@@ -114,6 +126,7 @@ def fsck(
     log_keys: tuple[str, ...],
     epoch_files: tuple[Path, ...],
     keep: Path | None,
+    processes: int | None,
     as_json: bool,
 ) -> int:
     """Prove what DIR holds: a copy of a bus's data folder, made after it stopped; a database
@@ -126,7 +139,7 @@ def fsck(
     \b
     Exit codes: 0 proven, 1 false, 2 incomplete or undecidable, 3 usage, 4 database not reachable.
     """
-    return _fsck(folder, log_keys, epoch_files, keep, as_json, "fsck")
+    return _fsck(folder, log_keys, epoch_files, keep, processes, as_json, "fsck")
 
 
 def _fsck(
@@ -134,6 +147,7 @@ def _fsck(
     log_keys: tuple[str, ...],
     epoch_files: tuple[Path, ...],
     keep: Path | None,
+    processes: int | None,
     as_json: bool,
     verb: str,
 ) -> int:
@@ -143,7 +157,9 @@ def _fsck(
         raise click.UsageError(
             "Missing option '--log-key': what is in a folder can't vouch for it."
         )
-    return check_folder(folder, log_keys, epoch_files, keep, as_json=as_json, verb=verb)
+    return check_folder(
+        folder, log_keys, epoch_files, keep, as_json=as_json, verb=verb, processes=processes
+    )
 
 
 @audit.command

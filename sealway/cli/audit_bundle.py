@@ -85,6 +85,8 @@ def _counted(report: BundleReport) -> list[str]:
         f"{'range':<12} log 0 from {'its beginning' if start is None else start} to {end}",
         f"{'time':<12} {_times(span)}",
     ]
+    if not report.bus:  # what is no bundle was made by nobody, at no time
+        return lines[1:3]
     for n, first, past in report.logs:
         lines.append(f"{f'log {n}':<12} leaves {first} to {past}, none missing or moved")
     if not report.is_finished:
@@ -94,6 +96,9 @@ def _counted(report: BundleReport) -> list[str]:
         f"{'messages':<12} {counts['messages']}, signatures verified",
         f"{'custody':<12} {_pairs(said['custody'])}",
         f"{'standing':<12} {_pairs(said['standing']) or 'nothing to judge'}",
+        *(f"{f'{name}s':<12} {_pairs(by)}" for name, by in said["rests_on"].items() if by),
+        *([f"{'issued':<12} {_pairs(said['issued'])}"] if said["issued"] else []),
+        f"{'read':<12} {_accessed(said['accesses'])}",
         f"{'disputed':<12} {said['disputed']}",
     ]
     return lines
@@ -117,6 +122,15 @@ def _completeness(said: dict[str, Any]) -> str:
         return str(said["leaves"])
     names = ", ".join(said["not_provable"])
     return f"{said['leaves']}, {said['hidden']} as hashes; not provable for: {names}"
+
+
+def _accessed(said: dict[str, Any]) -> str:
+    """Reads and exports within the range, and by whom, as far as the bundle tells."""
+    counted = f"{said['reads']} messages by people, {said['exports']} exports"
+    if said["hidden"]:
+        return f"not shown: {said['hidden']} leaves of log 0 as hashes"
+    people = ", ".join(said["people"])
+    return f"{counted} ({people})" if people else counted
 
 
 def _pairs(counts: dict[str, int]) -> str:

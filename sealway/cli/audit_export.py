@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -35,6 +36,9 @@ def _filters(function: F) -> F:
         click.option("--until", metavar="TIME", help="The range ends at the heads after it."),
         click.option("--no-content", is_flag=True, help="Envelopes without their parts."),
         click.option("--no-tests", is_flag=True, help="Leave test messages out."),
+        click.option(
+            "--no-accesses", is_flag=True, help="Without the records of who read and exported."
+        ),
         click.option(
             "--selection",
             "file",
@@ -95,6 +99,7 @@ def _spoken(ends: Sequence[int | None]) -> str:
 @click.argument("out", metavar="CASE.ZIP", type=click.Path(path_type=Path))
 @_filters
 @click.option("--reason", help="Why; it stands in the record of the export.")
+@click.option("--force", is_flag=True, help="Write over a file of that name.")
 @bus_options
 @examples(
     "sealway audit export case.zip --since 2026-11-01T00:00:00.000Z --reason 'case 12/2026'",
@@ -104,6 +109,7 @@ def _spoken(ends: Sequence[int | None]) -> str:
 def export(
     out: Path,
     reason: str | None,
+    force: bool,
     profile_name: str | None,
     as_json: bool,
     **filters: Any,
@@ -120,6 +126,8 @@ def export(
     from sealway.cli.output import print_json, print_object
     from sealway.steps import Call
 
+    if out.exists() and not force:
+        raise click.BadParameter(f"{out} exists already; --force writes over it")
     asked = _asked(filters)
     if reason is not None:
         asked["reason"] = reason
@@ -144,7 +152,8 @@ def export(
         raise click.BadParameter(f"{error.filename}: {error.strerror}.") from error
     finally:
         end_progress()
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be why we are here
+            part.unlink(missing_ok=True)
     said = {"file": str(out), "bytes": size, "files": files, "sha256": digest.hexdigest()}
     (print_json if as_json else print_object)(said)
     return 0
@@ -166,10 +175,13 @@ def _asked(filters: dict[str, Any]) -> dict[str, Any]:
             selection[name] = False
     if selection.get("party"):
         selection["form"] = PARTY
+    without = filters["no_accesses"] or selection.get("accesses") is False
     try:
         whole["selection"] = Selection.from_object(selection).to_object()
     except SelectionInvalid as error:
         raise click.UsageError(error.detail) from error
+    if without:
+        whole["selection"]["accesses"] = False
     whole |= {name: filters[name] for name in ("since", "until") if filters[name] is not None}
     return whole
 

@@ -9,6 +9,7 @@ import click
 from sealway.cli.changing import add_ends, add_object
 from sealway.cli.directory import noun_group
 from sealway.cli.session import bus_options, clock, examples
+from sealway.cli.signing_changes import signed_new, signer_option
 
 EXAMPLE = "3ZcXJ0aV6mGgYx8D3v3pQmH7m2b8c9d0e1f2g3h4i5j"
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -29,23 +30,28 @@ add_ends(
 @click.option("--system", required=True, metavar="ID", help="Whose certificate it is.")
 @click.option("--key", "key_file", type=FILE, help="Its private key, which signs the proof here.")
 @click.option("--csr", "csr_file", type=FILE, help="A request signed with its key, as the proof.")
+@signer_option
 @bus_options
 @examples(
     "sealway certificate add customs.cert.pem --system sx/GOV/5005/customs --key customs.key.pem",
     "sealway certificate add customs.cert.pem --system sx/GOV/5005/customs --csr customs.csr.pem",
+    "sealway certificate add next.cert.pem --system sx/GOV/5005/customs --key next.key.pem "
+    "--signed-by customs",
 )
 def add(
     file: Path,
     system: str,
     key_file: Path | None,
     csr_file: Path | None,
+    signed_by: str | None,
     profile_name: str | None,
     as_json: bool,
 ) -> int:
     """Register the certificate in FILE for a system, with proof that its key is held.
 
     The key stays here: what is sent is a token that it signs, for this bus, this system and this
-    minute. An operator may leave the proof out, and answers for whose key it is.
+    minute. An operator may leave the proof out, and answers for whose key it is. With --signed-by
+    an earlier key of your member's says that this one is its own, and evidence `member-signed`.
     """
     from sealway.credentials import read_certificate
     from sealway.possession import csr_proof, token_proof
@@ -63,4 +69,6 @@ def add(
         )
     elif csr_file is not None:
         members["proof"] = csr_proof(csr_file.read_bytes())
+    if signed_by is not None:
+        members |= signed_new(signed_by, profile_name, "certificate", members)
     return add_object(profile_name, as_json, "/v1/certificates", members)

@@ -6,15 +6,24 @@ changed meanwhile is not ended unseen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sealway.cli.session import bus_options, connected, examples, key_path
+from sealway.cli.session import F, bus_options, connected, examples, key_argument, key_path
+from sealway.cli.signing_changes import SIGNED_CHANGE, signed_end, signer_option
 
 if TYPE_CHECKING:
     from sealway.connection import Connection
+
+
+_OWNED: Final = ("certificate", "grant", "service", "system")
+"""Nouns whose ends their owners may sign themselves."""
+
+
+def _as_it_is(function: F) -> F:
+    return function
 
 
 def add_object(
@@ -38,16 +47,22 @@ def show_object(found: Mapping[str, Any], as_json: bool) -> None:
         print_object(found)
 
 
-def put_state(bus: Connection, path: str, state: str) -> dict[str, Any]:
-    """Set an object's state, as it was just read. A refusal is raised."""
+def put_state(
+    bus: Connection, path: str, state: str, sign: Callable[[dict[str, Any]], str] | None = None
+) -> dict[str, Any]:
+    """Set an object's state, as it was just read. A refusal is raised.
+
+    ``sign`` makes the owner's own statement of it, from the object as it was read.
+    """
     import json
 
     from sealway.steps import Call, object_of
 
     there = bus.call(Call("GET", path))
-    object_of(there)
+    found = object_of(there)
     headers = {"content-type": "application/json", "if-match": there.headers.get("etag", "")}
-    body = json.dumps({"state": state}).encode()
+    members = {"state": state} | ({} if sign is None else {SIGNED_CHANGE: sign(found)})
+    body = json.dumps(members).encode()
     return object_of(bus.call(Call("PUT", path, headers, body)))
 
 
@@ -58,12 +73,17 @@ def add_ends(group: click.Group, example: str, ends: Mapping[str, tuple[str, str
 
 
 def _end(noun: str, verb: str, state: str, says: str, example: str) -> click.Command:
-    @click.argument("key")
+    @key_argument(noun)
+    @(signer_option if noun in _OWNED else _as_it_is)
     @bus_options
     @examples(f"sealway {noun} {verb} {example}")
-    def run(key: str, profile_name: str | None, as_json: bool) -> int:
+    def run(key: str, profile_name: str | None, as_json: bool, signed_by: str | None = None) -> int:
+        def sign(found: dict[str, Any]) -> str:
+            return signed_end(str(signed_by), profile_name, noun, found, state)
+
         with connected(profile_name) as bus:
-            show_object(put_state(bus, f"/v1/{noun}s/{key_path(key)}", state), as_json)
+            path = f"/v1/{noun}s/{key_path(key)}"
+            show_object(put_state(bus, path, state, sign if signed_by else None), as_json)
         return 0
 
     return click.command(verb, help=f"{says}{run.__doc__ or ''}")(run)

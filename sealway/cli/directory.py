@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 import click
 
-from sealway.cli.session import bus_options, connected, examples, fetch, fetch_all, key_path
+from sealway.cli.session import (
+    bus_options,
+    connected,
+    examples,
+    fetch,
+    fetch_all,
+    key_argument,
+    key_path,
+)
 
 
 def noun_group(noun: str, what: str, columns: Sequence[str], key: str) -> click.Group:
@@ -35,7 +43,7 @@ def _list(noun: str, columns: Sequence[str]) -> click.Command:
 
 
 def _show(noun: str, example: str) -> click.Command:
-    @click.argument("key")
+    @key_argument(noun)
     @bus_options
     @examples(f"sealway {noun} show {example}")
     def run(key: str, profile_name: str | None, as_json: bool) -> int:

@@ -9,6 +9,7 @@ import click
 
 from sealway.cli.session import (
     SECONDS,
+    bus_options,
     clock,
     connected_as,
     conversation,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sealway.conversation import Conversation
     from sealway.exchange_rules import Delivered
     from sealway.steps import Steps
+    from signing.compose import Composed
     from signing.manifest import Manifest
 
 HEADER_BYTES_MAX = 6 * 1024  # what the short form allows in a request
@@ -43,7 +45,7 @@ def envelope() -> None:
 @click.option("--about", metavar="ID:DIGEST", help="The request that this answers.")
 @click.option("--reject", metavar="CODE", help="With --about: answer no, with this reason.")
 @click.option("--frame", type=click.Path(path_type=Path), metavar="OUT", help="Write the frame.")
-@profile_option
+@bus_options
 @examples(
     "sealway envelope sign --to sx/GOV/3003/territories --service subdivisions \\",
     "    --purpose statistics q.json > q.headers",
@@ -62,6 +64,7 @@ def sign(
     reject: str | None,
     frame: Path | None,
     profile_name: str | None,
+    as_json: bool,
 ) -> int:
     """Sign FILE as the one part of a message; print the headers that go with it.
 
@@ -75,7 +78,6 @@ def sign(
     from sealway.profile import load_profile
     from signing import identifiers as names
     from signing.compose import PartIn, compose
-    from signing.encoding import b64url_encode
     from signing.manifest import Manifest
 
     if (file is None and reject is None) or (reject is not None and about is None):
@@ -98,25 +100,48 @@ def sign(
         draft = replace(draft, **_answering(about, reject))
     name = "context" if reject else "body"
     parts = [] if file is None else [PartIn(read_file(file), name, media_type)]
-    composed = compose(draft, parts, identity.signer)
+    _hand_over(compose(draft, parts, identity.signer), draft.id, media_type, frame, as_json)
+    return 0
+
+
+def _hand_over(
+    composed: Composed, message_id: str, media_type: str, frame: Path | None, as_json: bool
+) -> None:
+    """Write the frame, or print the headers; with `as_json` one document about either."""
+    from sealway.cli.output import print_json
+    from signing.encoding import b64url_encode
+
     if frame is not None:
         frame.write_bytes(composed.frame)
-        return 0
+        if as_json:
+            print_json({"id": message_id, "frame": str(frame), "bytes": len(composed.frame)})
+        return
     if len(composed.envelope) > HEADER_BYTES_MAX:
         raise click.UsageError("The envelope is too long for a header; use --frame.")
-    print(f"Sealway-Envelope: {composed.envelope.decode('ascii')}")
-    print(f"Sealway-Salt: {b64url_encode(composed.parts.salt)}")
-    print(f"Content-Type: {media_type}")
-    return 0
+    headers = {
+        "Sealway-Envelope": composed.envelope.decode("ascii"),
+        "Sealway-Salt": b64url_encode(composed.parts.salt),
+        "Content-Type": media_type,
+    }
+    if as_json:
+        print_json({"id": message_id, "headers": headers})
+    else:
+        print("\n".join(f"{name}: {value}" for name, value in headers.items()))
 
 
 def _answering(about: str, reject: str | None) -> dict[str, Any]:
     from signing.encoding import b64url_decode
+    from signing.errors import SealwayError
     from signing.identifiers import parse_code, parse_message_id
     from signing.manifest import About, Digest
 
     message_id, _, digest = about.partition(":")
-    b64url_decode(digest, 32)
+    try:
+        b64url_decode(digest, 32)
+    except SealwayError as error:
+        raise click.BadParameter(
+            f"{about!r} is not ID:DIGEST; 'sealway mailbox lease --json' gives both"
+        ) from error
     return {
         "about": About(parse_message_id(message_id), Digest(digest)),
         "kind": "rejection" if reject else "response",

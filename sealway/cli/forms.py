@@ -28,6 +28,12 @@ class FormUnknown(SdkError):
     code = "request-invalid"
 
 
+class FileUnusable(SdkError):
+    """A file or folder that can't be read or written; `detail` names it and says why."""
+
+    code = "request-invalid"
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A message as it was found: its envelope, its parts, and its receipt if it came along."""

@@ -8,9 +8,23 @@ import click
 
 from sealway.cli.changing import add_ends, add_object, show_object
 from sealway.cli.directory import noun_group
-from sealway.cli.session import F, bus_options, connected, examples, fetch_all, key_path, post
+from sealway.cli.session import (
+    F,
+    bus_options,
+    connected,
+    examples,
+    fetch,
+    fetch_all,
+    key_path,
+    post,
+)
+from sealway.cli.signing_changes import signed_new, signer_option
 
 ASK_ID = "a0123456789abcdef"
+ASKED = (
+    "id", "consumer", "system", "service", "legal_basis", "purposes", "valid_to", "test",
+)  # fmt: skip
+"""What of an ask becomes the grant's."""
 ASK_COLUMNS = ("id", "consumer", "system", "service", "purposes", "state", "reason")
 
 grant = noun_group(
@@ -56,14 +70,24 @@ def _members(given: dict[str, Any]) -> dict[str, Any]:
 
 @grant.command("add")
 @_wanted
+@signer_option
 @bus_options
 @examples(
     "sealway grant add sx/GOV/5005/customs declarations --consumer sx/GOV/1001/benefits "
-    "--legal-basis 'Customs Act, section 12' --purpose child-benefit"
+    "--legal-basis 'Customs Act, section 12' --purpose child-benefit",
+    "sealway grant add sx/GOV/5005/customs declarations --consumer sx/GOV/1001/benefits "
+    "--legal-basis 'Customs Act, section 12' --signed-by customs",
 )
-def add(profile_name: str | None, as_json: bool, **given: Any) -> int:
-    """Give a consumer the right to use service CODE of your SYSTEM, without being asked."""
-    return add_object(profile_name, as_json, "/v1/grants", _members(given))
+def add(profile_name: str | None, signed_by: str | None, as_json: bool, **given: Any) -> int:
+    """Give a consumer the right to use service CODE of your SYSTEM, without being asked.
+
+    With --signed-by the grant is in the log with your own system's signature, and evidence of what
+    was exchanged under it says `member-signed`; else `operator-asserted`.
+    """
+    members = _members(given)
+    if signed_by is not None:
+        members = signed_new(signed_by, profile_name, "grant", members)
+    return add_object(profile_name, as_json, "/v1/grants", members)
 
 
 @grant.command("ask")
@@ -96,11 +120,22 @@ def asks(profile_name: str | None, as_json: bool) -> int:
 
 @grant.command("give")
 @click.argument("id")
+@signer_option
 @bus_options
-@examples(f"sealway grant give {ASK_ID}")
-def give(id: str, profile_name: str | None, as_json: bool) -> int:
+@examples(f"sealway grant give {ASK_ID}", f"sealway grant give {ASK_ID} --signed-by customs")
+def give(id: str, profile_name: str | None, signed_by: str | None, as_json: bool) -> int:
     """Give the grant that was asked for, as it was asked for."""
-    return _settle(id, "give", {}, profile_name, as_json)
+    if signed_by is None:
+        return _settle(id, "give", {}, profile_name, as_json)
+    with connected(profile_name) as bus:
+        found = fetch(bus, f"/v1/asks/{key_path(id)}")
+        if found["state"] != "asked":
+            click.echo(f"This ask is {found['state']}: there is nothing to give.", err=True)
+            return 1
+        wanted = {name: found[name] for name in ASKED if name in found}
+        post(bus, "/v1/grants", signed_new(signed_by, profile_name, "grant", wanted))
+        show_object(fetch(bus, f"/v1/asks/{key_path(id)}"), as_json)
+    return 0
 
 
 @grant.command("refuse")

@@ -6,12 +6,14 @@ Exit codes, for every verb: 0 yes, 1 no, 2 can't tell, 3 usage or settings, 4 bu
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from traceback import print_exception
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from sealway.cli.lazy import Verbs
+from sealway.cli.pipes import forgive_closed_pipes
 
 if TYPE_CHECKING:
     from signing.errors import SealwayError
@@ -44,6 +46,7 @@ def main(arguments: Sequence[str] | None = None, outside: object = None) -> int:
     `outside` (`sealway.cli.session.Outside`) puts another clock and transport in place.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    forgive_closed_pipes()
     try:
         result = sealway.main(args=words, prog_name="sealway", standalone_mode=False, obj=outside)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -55,22 +58,29 @@ def main(arguments: Sequence[str] | None = None, outside: object = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
         return CANNOT_TELL
-    except BrokenPipeError:
-        sys.stderr.close()
-        return YES
     except Exception as error:
-        return _failed(error, as_json="--json" in words)
+        return _failed(error, words)
     return result if isinstance(result, int) else YES
 
 
-def _failed(error: Exception, *, as_json: bool) -> int:
-    """Print what a `SealwayError` says and give its exit code; anything else goes on up."""
+def _failed(error: Exception, words: Sequence[str]) -> int:
+    """Print what an error says and give its exit code.
+
+    A file that can't be used is a matter of usage. What nobody foresaw is a fault of ours: its
+    traceback is shown, and nothing is decided; exit 1 would read as a no, or as a verdict.
+    """
     from signing.errors import SealwayError  # not needed for --help
 
+    if isinstance(error, OSError) and error.filename is not None:
+        from sealway.cli.forms import FileUnusable
+
+        error = FileUnusable(f"{error.filename}: {error.strerror}.")
     if not isinstance(error, SealwayError):
-        raise error
+        print_exception(error)
+        print("This is a fault of Sealway's own; nothing was decided by it.", file=sys.stderr)
+        return CANNOT_TELL
     outcome, code = _outcome(error)
-    if as_json:
+    if "--json" in words:
         from sealway.cli.output import print_json
 
         print_json(_described(outcome, error))
@@ -83,9 +93,26 @@ def _failed(error: Exception, *, as_json: bool) -> int:
             note(f"  {remedy}")
         for item in getattr(error, "errors", ()):
             note(f"  {item.get('pointer') or '(the whole)'}: {item.get('message', '')}")
-        if outcome == "pending" and (exchange := getattr(error, "exchange", None)) is not None:
-            note(f"  sealway message answer {exchange.id} --wait 30")
+        for line in _what_next(error, words) if outcome == "pending" else ():
+            note(f"  {line}")
     return code
+
+
+def _what_next(error: SealwayError, words: Sequence[str]) -> Iterator[str]:
+    """What to do about an answer that isn't there, ready to be pasted."""
+    exchange = getattr(error, "exchange", None)
+    if exchange is None:
+        return
+    profile = "".join(
+        f" --profile {word.removeprefix('--profile=')}"
+        for before, word in zip(("", *words), words, strict=False)
+        if before == "--profile" or word.startswith("--profile=")
+    )
+    if getattr(error, "over", False):
+        yield f"sealway message show {exchange.id}{profile}    # what became of it"
+        yield "To let a question wait longer, hand it over with 'sealway send'."
+    else:
+        yield f"sealway message answer {exchange.id} --wait 30{profile}"
 
 
 def _outcome(error: SealwayError) -> tuple[str, int]:
@@ -111,7 +138,7 @@ def _described(outcome: str, error: SealwayError) -> dict[str, Any]:
         "code": error.code,
         "detail": error.detail,
     }
-    for name in ("remedy", "retryable", "text", "problem"):
+    for name in ("remedy", "retryable", "text", "problem", "over"):
         value = getattr(error, name, None)
         if value not in (None, "", {}):
             described[name] = value

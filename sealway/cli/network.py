@@ -28,6 +28,7 @@ from signing.encoding import b64url_encode, format_time
 from signing.errors import SealwayError
 
 FILE_BYTES_MAX: Final = 1024 * 1024  # a schema's text has a megabyte at most
+WRONG_SHOWN_MAX: Final = 20  # what fits a screen
 
 
 class NetworkInvalid(SdkError):
@@ -82,7 +83,8 @@ def read_network(path: Path) -> list[Change]:
     """The changes that a network.toml asks for, in an order in which each can be made.
 
     Raises:
-        NetworkInvalid: the file or one it names cannot be read, or a member is wrong.
+        NetworkInvalid: the file or one it names cannot be read, or a field is wrong; `detail` has
+            a line for each table that is, the first 20.
     """
     try:
         tables = tomllib.loads(_read(path).decode("utf-8"))
@@ -94,11 +96,20 @@ def read_network(path: Path) -> list[Change]:
             f"{path}: unknown table [[{min(unknown)}]]; there are: {', '.join(_SHAPES)}."
         )
     reader = _Reader(path, tables)
-    return [
-        Change(noun, reader.read(noun, number, table), number)
-        for noun in _SHAPES
-        for number, table in enumerate(reader.tables(noun), start=1)
-    ]
+    changes: list[Change] = []
+    wrong: list[str] = []
+    for noun in _SHAPES:
+        for number, table in enumerate(reader.tables(noun), start=1):
+            try:
+                changes.append(Change(noun, reader.read(noun, number, table), number))
+            except NetworkInvalid as error:
+                wrong.append(error.detail)
+    if wrong:
+        more = (
+            [f"… and {len(wrong) - WRONG_SHOWN_MAX} more."] if len(wrong) > WRONG_SHOWN_MAX else []
+        )
+        raise NetworkInvalid("\n  ".join(wrong[:WRONG_SHOWN_MAX] + more))
+    return changes
 
 
 class _Reader:
@@ -127,7 +138,7 @@ class _Reader:
             raise NetworkInvalid(f"{where} lacks {', '.join(sorted(missing))}.")
         unknown = table.keys() - shape.needs - shape.may
         if unknown:
-            raise NetworkInvalid(f"{where} has no member {min(unknown)!r}.")
+            raise NetworkInvalid(f"{where} has no field {min(unknown)!r}.")
         readers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "certificate": self._certificate,
             "schema": self._schema,
@@ -143,7 +154,13 @@ class _Reader:
             raise NetworkInvalid(f"{where}: {error}") from error
 
     def _certificate(self, members: dict[str, Any]) -> dict[str, Any]:
-        data = self._file(members.pop("file"))
+        name = members.pop("file")
+        if isinstance(name, str) and not (self._path.parent / name).exists():
+            raise NetworkInvalid(
+                f"there is no {self._path.parent / name}; 'sealway key new NAME --system "
+                f"{members['system']}' makes a key and its certificate, NAME.cert.pem."
+            )
+        data = self._file(name)
         try:
             der = pem_to_der(data) if data.lstrip().startswith(b"-----") else data
             parsed = parse_certificate(der)

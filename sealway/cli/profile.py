@@ -20,7 +20,13 @@ CANNOT_TELL = 2
 
 @click.group
 def profile() -> None:
-    """Which bus, whose key: add, list and choose."""
+    """Which bus, whose key: add, list and choose.
+
+    A profile is a file NAME.toml in $SEALWAY_HOME/profiles. SEALWAY_HOME is, where nothing says so,
+    the nearest .sealway/ upwards, else ~/.sealway; `sealway init` puts the founder's profile of a
+    new bus into that bus's folder. The profile in force is --profile, else SEALWAY_PROFILE, else
+    the one of `sealway profile use`, else the only one there is.
+    """
 
 
 @profile.command
@@ -236,13 +242,15 @@ def list_(as_json: bool) -> int:
 
 @profile.command
 @click.argument("name")
+@json_option
 @examples("sealway profile use benefits")
-def use(name: str) -> int:
+def use(name: str, as_json: bool) -> int:
     """Make NAME the profile in force, where SEALWAY_PROFILE and --profile say nothing."""
-    from sealway.cli.output import print_object
+    from sealway.cli.output import print_json, print_object
     from sealway.profile import choose
 
     chosen = choose(name)
     acts_as = chosen.system or "a person"
-    print_object({"name": name, "url": chosen.url, "acts_as": acts_as, "pins": _pins(chosen)})
+    said = {"name": name, "url": chosen.url, "acts_as": acts_as, "pins": _pins(chosen)}
+    (print_json if as_json else print_object)(said)
     return 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sealway.cli.schema_states import path_of
+from sealway.cli.schema_states import newest_path
 from sealway.cli.session import bus_options, connected, examples, fetch, key_path
 from sealway.errors import SdkError
 
@@ -30,7 +30,7 @@ class NoExample(SdkError):
 def show(key: str, example: bool, profile_name: str | None, as_json: bool) -> int:
     """One schema, whole; or a payload that satisfies it.
 
-    KEY is a fingerprint, an id, or SUBJECT@VERSION.
+    KEY is a fingerprint, an id, SUBJECT@VERSION, or SUBJECT for its newest version.
 
     The payload is the first registered example. Without one it is made up, for a JSON Schema or an
     Avro schema, and checked against it.
@@ -38,7 +38,7 @@ def show(key: str, example: bool, profile_name: str | None, as_json: bool) -> in
     from sealway.cli.output import print_json, print_object
 
     with connected(profile_name) as bus:
-        found = fetch(bus, path_of(bus, key))
+        found = fetch(bus, newest_path(bus, key))
         shown = _example(bus, found) if example else None
     if shown is not None:
         click.echo(shown)

@@ -34,11 +34,28 @@ def path_of(bus: Any, key: str) -> str:
     found = _VERSION.fullmatch(key)
     if found is None:
         return f"/v1/schemas/{key_path(key)}"
-    listed = fetch_all(bus, f"/v1/schemas?{urlencode({'subject': found[1]})}")
-    for one in listed.get("items", ()):
-        if one["version"] == int(found[2]):
-            return f"/v1/schemas/{one['fingerprint']}"
-    raise click.BadParameter(f"There is no version {found[2]} of {found[1]!r} for you.")
+    there = {one["version"]: one["fingerprint"] for one in _versions(bus, found[1])}
+    if (fingerprint := there.get(int(found[2]))) is None:
+        listed = ", ".join(map(str, sorted(there))) or "none"
+        raise click.BadParameter(
+            f"There is no version {found[2]} of {found[1]!r} for you; there are: {listed}."
+        )
+    return f"/v1/schemas/{fingerprint}"
+
+
+def newest_path(bus: Any, key: str) -> str:
+    """As `path_of`; a subject alone stands for its newest version, whatever its state."""
+    if _VERSION.fullmatch(key) or key.startswith("sha256:") or key.isdecimal():
+        return path_of(bus, key)
+    versions = _versions(bus, key)
+    if not versions:
+        raise click.BadParameter(f"There is no subject {key!r} for you; see 'sealway schema list'.")
+    return f"/v1/schemas/{max(versions, key=lambda one: int(one['version']))['fingerprint']}"
+
+
+def _versions(bus: Any, subject: str) -> list[dict[str, Any]]:
+    listed = fetch_all(bus, f"/v1/schemas?{urlencode({'subject': subject})}")
+    return list(listed.get("items", ()))
 
 
 @click.command("activate")

@@ -46,7 +46,9 @@ add_ends(
 def add(profile_name: str | None, as_json: bool, **given: Any) -> int:
     """Offer service CODE of your SYSTEM, answered from its mailbox.
 
-    Schemas by subject (their newest version now) or by fingerprint.
+    Schemas by subject (their newest version now) or by fingerprint. A service that is answered by
+    push or by an adapter, or with another deadline, is a table of `sealway apply FILE`; so is every
+    change of one that is there.
     """
     members = {
         "system": given["system"],

@@ -159,6 +159,11 @@ def key_path(key: str) -> str:
     return quote(key, safe="/'()+,.=-:")
 
 
+def key_argument(noun: str) -> Callable[[F], F]:
+    """Adds the key of one object; a service's is its system's with its code."""
+    return click.argument("key", metavar="SYSTEM/CODE" if noun == "service" else "KEY")
+
+
 def examples(*lines: str) -> Callable[[F], F]:
     """Appends an `Example:` block to a verb's help, kept as it is laid out."""
 

@@ -6,31 +6,35 @@ rest is verified all the same.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sealway.verify.accesses import Seen
 from sealway.verify.database import PLACED_TABLES, Database, DatabaseUnreadable, open_database
 from sealway.verify.directory_log import DirectoryLog
-from sealway.verify.envelopes import EnvelopeReader
+from sealway.verify.exchanges import Exchanges, Rules
 from sealway.verify.findings import Code, Findings
+from sealway.verify.judged import Ground, Judged, Stretch
 from sealway.verify.listing import ListedLog, Listing
 from sealway.verify.log_zero import LogZero
 from sealway.verify.names import bus_and_number, log_name, origin_of
 from sealway.verify.opening import Opener
-from sealway.verify.pairing import Pairing
 from sealway.verify.record_rows import RecordKeys, RecordReader
 from sealway.verify.report import LogReport, Report
 from sealway.verify.scan import StoredHead, read_heads, scan_log
-from sealway.verify.standing import Standing
 from sealway.verify.succession import sizes_named
-from sealway.verify.traffic import TrafficLog
+from sealway.verify.traffic import Judge, TrafficLog, Whole
+from sealway.verify.workers import WorkerLost, can_spread, spread
 from signing.at_rest import EpochKeys
 from signing.errors import ProofInvalid
 from signing.log.note import NoteVerifier, parse_verifier_key
 
 SCHEMA_VERSIONS: Final = (1, 2, 3, 4, 5, 6, 7)
+
+STRETCHES_SHUT_MIN: Final = 8
+"""Work for one process where envelopes stay shut: less is done before it has begun."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, leaves done so far, leaves in all (an estimate)."""
@@ -68,9 +72,11 @@ def verify_folder(
     epochs: EpochKeys | None,
     progress: Progress | None = None,
     seen: Seen | None = None,
+    processes: int = 1,
 ) -> Report:
     """Verify a copied data folder, or a database file; never writes into it.
 
+    The report is the same for any number of ``processes``, in which long logs are gone through.
     With ``seen`` only log 0 and its successors are verified, and it is told of every read and
     export that stands there.
 
@@ -85,7 +91,7 @@ def verify_folder(
     started = time.perf_counter()
     try:
         with open_database(folder) as database:
-            audit = Audit(database, pins, epochs, report, progress or _silent)
+            audit = Audit(database, pins, epochs, report, progress or _silent, processes)
             audit.run() if seen is None else audit.run_log_zero(seen)
     except DatabaseUnreadable as error:
         findings.add(Code.DATABASE_UNREADABLE, str(error))
@@ -107,8 +113,10 @@ class Audit:
         epochs: EpochKeys | None,
         report: Report,
         progress: Progress,
+        processes: int = 1,
     ) -> None:
         self._database = database
+        self._processes = processes
         self._pins = pins
         self._report = report
         self._findings = report.findings
@@ -180,7 +188,7 @@ class Audit:
         zero = LogZero(
             report.bus,
             RecordReader(self._keys, self._opener, findings),
-            DirectoryLog(findings),
+            DirectoryLog(findings, report.bus),
             Listing(report.bus, findings),
             findings,
             seen=seen,
@@ -232,53 +240,70 @@ class Audit:
             if n > 0 and n not in listed:
                 text = f"Log 0 never opened the log {heads[n].origin[:300]}."
                 self._findings.add(Code.LOG_UNLISTED, text, n)
-        pairing = Pairing(self._findings, several=len(listed) > 1)
+        rules = Rules(self._findings, several=len(listed) > 1)
         systems: dict[object, object] = {}
         self._attempt(lambda: systems.update(self._database.systems()))
-        for n in sorted(listed):
-            head = heads.get(n)
-            if head is None or head.origin != listed[n].origin:
-                text = f"The log {listed[n].origin}, which log 0 opened, is not there."
-                self._findings.add(Code.LOG_MISSING, text, n)
-            else:
-                self._attempt(self._one_log, zero, listed[n], head, pairing, systems)
-        self._report.open_exchanges = pairing.finish()
+        with Exchanges(rules) as exchanges:
+            whole = Whole(self._findings, self._report.counts, self._opener, exchanges)
+            for n in sorted(listed):
+                head = heads.get(n)
+                if head is None or head.origin != listed[n].origin:
+                    text = f"The log {listed[n].origin}, which log 0 opened, is not there."
+                    self._findings.add(Code.LOG_MISSING, text, n)
+                else:
+                    self._attempt(self._one_log, zero, listed[n], head, whole, systems)
+            self._report.open_exchanges = exchanges.settle()
 
     def _one_log(
         self,
         zero: LogZero,
         listed: ListedLog,
         head: StoredHead,
-        pairing: Pairing,
+        whole: Whole,
         systems: dict[object, object],
     ) -> None:
-        report, findings, opener = self._report, self._findings, self._opener
         step = self._step(f"log {listed.n}")
         anchors = listed.anchors_for(head.size)
-        scanned = scan_log(self._database, head, listed.verifier, anchors, findings, step)
+        scanned = scan_log(self._database, head, listed.verifier, anchors, self._findings, step)
         anchored = listed.anchored(scanned.size)
-        report.logs.append(
+        self._report.logs.append(
             LogReport(listed.n, listed.origin, scanned.size, scanned.signed, anchored, listed.state)
         )
-        TrafficLog(
-            database=self._database,
+        ground = Ground(
+            bus=self._report.bus,
             scanned=scanned,
             listed=listed,
             directories=zero.directory.reader(),
-            pairing=pairing,
-            standing=Standing(findings),
-            records=RecordReader(self._keys, opener, findings),
-            envelopes=None if opener is None else EnvelopeReader(opener, report.bus, findings),
+            keys=self._keys,
+            epochs=self._opener.keys if self._opener is not None else None,
             systems=systems,
-            findings=findings,
-            counts=report.counts,
+            several=len(zero.listing.logs) > 1,
             last_version=zero.directory.version,
             newest_ms=zero.last_ts_ms,
             messages_days=zero.messages_days,
-        ).read(step)
+        )
+        TrafficLog(self._database, ground, whole).read(self._spread, step)
+
+    def _spread(
+        self, work: Judge, stretches: Iterable[Stretch], count: int
+    ) -> Iterator[tuple[Stretch, Judged]]:
+        at_least = 1 if self._opener is not None else STRETCHES_SHUT_MIN
+        processes = min(self._processes, count // at_least)
+        if processes < 2 or not can_spread():
+            for stretch in stretches:
+                yield stretch, work(self._database, stretch)
+            return
+        try:
+            yield from spread(partial(_start, self._database, work), stretches, processes)
+        except WorkerLost as error:
+            raise DatabaseUnreadable(str(error)) from error
 
     def _strays(self, shards: list[int]) -> None:
         for table in PLACED_TABLES:
             for _ in self._database.strays(table, shards):
                 text = f"A row of table {table} stands in a log that is not there."
                 self._findings.add(Code.ROW_WITHOUT_LEAF, text)
+
+
+def _start(database: Database, work: Judge) -> Callable[[Stretch], Judged]:
+    return partial(work, database.again())

@@ -22,7 +22,7 @@ STEPS_A_TICK: Final = 1_000_000
 TICKS_MIN: Final = 200  # of steps: what a small hostile file may cost, some ten seconds
 BYTES_A_TICK: Final = 10_000  # an honest file needs far fewer steps for its bytes
 BYTES_A_ROW: Final = 4  # no row is shorter: pages that lead in circles would give more rows
-CACHE_KIB: Final = 65_536
+CACHE_KIB: Final = 2_048  # logs are read from one end to the other: more would only be held
 
 TABLES: Final = (
     "bus", "directory", "directory_object", "system_number", "log_shard", "log_group", "log_tile",
@@ -68,7 +68,7 @@ def open_database(folder: Path) -> Iterator["Database"]:
             raise FolderUnusable(f"{error.filename}: {error.strerror}.") from error
         connection = _connect(uri)
         stack.callback(connection.close)
-        yield Database(connection, size)
+        yield Database(connection, size, uri)
 
 
 def _is_filled(path: Path) -> bool:
@@ -104,11 +104,24 @@ def _connect(uri: str) -> sqlite3.Connection:
     return connection
 
 
+def _placed(shard: int, column: str, first: int, end: int | None) -> tuple[str, list[int]]:
+    """A condition on a row's log and index. Without bounds also what stands at no index."""
+    place, values = "shard = ?", [shard]
+    if first:
+        place, values = f"{place} AND {column} >= ?", [*values, first]
+    if end is not None:
+        place = f"{place} AND {column} >= 0 AND {column} < ? AND typeof({column}) = 'integer'"
+        values.append(end)
+    return place, values
+
+
 class Database:
     """The tables that the verifier reads. Every method raises `DatabaseUnreadable`."""
 
-    def __init__(self, connection: sqlite3.Connection, size_bytes: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, size_bytes: int, uri: str) -> None:
         self._connection = connection
+        self._size_bytes = size_bytes
+        self._uri = uri
         self._ticks = 0
         self._ticks_max = TICKS_MIN + size_bytes // BYTES_A_TICK
         self._rows_max = size_bytes // BYTES_A_ROW
@@ -119,6 +132,10 @@ class Database:
         self._barred = frozenset(self.missing_tables)
         self._kept = "kept_message" not in self.missing_tables and self._has("kept_message", "id")
         self._logs_of_objects = self._has("directory_object", "log")
+
+    def again(self) -> "Database":
+        """The same file, opened once more: for another process."""
+        return Database(_connect(self._uri), self._size_bytes, self._uri)
 
     def _tick(self) -> int:
         self._ticks += 1
@@ -170,13 +187,14 @@ class Database:
             " FROM log_shard ORDER BY shard",
         )
 
-    def groups(self, shard: int) -> Iterator[Row]:
-        """(first index, count, entries) of a log, in order."""
+    def groups(self, shard: int, since: int = 0) -> Iterator[Row]:
+        """(first index, count, entries) of a log, in order; with ``since`` only from there on."""
+        place, values = _placed(shard, "first_index", since, None)
         return self._rows(
             "log_group",
-            "SELECT first_index, count, entries FROM log_group WHERE shard = ?"
+            f"SELECT first_index, count, entries FROM log_group WHERE {place}"  # noqa: S608
             " ORDER BY first_index",
-            (shard,),
+            values,
             BATCH_OF_MANY,
         )
 
@@ -189,21 +207,43 @@ class Database:
             BATCH_OF_MANY,
         )
 
-    def records(self, shard: int) -> Iterator[Row]:
-        """(index, bytes, leaf salt, key), by index."""
+    def leaf_hashes(self, shard: int, first: int, end: int) -> Iterator[Row]:
+        """(number, hashes) of some full tiles of the lowest level, in order."""
         return self._rows(
-            "record",
-            "SELECT idx, bytes, leaf_salt, key FROM record WHERE shard = ? ORDER BY idx",
-            (shard,),
+            "log_tile",
+            "SELECT number, hashes FROM log_tile WHERE shard = ? AND level = 0"
+            " AND number >= ? AND number < ? ORDER BY number",
+            (shard, first, end),
+            BATCH_OF_MANY,
         )
 
-    def refusals(self, shard: int) -> Iterator[Row]:
-        """(index, id, code, envelope, leaf salt, key, until), by index."""
+    def records(self, shard: int, first: int = 0, end: int | None = None) -> Iterator[Row]:
+        """(index, bytes, leaf salt, key), by index; with ``end`` only those of some leaves."""
+        place, values = _placed(shard, "idx", first, end)
+        return self._rows(
+            "record",
+            f"SELECT idx, bytes, leaf_salt, key FROM record WHERE {place} ORDER BY idx",  # noqa: S608
+            values,
+        )
+
+    def refusals(self, shard: int, first: int = 0, end: int | None = None) -> Iterator[Row]:
+        """(index, id, code, envelope, leaf salt, key, until), by index; as `records`."""
+        place, values = _placed(shard, "idx", first, end)
         return self._rows(
             "refusal",
-            "SELECT idx, id, code, envelope, leaf_salt, key, until FROM refusal WHERE shard = ?"
-            " ORDER BY idx",
-            (shard,),
+            "SELECT idx, id, code, envelope, leaf_salt, key, until FROM refusal"  # noqa: S608
+            f" WHERE {place} ORDER BY idx",
+            values,
+        )
+
+    def outside(self, table: str, shard: int, end: int) -> Iterator[Row]:
+        """(index) of a log's rows that stand for none of its first ``end`` leaves."""
+        assert table in PLACED_TABLES
+        return self._rows(
+            table,
+            f"SELECT idx FROM {table} WHERE shard = ? AND"  # noqa: S608
+            " (typeof(idx) <> 'integer' OR idx < 0 OR idx >= ?) ORDER BY idx",
+            (shard, end),
         )
 
     def message_places(self, shard: int) -> Iterator[Row]:
@@ -220,11 +260,16 @@ class Database:
     def messages(self, numbers: Sequence[object], *, sealed: bool) -> Iterator[Row]:
         """(index, id, sender, digest, leaf hash, accepted at) of these rows, in any order.
 
+        A range is read in one go.
         With ``sealed`` also (leaf salt, envelope, its key, content, its key).
         """
         columns = "idx, id, sender, digest, leaf_hash, accepted_at"
         if sealed:
             columns += ", leaf_salt, envelope, envelope_key, content, content_key"
+        if isinstance(numbers, range) and numbers and numbers[0] >= 0:
+            statement = f"SELECT {columns} FROM message WHERE rowid BETWEEN ? AND ?"  # noqa: S608
+            yield from self._rows("message", statement, (numbers[0], numbers[-1]))
+            return
         kept = [-1 - n for n in numbers if isinstance(n, int) and n < 0]
         plain = [n for n in numbers if not isinstance(n, int) or n >= 0]
         for table, some in (("message", plain), ("kept_message", kept)):

@@ -11,6 +11,7 @@ from registry.directory import Directory
 from registry.errors import DirectoryBroken
 from sealway.verify.database import Database
 from sealway.verify.findings import Code, Findings
+from sealway.verify.statements import Statements
 from signing.errors import JsonInvalid
 from signing.jws import RECORD_BYTES_MAX
 from signing.records import RECORD_DEPTH_MAX, Record, object_hash
@@ -42,8 +43,9 @@ class _Expected:
 class DirectoryLog:
     """All facts of log 0, in order; the n-th made version n."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, bus: str) -> None:
         self._findings = findings
+        self.statements = Statements(bus, findings)
         self._facts: list[Fact] = []
         self._good: list[Record | None] = []
         self._directory = Directory.empty()
@@ -59,7 +61,15 @@ class DirectoryLog:
     def add(self, record: Record | None, index: int) -> None:
         """The next leaf of kind registry, trust or policy."""
         version = len(self._facts) + 1
+        is_signed = record is not None and record.signed_change is not None
+        if is_signed:
+            self.fold()
+        before = self._directory
         self._facts.append(Fact(version, self.log, index, record))
+        if record is not None and is_signed:
+            self.fold()
+        if record is not None and self._good[version - 1 :] != [None]:
+            self.statements.note(record, version, before, (self.log, index))
         if record is not None:
             self.expect(record, version, index)
         if len(self._facts) % CHUNK == 0:
@@ -146,14 +156,16 @@ def _hash_of(text: object) -> str | None:
 
 
 class DirectoryReader:
-    """The directory at one version after another; going on is cheap, going back is not needed."""
+    """The directory at one version after another; going on is cheap, going back begins anew."""
 
     def __init__(self, records: list[Record | None]) -> None:
         self._records = records
         self._directory = Directory.empty()
 
     def at(self, version: int) -> Directory:
-        """The directory of ``version``, never lower than asked before, at most the last one."""
+        """The directory of ``version``, at most the last one."""
+        if version < self._directory.version:
+            self._directory = Directory.empty()
         start = self._directory.version
         if version > start:
             some = self._records[start:version]

@@ -5,11 +5,9 @@ directory had in force at the leaf's version, and it tells the leaf's own story.
 opens and is what the manifest commits to.
 """
 
-from dataclasses import dataclass
-
 from registry.directory import Directory
 from registry.grants import Grant
-from sealway.verify.findings import Code, Finding, Findings
+from sealway.verify.findings import Code, Findings
 from sealway.verify.opening import Opener
 from sealway.verify.standing import CLOCK_SLACK_MS
 from signing.at_rest import (
@@ -34,9 +32,10 @@ from signing.errors import (
 from signing.identifiers import message_id_bytes
 from signing.log.leaf import Leaf, commit_to
 from signing.message import check_parts
+from signing.values import value_type
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class Sealed:
     """An envelope as its row keeps it, with where its leaf stands."""
 
@@ -48,7 +47,7 @@ class Sealed:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_type
 class OpenedEnvelope:
     """An envelope whose leaf commits to it and whose signature holds."""
 
@@ -98,10 +97,14 @@ class EnvelopeReader:
             self._add(Code.ROW_MALFORMED, "The envelope's columns are of other types.", sealed)
             return None
         text = "The stored envelope does not open: its bytes or its key were altered."
-        if_not = Finding(Code.ENVELOPE_UNOPENABLE, text, sealed.shard, sealed.index)
-        stored = SealedEnvelope(data, key, salt)
+        stored, keys = SealedEnvelope(data, key, salt), self._opener.keys
         return self._opener.open(
-            key, lambda: open_envelope(stored, sealed.id, self._opener.keys), if_not
+            key,
+            lambda: open_envelope(stored, sealed.id, keys),
+            Code.ENVELOPE_UNOPENABLE,
+            text,
+            sealed.shard,
+            sealed.index,
         )
 
     # --- a message's own story ----------------------------------------------------------------
@@ -165,9 +168,15 @@ class EnvelopeReader:
         manifest = opened.envelope.manifest
         sizes = [spec.size for spec in manifest.parts]
         text = "The stored content does not open, or is not as long as its manifest says."
-        if_not = Finding(Code.CONTENT_UNOPENABLE, text, sealed.shard, sealed.index)
         stored, keys = SealedContent(content, key), self._opener.keys
-        parts = self._opener.open(key, lambda: open_content(stored, sizes, sealed.id, keys), if_not)
+        parts = self._opener.open(
+            key,
+            lambda: open_content(stored, sizes, sealed.id, keys),
+            Code.CONTENT_UNOPENABLE,
+            text,
+            sealed.shard,
+            sealed.index,
+        )
         if parts is None:
             return
         try:

@@ -69,6 +69,7 @@ class Code(StrEnum):
     RECORD_DIFFERS = "record-differs"
     FIRST_LEAVES = "first-leaves"
     DIRECTORY_BROKEN = "directory-broken"
+    SIGNED_CHANGE_FORGED = "signed-change-forged"
     DIRECTORY_VERSION_DIFFERS = "directory-version-differs"
     DIRECTORY_OBJECT_DIFFERS = "directory-object-differs"
     HEADS_MALFORMED = "heads-malformed"
@@ -112,10 +113,12 @@ class Code(StrEnum):
     PAYLOAD_INVALID = "payload-invalid"
     SCHEMA_NOT_READABLE = "schema-not-readable"
     ALGORITHM_NOT_TRUSTED = "algorithm-not-trusted"
+    CERTIFICATE_NOT_ISSUED = "certificate-not-issued"
     NOT_ANCHORED = "not-anchored"
     NOT_WITNESSED = "not-witnessed"
     NOT_STAMPED = "not-stamped"
     TIMESTAMP_NOT_TRUSTED = "timestamp-not-trusted"
+    TIMESTAMP_FORGED = "timestamp-forged"
     COSIGNATURE_FORGED = "cosignature-forged"
     LOG_FORKED = "log-forked"
     DISPUTED = "disputed"
@@ -140,6 +143,7 @@ _INCOMPLETE: Final = frozenset(
         Code.REQUEST_OUTSIDE,
         Code.SCHEMA_NOT_READABLE,
         Code.ALGORITHM_NOT_TRUSTED,
+        Code.CERTIFICATE_NOT_ISSUED,
         Code.NOT_ANCHORED,
         Code.NOT_WITNESSED,
         Code.NOT_STAMPED,
@@ -194,6 +198,24 @@ class Findings:
             self._weights.setdefault(log, set()).add(weight_of(code))
         if self.counts[code] <= LISTED_MAX:
             self.listed.append(Finding(code, text, log, index))
+
+    def add_times(self, code: Code, log: int, indexes: range) -> None:
+        """Note the same at each of these places, without a text."""
+        listed = min(len(indexes), max(0, LISTED_MAX - self.counts[code]))
+        for index in indexes[:listed]:
+            self.add(code, "", log, index)
+        self.counts[code] += len(indexes) - listed
+
+    def absorb(self, other: "Findings") -> None:
+        """Take over what was found elsewhere, as if it was found here after the rest."""
+        room = {code: max(0, LISTED_MAX - self.counts[code]) for code in other.counts}
+        for one in other.listed:
+            if room[one.code]:
+                room[one.code] -= 1
+                self.listed.append(one)
+        self.counts += other.counts
+        for log, weights in other._weights.items():
+            self._weights.setdefault(log, set()).update(weights)
 
     def of_log(self, log: int) -> frozenset[Weight]:
         """The weights of what was found in one log."""

@@ -13,15 +13,17 @@ from signing.log.tiles import TILE_WIDTH, parse_entries
 
 
 def stored_leaves(
-    database: Database, shard: int, findings: Findings | None = None
+    database: Database, shard: int, findings: Findings | None = None, since: int = 0
 ) -> Iterator[list[bytes]]:
     """The leaves group by group; what is wrong is noted when ``findings`` is given.
+
+    ``since``: the first leaf of the group to begin with, which was found before.
 
     Raises:
         DatabaseUnreadable: the table can't be read on.
     """
-    expected = 0
-    for first, count, entries in database.groups(shard):
+    expected = since
+    for first, count, entries in database.groups(shard, since):
         problem = None
         leaves: list[bytes] = []
         if type(first) is not int or first != expected:

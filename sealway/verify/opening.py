@@ -6,6 +6,7 @@ lie only where that epoch key opened something else; a key that opened nothing d
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from sealway.verify.findings import Code, Finding, Findings
@@ -16,40 +17,61 @@ WAITING_MAX: Final = 10_000  # findings kept until a key has proved itself; the 
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class Opened:
+    """What was learned of epoch keys, and what waits for one to prove itself."""
+
+    good: set[int] = field(default_factory=set)
+    """Epochs whose key opened something."""
+    waiting: dict[int, list[Finding]] = field(default_factory=dict)
+    more: Counter[tuple[int, Code]] = field(default_factory=Counter)
+
+
 class Opener:
     """The epoch keys of one verification."""
 
     def __init__(self, keys: EpochKeys, findings: Findings) -> None:
         self.keys = keys
         self._findings = findings
-        self._good: set[int] = set()
-        self._waiting: dict[int, list[Finding]] = {}
-        self._more: Counter[tuple[int, Code]] = Counter()
+        self.opened = Opened()
 
-    def open(self, wrapped: bytes, open_it: Callable[[], T], if_not: Finding) -> T | None:
-        """What ``open_it`` gives; None when it doesn't open, with ``if_not`` as the finding."""
+    def open(
+        self, wrapped: bytes, open_it: Callable[[], T], code: Code, text: str, log: int, index: int
+    ) -> T | None:
+        """What ``open_it`` gives; None when it doesn't open, with this as the finding."""
         epoch = int.from_bytes(wrapped[:4], "big")
         try:
             opened = open_it()
         except EpochUnknown as error:
-            place = if_not.log, if_not.index
-            self._findings.add(Code.EPOCH_KEY_MISSING, error.detail, *place)
+            self._findings.add(Code.EPOCH_KEY_MISSING, error.detail, log, index)
         except (StoredInvalid, ValueError):
-            self._did_not_open(epoch, wrapped, if_not)
+            self._did_not_open(epoch, wrapped, Finding(code, text, log, index))
         else:
-            self._good.add(epoch)
+            self.opened.good.add(epoch)
             return opened
         return None
 
     def _did_not_open(self, epoch: int, wrapped: bytes, finding: Finding) -> None:
-        if epoch not in self._good and self._unwraps(wrapped):
-            self._good.add(epoch)
-        if epoch in self._good:
+        if epoch not in self.opened.good and self._unwraps(wrapped):
+            self.opened.good.add(epoch)
+        if epoch in self.opened.good:
             self._findings.add(finding.code, finding.text, finding.log, finding.index)
-        elif len(waiting := self._waiting.setdefault(epoch, [])) < WAITING_MAX:
+        else:
+            self._wait(epoch, finding)
+
+    def _wait(self, epoch: int, finding: Finding) -> None:
+        if len(waiting := self.opened.waiting.setdefault(epoch, [])) < WAITING_MAX:
             waiting.append(finding)
         else:
-            self._more[epoch, finding.code] += 1
+            self.opened.more[epoch, finding.code] += 1
+
+    def absorb(self, opened: Opened) -> None:
+        """Take over what another opener of the same keys learned."""
+        self.opened.good |= opened.good
+        self.opened.more += opened.more
+        for epoch, waiting in opened.waiting.items():
+            for finding in waiting:
+                self._wait(epoch, finding)
 
     def _unwraps(self, wrapped: bytes) -> bool:
         try:
@@ -60,8 +82,8 @@ class Opener:
 
     def settle(self) -> None:
         """At the end: what did not open was altered, or its epoch's key was another one."""
-        for epoch, waiting in sorted(self._waiting.items()):
-            if epoch in self._good:
+        for epoch, waiting in sorted(self.opened.waiting.items()):
+            if epoch in self.opened.good:
                 for one in waiting:
                     self._findings.add(one.code, one.text, one.log, one.index)
                 continue
@@ -71,6 +93,6 @@ class Opener:
             )
             for log in sorted({one.log for one in waiting if one.log is not None}):
                 self._findings.add(Code.EPOCH_KEY_WRONG, text, log)
-        for (epoch, code), times in self._more.items():
-            if epoch in self._good:
+        for (epoch, code), times in self.opened.more.items():
+            if epoch in self.opened.good:
                 self._findings.counts[code] += times

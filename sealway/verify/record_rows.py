@@ -6,7 +6,7 @@ record that an earlier one signed.
 
 from dataclasses import dataclass
 
-from sealway.verify.findings import Code, Finding, Findings
+from sealway.verify.findings import Code, Findings
 from sealway.verify.opening import Opener
 from signing.at_rest import SealedEnvelope, open_envelope
 from signing.certificates import parse_certificate
@@ -65,6 +65,8 @@ class RecordReader:
     keys: RecordKeys
     opener: Opener | None
     findings: Findings
+    are_open: bool = False
+    """Whether no record is sealed, as in a bundle."""
 
     def read(
         self, leaf: Leaf, row: tuple[object, ...], shard: int, index: int
@@ -97,7 +99,7 @@ class RecordReader:
         if type(data) is not bytes or type(salt) is not bytes or type(key) not in (bytes, _NONE):
             add(Code.ROW_MALFORMED, "A record's columns are of other types.", shard, index)
             return None
-        if key is None and leaf.k in BARE_KINDS:
+        if key is None and (self.are_open or leaf.k in BARE_KINDS):
             return data, salt
         if not isinstance(key, bytes):
             add(Code.ERASED, "The record was erased.", shard, index)
@@ -106,8 +108,14 @@ class RecordReader:
             add(Code.ENVELOPES_NOT_READABLE, "", shard, index)
             return None
         sealed, keys = SealedEnvelope(data, key, salt), self.opener.keys
-        if_not = Finding(Code.RECORD_ALTERED, "The stored record does not open.", shard, index)
-        return self.opener.open(key, lambda: open_envelope(sealed, nonce_of(leaf), keys), if_not)
+        return self.opener.open(
+            key,
+            lambda: open_envelope(sealed, nonce_of(leaf), keys),
+            Code.RECORD_ALTERED,
+            "The stored record does not open.",
+            shard,
+            index,
+        )
 
     def _verified(self, leaf: Leaf, raw: bytes, shard: int, index: int) -> VerifiedRecord | None:
         add = self.findings.add

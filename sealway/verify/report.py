@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from sealway.verify.findings import Code, Findings, Weight
+from sealway.verify.judged import Counts
 from sealway.verify.names import log_name
-from sealway.verify.traffic import Counts
 
 
 class Verdict(StrEnum):

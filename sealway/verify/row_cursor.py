@@ -4,7 +4,8 @@ Rows come by index. What lies before the leaf at hand, twice at one place, or at
 has no leaf: each becomes a finding.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Final
 
 from sealway.verify.database import Database, DatabaseUnreadable, Row
@@ -22,18 +23,17 @@ class RowCursor:
         self._shard = shard
         self._findings = findings
         self._next: Row | None = None
-        self._readable = True
         self._advance()
 
     def _advance(self) -> None:
-        if not self._readable:
-            self._next = None
-            return
         try:
             self._next = next(self._rows, None)
         except DatabaseUnreadable as error:
-            self._findings.add(Code.DATABASE_UNREADABLE, f"{self._table}: {error}", self._shard)
-            self._readable, self._next = False, None
+            self._stop(error)
+
+    def _stop(self, error: DatabaseUnreadable) -> None:
+        self._findings.add(Code.DATABASE_UNREADABLE, f"{self._table}: {error}", self._shard)
+        self._rows, self._next = iter(()), None
 
     def take(self, first: int, end: int) -> dict[int, Row]:
         """The rows of leaves ``first`` to ``end`` (exclusive), by index, without the index."""
@@ -61,8 +61,37 @@ class RowCursor:
         self._findings.add(Code.ROW_WITHOUT_LEAF, text, self._shard, place)
 
 
+class Places(RowCursor):
+    """The places of message rows; those of a stretch are two sequences, mostly ranges."""
+
+    def take_pairs(self, first: int, end: int) -> tuple[Sequence[int], Sequence[object]]:
+        """Indexes and row numbers for leaves ``first`` to ``end`` (exclusive)."""
+        rows = [] if self._next is None else [self._next]
+        self._next = None
+        try:
+            rows.extend(islice(self._rows, end - first - len(rows)))
+            self._next = next(self._rows, None)
+        except DatabaseUnreadable as error:
+            self._stop(error)
+        indexes, numbers = zip(*rows, strict=True) if rows else ((), ())
+        if indexes == tuple(range(first, end)):
+            return range(first, end), _run(numbers)
+        before, self._rows = self._rows, iter(())
+        rest = () if self._next is None else (self._next,)
+        self._rows, self._next = chain(rows[1:], rest, before), rows[0] if rows else self._next
+        taken = self.take(first, end)
+        return tuple(taken), tuple(row[0] for row in taken.values())
+
+
+def _run(numbers: tuple[object, ...]) -> Sequence[object]:
+    start = numbers[0]
+    if type(start) is int and numbers == tuple(range(start, start + len(numbers))):
+        return range(start, start + len(numbers))
+    return numbers
+
+
 def fetch_messages(
-    database: Database, numbers: list[object], *, sealed: bool, shard: int, findings: Findings
+    database: Database, numbers: Sequence[object], *, sealed: bool, shard: int, findings: Findings
 ) -> dict[object, Row]:
     """Message rows by their index column, without it; unreadable ones become findings."""
     found: dict[object, Row] = {}
@@ -77,7 +106,7 @@ def fetch_messages(
 
 
 def _one_by_one(
-    database: Database, numbers: list[object], shard: int, findings: Findings, *, sealed: bool
+    database: Database, numbers: Sequence[object], shard: int, findings: Findings, *, sealed: bool
 ) -> Iterator[tuple[object, Row]]:
     for number in numbers:
         try:

@@ -6,6 +6,7 @@ say is looked at in a second pass.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sealway.verify.checkpoints import SignedNote, check_root, read_note
 from sealway.verify.database import Database
@@ -15,6 +16,9 @@ from sealway.verify.listing import Anchor
 from sealway.verify.tree import Proofs, StoredTiles, TreeBuilder
 from signing.log.merkle import frontier_root
 from signing.log.note import NoteVerifier
+
+STRETCH_LEAVES: Final = 8_192
+"""How many leaves are judged at one go: 32 tiles, so that memory is bounded and work is even."""
 
 Step = Callable[[int], None]
 """Called with a number of leaves that were just worked through."""
@@ -62,6 +66,10 @@ class ScannedLog:
     """For leaves under the checkpoint; None when it does not hold."""
     roots: dict[int, bytes] = field(default_factory=dict)
     """Roots at the sizes that were asked for."""
+    starts: list[int] = field(default_factory=list)
+    """Where each stretch begins: the first leaf of the stored group that holds its first."""
+    tiles_hold: bool = False
+    """Whether the stored tiles are those of the leaves, all of them."""
 
     @property
     def signed(self) -> int:
@@ -88,7 +96,13 @@ def scan_log(
     sizes = {head.size, *(anchor.size for anchor in anchors), *also}
     tiles = StoredTiles(database.tiles(shard), shard, findings)
     tree = TreeBuilder(sizes, cut, tiles)
+    starts: list[int] = []
+    first = 0
     for leaves in stored_leaves(database, shard, findings):
+        end = first + len(leaves)
+        while len(starts) * STRETCH_LEAVES < end:
+            starts.append(first)
+        first = end
         tree.add(leaves)
         step(len(leaves))
     frontier = tree.finish()
@@ -99,7 +113,7 @@ def scan_log(
         text = f"Leaves from here on ({tree.size - cut}) are under no signed checkpoint yet."
         findings.add(Code.TAIL_UNSIGNED, text, shard, cut)
     proofs = Proofs(cut, tree.tile_roots, tree.cut_root) if good else None
-    return ScannedLog(head, tree.size, note, proofs, tree.roots)
+    return ScannedLog(head, tree.size, note, proofs, tree.roots, starts, tiles.hold)
 
 
 def _check_head(head: StoredHead, size: int, frontier: Sequence[bytes], findings: Findings) -> None:

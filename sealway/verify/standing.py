@@ -30,10 +30,7 @@ class Standing:
 
     def check(self, leaf: Leaf, directory: Directory, shard: int, index: int) -> Grant | None:
         """Judge the leaf of a message; the grant that a request went by, when it was in force."""
-        if directory is not self._directory:
-            self._directory = directory
-            self._senders.clear()
-            self._grants.clear()
+        self._enter(directory)
         sender = leaf.sender or ""
         if not self._stands(sender):
             text = f"{sender or 'Nobody'} was not an active system at directory version {leaf.reg}."
@@ -41,11 +38,29 @@ class Standing:
         if leaf.k != "request":
             return None
         grant = self._grant(leaf)
-        if grant is None or not _covers(grant, leaf):
+        if grant is None or not _covers(grant, leaf.ts_ms, leaf.test):
             text = f"No grant '{leaf.grant}' for this request at directory version {leaf.reg}."
             self._findings.add(Code.GRANT_NOT_IN_FORCE, text, shard, index)
             return None
         return grant
+
+    def holds(self, leaf: Leaf, directory: Directory, first_ms: int, last_ms: int) -> bool:
+        """Whether nothing is wrong with leaves like this one, at any time from first to last."""
+        self._enter(directory)
+        if not self._stands(leaf.sender or ""):
+            return False
+        if leaf.k != "request":
+            return True
+        grant = self._grant(leaf)
+        return grant is not None and all(
+            _covers(grant, ts_ms, leaf.test) for ts_ms in (first_ms, last_ms)
+        )
+
+    def _enter(self, directory: Directory) -> None:
+        if directory is not self._directory:
+            self._directory = directory
+            self._senders.clear()
+            self._grants.clear()
 
     def _stands(self, system: str) -> bool:
         found = self._senders.get(system)
@@ -74,7 +89,7 @@ class Standing:
         return next((grant for grant in grants if grant.id == leaf.grant), None)
 
 
-def _covers(grant: Grant, leaf: Leaf) -> bool:
-    if grant.valid_from_ms > leaf.ts_ms or (leaf.test and not grant.test):
+def _covers(grant: Grant, ts_ms: int, is_test: bool) -> bool:
+    if grant.valid_from_ms > ts_ms or (is_test and not grant.test):
         return False
-    return grant.valid_to_ms is None or leaf.ts_ms - CLOCK_SLACK_MS < grant.valid_to_ms
+    return grant.valid_to_ms is None or ts_ms - CLOCK_SLACK_MS < grant.valid_to_ms

@@ -14,9 +14,10 @@ from signing.log.merkle import (
     append_leaf,
     frontier_root,
     inclusion_proof,
-    leaf_hash,
+    leaf_hashes,
     merkle_root,
-    node_hash,
+    parent_hashes,
+    verify_inclusion,
 )
 from signing.log.tiles import TILE_HEIGHT, TILE_WIDTH
 
@@ -27,8 +28,7 @@ def levels_of(hashes: list[bytes]) -> list[list[bytes]]:
     """The full subtrees over some hashes, level by level, the hashes first."""
     levels = [hashes]
     while len(levels[-1]) > 1:
-        below = levels[-1]
-        levels.append([node_hash(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)])
+        levels.append(parent_hashes(levels[-1]))
     return levels
 
 
@@ -39,6 +39,8 @@ class StoredTiles:
         self._rows = iter(rows)
         self._shard = shard
         self._findings = findings
+        self.hold = True
+        """Whether every tile so far was the one rebuilt."""
         self._next: Sequence[object] | None = next(self._rows, None)
 
     def check(self, level: int, number: int, tile: bytes) -> None:
@@ -46,9 +48,11 @@ class StoredTiles:
         place = f"Tile {number} of level {level}"
         index = number << TILE_HEIGHT * (level + 1)
         if self._next is None or tuple(self._next[:2]) != (level, number):
+            self.hold = False
             self._findings.add(Code.TILE_MISSING, f"{place} is not stored.", self._shard, index)
             return
         if self._next[2] != tile:
+            self.hold = False
             text = f"{place} is not what its leaves give."
             self._findings.add(Code.TILE_ALTERED, text, self._shard, index)
         self._next = next(self._rows, None)
@@ -56,6 +60,7 @@ class StoredTiles:
     def end(self) -> None:
         """What is left belongs to no full tile."""
         while self._next is not None:
+            self.hold = False
             self._findings.add(
                 Code.TILE_UNEXPECTED, "A tile is stored that the log does not have.", self._shard
             )
@@ -83,7 +88,7 @@ class TreeBuilder:
 
     def add(self, leaves: Iterable[bytes]) -> None:
         """Append leaves."""
-        self._pending += map(leaf_hash, leaves)
+        self._pending += leaf_hashes(leaves)
         while len(self._pending) >= TILE_WIDTH:
             self._close_tile(self._pending[:TILE_WIDTH])
             del self._pending[:TILE_WIDTH]
@@ -162,6 +167,10 @@ class Proofs:
     def above(self, tile: int) -> list[bytes]:
         """The part of the paths that all leaves of a tile share."""
         return inclusion_proof(tile, self._tiles, lambda level, n: self._levels[level][n])
+
+    def check_tile(self, tile: int, root: bytes) -> None:
+        """Follow a tile's own root up to that of the whole tree. Raises ProofInvalid."""
+        verify_inclusion(self._levels[0][tile], tile, self._tiles, self.above(tile), root)
 
     def inside(self, tile: int, hashes: list[bytes]) -> tuple[Levels, int]:
         """What `path` needs of a tile: its subtrees, and how many of its leaves are covered."""

@@ -5,7 +5,7 @@ verifier hashes the bytes it was given and never rebuilds them.
 """
 
 import json
-from dataclasses import dataclass
+import re
 from typing import Any, NewType
 
 from signing.encoding import b64url_decode, b64url_encode, hmac_sha256
@@ -13,6 +13,7 @@ from signing.errors import EncodingInvalid, JsonInvalid, ProofInvalid
 from signing.manifest import KINDS
 from signing.randomness import random_bytes
 from signing.strict_json import parse_json
+from signing.values import value_type
 
 LeafSalt = NewType("LeafSalt", bytes)
 
@@ -30,8 +31,22 @@ _ORDER = ("v", "k", "n", "ts", "from", "to", "svc", "grant", "test", "reg", "ref
 _BARE = frozenset({"v", "k", "n", "ts", "reg", "env"})
 _ALL = frozenset(_ORDER)
 
+_TEXT = r'"([ !#-\[\]-~]*)"'
+_NUMBER = "(0|[1-9][0-9]{0,14})"
+_DIGEST = '"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])"'
+LEAF_PATTERN = re.compile(
+    rf'''\{{"v":1,"k":"({"|".join(sorted(TRAFFIC_KINDS | LOG_0_KINDS))})"'''
+    rf""","n":"[A-Za-z0-9_-]{{21}}[AQgw]","ts":{_NUMBER}"""
+    rf"""((?:,"from":{_TEXT})?(?:,"to":{_TEXT})?(?:,"svc":{_TEXT})?(?:,"grant":{_TEXT})?"""
+    rf"""(?:,"test":(true))?),"reg":{_NUMBER}(?:,"ref":{_DIGEST})?,"env":{_DIGEST}\}}"""
+)
+"""Nearly every leaf there is, in the one spelling; what it doesn't match may still be a leaf.
 
-@dataclass(frozen=True, slots=True)
+Groups: k, ts, the five members from `from` to `test` as they stand, each of those, reg, ref, env.
+"""
+
+
+@value_type
 class Leaf:
     """A leaf's members; ``raw`` is what is hashed."""
 
@@ -99,6 +114,17 @@ def parse_leaf(raw: bytes) -> Leaf:
     Raises:
         ProofInvalid: not a v 1 leaf, or members out of order.
     """
+    found = LEAF_PATTERN.fullmatch(raw.decode("ascii", "replace"))
+    if found is None or len(raw) > LEAF_BYTES_MAX or (found[1] in BARE_KINDS and found[3]):
+        return parse_leaf_slowly(raw)
+    k, ts, _, sender, to, svc, grant, test, reg, ref, env = found.groups()
+    if ref is not None and k in BARE_KINDS:
+        return parse_leaf_slowly(raw)
+    return Leaf(raw, k, int(ts), int(reg), env, sender, to, svc, grant, test is not None, ref)
+
+
+def parse_leaf_slowly(raw: bytes) -> Leaf:
+    """The same as `parse_leaf` by way of JSON; says of what is no leaf why. Raises ProofInvalid."""
     try:
         fields = parse_json(raw, depth_max=1, bytes_max=LEAF_BYTES_MAX)
     except JsonInvalid as error:

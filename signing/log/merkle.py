@@ -5,7 +5,7 @@ one for each bit set in the size. Pure arithmetic on bytes; nothing is stored he
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from signing.errors import ProofInvalid
 
@@ -24,6 +24,18 @@ def leaf_hash(leaf: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """SHA-256(0x01 ‖ left ‖ right)."""
     return _sha256(b"\x01" + left + right).digest()
+
+
+def leaf_hashes(leaves: Iterable[bytes]) -> list[bytes]:
+    """`leaf_hash` of each."""
+    return [_sha256(b"\x00" + leaf).digest() for leaf in leaves]
+
+
+def parent_hashes(hashes: Sequence[bytes]) -> list[bytes]:
+    """`node_hash` of each two neighbours; a last one without a neighbour has none."""
+    step, joined = 2 * HASH_BYTES, b"".join(hashes)
+    ends = range(step, len(joined) + 1, step)
+    return [_sha256(b"\x01" + joined[end - step : end]).digest() for end in ends]
 
 
 def frontier_root(frontier: Sequence[bytes]) -> bytes:

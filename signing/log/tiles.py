@@ -32,14 +32,15 @@ def parse_entries(data: bytes) -> Iterator[bytes]:
     Raises:
         ProofInvalid: the bundle ends inside a leaf.
     """
-    at = 0
-    while at < len(data):
-        size = int.from_bytes(data[at : at + 2], "big")
-        leaf = data[at + 2 : at + 2 + size]
-        if at + 2 > len(data) or len(leaf) != size:
-            raise ProofInvalid("The entry bundle ends inside a leaf.")
-        yield leaf
-        at += 2 + size
+    at, end = 0, len(data)
+    while at + 1 < end:
+        start = at + 2
+        at = start + (data[at] << 8 | data[at + 1])
+        if at > end:
+            break
+        yield data[start:at]
+    if at != end:
+        raise ProofInvalid("The entry bundle ends inside a leaf.")
 
 
 def tile_of(level: int, index: int) -> tuple[int, int, int, int]:

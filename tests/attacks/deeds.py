@@ -10,11 +10,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
+
+from exchange.api.app import create_app
 from exchange.operation.wiring import Bus
 from registry.changes import Change
 from sealway.audit.selection import Selection
+from signing.certificates import issue_self_signed, parse_certificate
 from signing.compose import Composed, PartIn, answer_draft, compose
 from signing.encoding import b64url_decode, b64url_encode, format_time
+from signing.keys import LocalSigner, generate_key
 from signing.tokens import Call, sign_token
 from tests.support.dishonest import change, entry_of, resealed, right_of, write
 from tests.support.recorded_bus import (
@@ -32,6 +37,7 @@ from tests.support.recorded_bus import (
     send,
     start,
 )
+from tests.support.stated import assert_anyway, fact_of, grant_of, state, statement
 
 Deed = Callable[[Bus, RecordedBus], Awaitable[None]]
 
@@ -100,6 +106,38 @@ async def forged_grant(bus: Bus, made: RecordedBus) -> None:
     await send(bus, request(made, purpose="curiosity"))
 
 
+async def forged_certificate(bus: Bus, made: RecordedBus) -> None:
+    """A key of the operator's own, in log 0 as the consumer's; it asks in the consumer's name."""
+    key, at = generate_key(), now_ms()
+    der = issue_self_signed(key, CONSUMER, at - 600_000, at + 86_400_000)
+    await change(bus, "certificate", {"system": CONSUMER, "certificate": b64url_encode(der)})
+    composed = compose(
+        request(made).manifest, [PartIn(b'{"n":1}')], LocalSigner(key, parse_certificate(der).x5t)
+    )
+    await send(bus, composed)
+
+
+async def signed_grant(bus: Bus, made: RecordedBus) -> None:
+    """The provider's own key says so, and the bus takes it: fine, and told as such."""
+    await state(bus, "grant", grant_of("signed", "pension"), made.signers[PROVIDER])
+    await send(bus, request(made, purpose="pension"))
+
+
+async def forged_signed_change(bus: Bus, made: RecordedBus) -> None:
+    """The operator records a grant with a statement by another member's key."""
+    fact = fact_of(bus, "grant", grant_of("forged", "pension"))
+    await assert_anyway(bus, fact, statement(fact, made.signers[CONSUMER]))
+    await send(bus, request(made, purpose="pension"))
+
+
+async def signed_change_of_another(bus: Bus, made: RecordedBus) -> None:
+    """What the provider signed was a narrower grant than the one in log 0."""
+    signed = statement(fact_of(bus, "grant", grant_of("wider", "pension")), made.signers[PROVIDER])
+    wider = grant_of("wider", "pension", valid_from="2019-01-01T00:00:00.000Z")
+    await assert_anyway(bus, fact_of(bus, "grant", wider), signed)
+    await send(bus, request(made, purpose="pension"))
+
+
 async def no_grant(bus: Bus, made: RecordedBus) -> None:
     await write(bus, entry_of(bus, request(made, purpose="curiosity"), right_of(bus)))
 
@@ -160,6 +198,32 @@ async def bearer_as_envelope(bus: Bus, made: RecordedBus) -> None:
     call = Call(BUS, "POST", "http://bus.test/v1/messages")
     token = sign_token(call, CONSUMER, made.signers[CONSUMER], now_ms() // 1000)
     await _under(bus, made, token.encode())
+
+
+async def envelope_as_bearer(bus: Bus, made: RecordedBus) -> None:
+    """A message's envelope shown as a system's token, as whoever carries messages could: refused.
+
+    The same system's own token is taken, so that it is for nothing else.
+    """
+    url = bus.api.public_url
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(bus.api)), base_url=url
+    ) as http:
+        call = Call(BUS, "GET", f"{url}/v1/mailbox")
+        token = sign_token(call, CONSUMER, made.signers[CONSUMER], now_ms() // 1000)
+        for bearer, status in ((request(made).envelope.decode(), 401), (token, 200)):
+            headers = {"authorization": f"Bearer {bearer}"}
+            found = await http.get("/v1/mailbox", headers=headers)
+            assert found.status_code == status, found.text
+
+
+async def envelope_as_signed_change(bus: Bus, made: RecordedBus) -> None:
+    """What a provider signed as a message, shown as its word for a grant."""
+    fact = fact_of(bus, "grant", grant_of("forged", "pension"))
+    answered = request(made)
+    draft = answer_draft(answered.manifest, answered.digest, "response", now_ms())
+    signed = compose(draft, [PartIn(b"{}")], made.signers[PROVIDER]).envelope
+    await assert_anyway(bus, fact, signed.decode())
 
 
 async def sandbox_envelope(bus: Bus, made: RecordedBus) -> None:

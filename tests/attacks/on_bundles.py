@@ -4,6 +4,7 @@ import hashlib
 import json
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.attacks.tools import (
 )
 from tests.attacks.tools import note as signed_note
 
+Acts = list[tuple[int, int, bytes, bytes]]
 LEAVES = "log/1/000000000000.leaves"
 ACTS = "log/1/000000000000.acts"
 ZERO = "log/0/000000000000.leaves"
@@ -69,6 +71,44 @@ def left_out(case: Path) -> None:
     sign(case, files)
 
 
+def _access(case: Path, change: Callable[[Acts, int], None]) -> None:
+    """Change the record of an export, the one that this bundle was made by."""
+    files = unpack(case)
+    leaves, found = split(files[ZERO]), acts(files[ZERO_ACTS])
+    at = next(at for at, one in enumerate(found) if json.loads(leaves[one[0]])["k"] == "export")
+    change(found, at)
+    files[ZERO_ACTS] = joined_acts(found)
+    sign(case, files)
+
+
+def access_left_out(case: Path) -> None:
+    """Who took the bundle away is not told."""
+
+    def change(found: Acts, at: int) -> None:
+        del found[at]
+
+    _access(case, change)
+
+
+def access_by_another(case: Path) -> None:
+    """Somebody else is said to have taken it, under the bus's own record key."""
+
+    def change(found: Acts, at: int) -> None:
+        index, sort, salt, data = found[at]
+        key = case.parent / "keys" / "bus"
+        told = signed_again(data, lambda members: members.update(actor="person:another"), key)
+        found[at] = index, sort, salt, told
+
+    _access(case, change)
+
+
+def access_said_to_be_gone(case: Path) -> None:
+    def change(found: Acts, at: int) -> None:
+        found[at] = found[at][0], 0, bytes(32), b"erased"
+
+    _access(case, change)
+
+
 def said_to_be_gone(case: Path) -> None:
     """The operator pretends that it was erased: not proven any more, and not false."""
     files = unpack(case)
@@ -109,6 +149,36 @@ def parts_swapped(case: Path) -> None:
     a, b = found[4], found[6]
     found[4], found[6] = (a[0], *b[1:]), (b[0], *a[1:])
     files[ACTS] = joined_acts(found)
+    sign(case, files)
+
+
+def flipped_envelope(case: Path) -> None:
+    """In the signature of a message, so that it still decodes."""
+    files = unpack(case)
+    found = acts(files[ACTS])
+    index, sort, salt, data = found[4]
+    last = 8 + int.from_bytes(data[:8], "big") - 4
+    letter = b"A" if data[last : last + 1] != b"A" else b"B"
+    found[4] = index, sort, salt, data[:last] + letter + data[last + 1 :]
+    files[ACTS] = joined_acts(found)
+    sign(case, files)
+
+
+def flipped_leaf_signed(case: Path) -> None:
+    """A leaf's random number is another; everything in the bundle made to fit but log 0."""
+    files = unpack(case)
+    leaves = split(files[LEAVES])
+    told = json.loads(leaves[6])
+    told["n"] = "A" * 22
+    leaves[6] = json.dumps(told, separators=(",", ":")).encode()
+    files[LEAVES] = joined(leaves)
+    sign(case, files)
+
+
+def broken_stamp(case: Path) -> None:
+    files = unpack(case)
+    name = next(name for name in files if name.endswith(".tsr"))
+    files[name] = flip(files[name])
     sign(case, files)
 
 

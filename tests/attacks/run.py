@@ -33,6 +33,7 @@ from tests.support.evidence import make_case
 from tests.support.recorded_bus import (
     BUS,
     RecordedBus,
+    certificate_of,
     exchange_one,
     now_ms,
     record_bus,
@@ -55,6 +56,8 @@ class Attack:
     exit: int = FALSE
     code: str | None = None
     """The finding that must be named; None: none at all."""
+    says: str = ""
+    """What the verdict on a bundle must say besides, of one of its messages."""
 
 
 def _name(make: Callable[..., Any]) -> str:
@@ -69,8 +72,8 @@ def bundle(make: Callable[[Path], None], code: str | None, exit_: int = FALSE) -
     return Attack(f"bundle: {_name(make)}", "bundle", make, exit_, code)
 
 
-def deed(make: deeds.Deed, code: str | None, exit_: int = FALSE) -> Attack:
-    return Attack(f"deed: {_name(make)}", "deed", make, exit_, code)
+def deed(make: deeds.Deed, code: str | None, exit_: int = FALSE, says: str = "") -> Attack:
+    return Attack(f"deed: {_name(make)}", "deed", make, exit_, code, says)
 
 
 FOLDERS = (
@@ -97,8 +100,13 @@ BUNDLES = (
     bundle(on_bundles.flipped_entry_bundle, "bundle-file-differs"),
     bundle(on_bundles.flipped_record, "bundle-file-differs"),
     bundle(on_bundles.flipped_record_signed, "record-altered"),
+    bundle(on_bundles.flipped_envelope, "envelope-altered"),
+    bundle(on_bundles.flipped_leaf_signed, "heads-differ"),
     bundle(on_bundles.flipped_part, "parts-differ"),
     bundle(on_bundles.left_out, "act-missing"),
+    bundle(on_bundles.access_left_out, "act-missing"),
+    bundle(on_bundles.access_by_another, "record-altered"),
+    bundle(on_bundles.access_said_to_be_gone, "act-gone", INCOMPLETE),
     bundle(on_bundles.said_to_be_gone, "act-gone", INCOMPLETE),
     bundle(on_bundles.leaf_hidden, "leaf-hidden"),
     bundle(on_bundles.leaf_removed, "bundle-malformed"),
@@ -125,7 +133,11 @@ DEEDS = (
     deed(deeds.revoked_between, None, PROVEN),
     deed(deeds.revoked_after, None, PROVEN),
     deed(deeds.back_dated_invalidity, "disputed", INCOMPLETE),
-    deed(deeds.forged_grant, None, PROVEN),
+    deed(deeds.forged_grant, None, PROVEN, '"grant": "operator-asserted"'),
+    deed(deeds.forged_certificate, None, PROVEN, '"certificate": "operator-asserted"'),
+    deed(deeds.signed_grant, None, PROVEN, '"grant": "member-signed"'),
+    deed(deeds.forged_signed_change, "signed-change-forged"),
+    deed(deeds.signed_change_of_another, "signed-change-forged"),
     deed(deeds.no_grant, "grant-not-in-force"),
     deed(deeds.wrong_pairing, "answer-differs"),
     deed(deeds.dated_outside, "time-outside-heads"),
@@ -133,6 +145,8 @@ DEEDS = (
     deed(deeds.high_s, None, PROVEN),
     deed(deeds.signed_again, None, PROVEN),
     deed(deeds.bearer_as_envelope, "envelope-malformed"),
+    deed(deeds.envelope_as_bearer, None, PROVEN),
+    deed(deeds.envelope_as_signed_change, "signed-change-forged"),
     deed(deeds.sandbox_envelope, "story-differs"),
 )
 
@@ -225,6 +239,31 @@ def stamp_of_other_data(ground: Ground, work: Path) -> list[str]:
     return ["audit", "verify", str(case), "--anchors", str(work / "stamped.toml")]
 
 
+def stamp_signed_by_another(ground: Ground, work: Path) -> list[str]:
+    """The trusted authority's certificate is shown; its key signed something else."""
+    authority = Authority()
+    case = _stamped(ground, work, authority, authority, "")
+    on_bundles.broken_stamp(case)
+    return ["audit", "verify", str(case), "--anchors", str(work / "stamped.toml")]
+
+
+def stamp_left_out(ground: Ground, work: Path) -> list[str]:
+    """The anchors ask for a time-stamp, and the bundle brings none."""
+    _stamped(ground, work, Authority(), Authority(), "")
+    return ["audit", "verify", str(ground.case), "--anchors", str(work / "stamped.toml")]
+
+
+def forged_certificate(ground: Ground, work: Path) -> list[str]:
+    """The same to an auditor who knows who issues members' certificates."""
+    made = deeds.live(work / "forged", deeds.forged_certificate)
+    pems = [der_to_pem(certificate_of(one.x5t)).decode() for one in made.signers.values()]
+    text = f'bus = "{BUS}"\nlog_keys = ["{made.log_key}"]\n'
+    issuers = f"[certificates]\nroots = {json.dumps(pems)}\n"
+    (work / "issuers.toml").write_text(text + issuers)
+    case = str(made.folder / "case.zip")
+    return ["audit", "verify", case, "--anchors", str(work / "issuers.toml")]
+
+
 def report_edited(ground: Ground, work: Path) -> list[str]:
     key = generate_key()
     der = issue_self_signed(key, "auditor", now_ms() - 1000, now_ms() + 86_400_000)
@@ -245,7 +284,16 @@ OTHERS = (
     Attack("too few witnesses", "words", not_witnessed, INCOMPLETE, "not-witnessed"),
     Attack("an authority's time-stamp", "words", time_stamped, PROVEN),
     Attack("wrong authority", "words", wrong_authority, INCOMPLETE, "timestamp-not-trusted"),
-    Attack("a stamp of other data", "words", stamp_of_other_data, INCOMPLETE, "not-stamped"),
+    Attack("a stamp of other data", "words", stamp_of_other_data, FALSE, "timestamp-forged"),
+    Attack("a stamp by another", "words", stamp_signed_by_another, FALSE, "timestamp-forged"),
+    Attack("no stamp", "words", stamp_left_out, INCOMPLETE, "not-stamped"),
+    Attack(
+        "forged certificate, authorities known",
+        "words",
+        forged_certificate,
+        INCOMPLETE,
+        "certificate-not-issued",
+    ),
     Attack("fork", "words", fork, FALSE, "log-forked"),
     Attack("forged cosignature", "words", forged_cosignature, FALSE, "cosignature-forged"),
     Attack("report edited after signing", "words", report_edited, FALSE, None),
@@ -267,7 +315,7 @@ class Ground:
         self.made = record_bus(folder / "bus", EXCHANGES)
         shutil.copyfile(self.made.data / "sealway.db", folder / "older.db")
         asyncio.run(_go_on(self.made))
-        case = make_case(self.made, folder, {"full": {}})
+        case = make_case(self.made, folder, {"full": {"accesses": True}})
         self.anchors, self.case = case.anchors, case.bundle()
         shutil.copytree(self.made.folder / "keys", folder / "keys")
 
@@ -317,6 +365,8 @@ class Ground:
             for words in self.words(attack, Path(work)):
                 code, said = self.run(words)
                 found = said.get("finding_counts", {})
+                if attack.says and "messages" in said and attack.says not in json.dumps(said):
+                    return f"{attack.says} is not said"
                 if code != attack.exit:
                     return f"exit {code}, must be {attack.exit}: {found}"
                 if attack.code is None and found:

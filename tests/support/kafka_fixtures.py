@@ -83,6 +83,10 @@ class PlainCodec:
         """Its bytes."""
         return repr(body.payload).encode()
 
+    def wants(self, body: Body) -> bool:
+        """Always."""
+        return True
+
     def decode(self, body: Body, data: bytes) -> object | None:
         """The literal again."""
         return ast.literal_eval(data.decode())

@@ -69,6 +69,11 @@ def _signer(system: SystemId) -> LocalSigner:
     return LocalSigner(key, x5t)
 
 
+def certificate_of(x5t: str) -> bytes:
+    """The DER of a certificate that a made bus's system has."""
+    return _CERTIFICATES[x5t]
+
+
 def registrations(made: RecordedBus) -> list[Change]:
     """Two members, their systems and certificates, one service, one grant."""
     schema = admit("json-schema", _SCHEMA)
@@ -80,7 +85,7 @@ def registrations(made: RecordedBus) -> list[Change]:
             ("system", {"id": system, "name": f"System {system}"}),
             (
                 "certificate",
-                {"system": system, "certificate": b64url_encode(_CERTIFICATES[signer.x5t])},
+                {"system": system, "certificate": b64url_encode(certificate_of(signer.x5t))},
             ),
         ]
     changes += [

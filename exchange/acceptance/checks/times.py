@@ -2,6 +2,7 @@
 
 from exchange.acceptance.arrival import Arrival
 from exchange.acceptance.errors import MessageExpired, MessageFromTheFuture, MessageStale
+from signing.encoding import format_time
 from signing.errors import ManifestInvalid
 from signing.identifiers import message_time_ms
 
@@ -18,9 +19,15 @@ def check_times(arrival: Arrival) -> None:
     id_ms = message_time_ms(manifest.id)
     if arrival.now_ms - id_ms > terms.id_age_ms_max:
         hours = terms.id_age_ms_max // 3_600_000
-        raise MessageStale(f"The id was made over {hours} h ago; send with a fresh id.")
+        raise MessageStale(
+            f"The id was made {format_time(id_ms)}, over {hours} h ago; the bus's clock says "
+            f"{format_time(arrival.now_ms)}. Send with a fresh id."
+        )
     if id_ms - arrival.now_ms > terms.id_ahead_ms_max:
-        raise MessageFromTheFuture("The id's time lies ahead of the bus's clock; set your clock.")
+        raise MessageFromTheFuture(
+            f"The id was made {format_time(id_ms)}; the bus's clock says only "
+            f"{format_time(arrival.now_ms)}. Set your clock."
+        )
     times = (id_ms, manifest.created_ms, arrival.envelope.iat_s * 1000)
     if max(times) - min(times) > terms.times_apart_ms_max + 1000:
         raise ManifestInvalid("The id's time, 'created' and 'iat' are more than 5 minutes apart.")

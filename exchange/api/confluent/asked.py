@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from exchange.api.asgi import Headers, Receive, read_body
 from exchange.api.auth import Caller
-from exchange.api.bodies import DEPTH_MAX
+from exchange.api.bodies import parse_body
 from exchange.api.confluent.errors import (
     INVALID_SUBJECT,
     INVALID_VERSION,
@@ -25,8 +25,6 @@ from exchange.api.resources.schemas import COLLECTION
 from registry.directory import Directory
 from registry.nouns import State
 from registry.schema_versions import SUBJECT, SchemaVersion
-from signing.errors import JsonInvalid
-from signing.strict_json import parse_json
 
 _DELETED: Final = frozenset({State.RETIRED, State.WITHDRAWN})
 _BODY_TYPES: Final = frozenset(
@@ -91,10 +89,7 @@ class Asked:
             )
         limits = self.api.limits
         data = await read_body(self.receive, self.headers, limits.body_bytes_max, limits.body_s_max)
-        try:
-            value = parse_json(data, depth_max=DEPTH_MAX, bytes_max=limits.body_bytes_max)
-        except JsonInvalid as error:
-            raise RequestInvalid(f"The body: {error.detail}") from error
+        value = parse_body(data, limits.body_bytes_max)
         if not isinstance(value, dict):
             raise RequestInvalid("The body must be a JSON object.")
         return value

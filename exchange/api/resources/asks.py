@@ -1,14 +1,16 @@
 """``/v1/asks``: grants that consumers ask for, and what became of them.
 
 A consumer's integrator asks; the provider's gives, or refuses with a reason; the consumer's may
-withdraw. Owns the way from ``asked`` to an end. Invariant: ``given`` is never kept here: the
-directory has the grant of the ask's id, and says whether it stands.
+withdraw. Owns the way from ``asked`` to an end. Invariant: each end is a swap on the ask's row, and
+who gives takes the row before the grant is made; so one that was withdrawn is never given. Whether
+the grant stands, the directory says alone.
 """
 
 import json
 import re
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -24,6 +26,7 @@ from exchange.api.resources.asked import BusOf, CallerOf, HeadersOf, described, 
 from exchange.api.resources.listing import PAGE_MAX, After, Limit, page_reply
 from exchange.api.resources.objects import change_as
 from exchange.api.roles import Role
+from exchange.ledger.log_writer import OutcomeUnknown
 from exchange.storage.people import StoredAsk
 from registry.access import is_visible
 from registry.changes import Change
@@ -31,11 +34,13 @@ from registry.errors import Conflict
 from registry.grants import PURPOSES_MAX, Grant
 from registry.nouns import Noun, State
 from signing.encoding import format_time
-from signing.errors import IdentifierInvalid
+from signing.errors import IdentifierInvalid, SealwayError
 from signing.identifiers import member_of, parse_service_code, parse_system_id
 
 OPEN_MAX: Final = 100  # of one member: more than a provider's integrator reads
 REASON_CHARS_MAX: Final = 400
+GIVING_MS_MAX: Final = 60_000  # longer than a change takes: whoever began to give has died
+GIVEN: Final = "given"
 REFUSED: Final = "refused"
 WITHDRAWN: Final = "withdrawn"
 _NOT_THERE: Final = "There is no ask of this id for you."
@@ -98,16 +103,14 @@ async def ask(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf
         raise NotFound(_NO_SERVICE)
     _check_grant(body)
     member = member_of(consumer)
-    if await api.people.open_asks(member) >= OPEN_MAX:
-        raise RateExceeded(f"{OPEN_MAX} asks of this member are open; wait for answers.")
     members = body.model_dump(mode="json", include={"legal_basis", "purposes", "valid_to", "test"})
     wanted = {name: value for name, value in members.items() if value is not None}
     kept = StoredAsk(
         *(f"a{secrets.token_hex(8)}", consumer, system, code, json.dumps(wanted)),
         *(caller.actor.name, api.clock()),
     )
-    added = await api.people.add_ask(kept)
-    assert added, "64 random bits were taken"
+    if not await api.people.add_ask(kept, member, OPEN_MAX):
+        raise RateExceeded(f"{OPEN_MAX} asks of this member are open; wait for answers.")
     location = (b"location", f"/v1/asks/{kept.id}".encode("ascii"))
     return respond(json_reply(_shown(api, kept), 201, [location]))
 
@@ -117,17 +120,9 @@ async def give(id: str, api: BusOf, caller: CallerOf) -> Response:
     """As it was asked for; a change of the registry like any other. Repeating is harmless."""
     found = await _seen(api, caller, id)
     _check_provider(caller, found)
-    if found.ended is not None:
-        raise Conflict(f"This ask was {found.ended}. The consumer may ask again.")
-    grant = {
-        "id": found.id,
-        "consumer": found.consumer,
-        "system": found.system,
-        "service": found.service,
-        **json.loads(found.members),
-    }
+    Mandate(caller).check_standing(api.directory.current)
     if _grant(api, found) is None:
-        await change_as(api, caller, [Change(Noun.GRANT, grant, found.id, new=True)], [None])
+        await _give(api, caller, found)
     return respond(json_reply(_shown(api, found)))
 
 
@@ -150,17 +145,56 @@ async def withdraw(id: str, api: BusOf, caller: CallerOf) -> Response:
     return respond(json_reply(await _end(api, caller, found, WITHDRAWN, None)))
 
 
+async def _give(api: Api, caller: Caller, found: StoredAsk) -> None:
+    """Take the ask's row, then make the grant; a grant that is refused leaves the ask open."""
+    if found.ended not in (None, GIVEN):
+        raise Conflict(f"This ask was {found.ended}. The consumer may ask again.")
+    taken = await _swapped(api, caller, found, GIVEN, None)
+    grant = {
+        "id": found.id,
+        "consumer": found.consumer,
+        "system": found.system,
+        "service": found.service,
+        **json.loads(found.members),
+    }
+    try:
+        await change_as(api, caller, [Change(Noun.GRANT, grant, found.id, new=True)], [None])
+    except SealwayError as error:
+        if _grant(api, found) is not None:
+            return  # another call gave it meanwhile
+        if error.code != OutcomeUnknown.code:  # else it may stand, and the row stays taken
+            opened = replace(taken, ended=None, ended_by=None, ended_at_ms=None)
+            await api.people.swap_ask(taken, opened)
+        raise
+
+
 async def _end(
     api: Api, caller: Caller, found: StoredAsk, ended: str, reason: str | None
 ) -> dict[str, Any]:
     Mandate(caller).check_standing(api.directory.current)
     if _grant(api, found) is not None:
         raise Conflict("The grant was given; its provider's integrator withdraws the grant.")
-    now = await api.people.end_ask(found.id, ended, caller.actor.name, api.clock(), reason)
+    if found.ended == ended:
+        return _shown(api, found)
+    if found.ended == GIVEN:
+        if api.clock() - (found.ended_at_ms or 0) < GIVING_MS_MAX:
+            raise Conflict("It is being given just now; look again in a minute.")
+    elif found.ended is not None:
+        raise Conflict(f"This ask was {found.ended} already.")
+    return _shown(api, await _swapped(api, caller, found, ended, reason))
+
+
+async def _swapped(
+    api: Api, caller: Caller, found: StoredAsk, ended: str, reason: str | None
+) -> StoredAsk:
+    """The ask with this end. Raises Conflict: somebody was quicker with another."""
+    by, at_ms = caller.actor.name, api.clock()
+    after = replace(found, ended=ended, ended_by=by, ended_at_ms=at_ms, reason=reason)
+    now = await api.people.swap_ask(found, after)
     assert now is not None, "it was there a moment ago, and asks are never deleted"
     if now.ended != ended:
-        raise Conflict(f"This ask was {now.ended} already.")
-    return _shown(api, now)
+        raise Conflict(f"This ask was {now.ended or 'opened again'} meanwhile; look again.")
+    return now
 
 
 async def _seen(api: Api, caller: Caller, id_: str) -> StoredAsk:
@@ -207,7 +241,7 @@ def _grant(api: Api, found: StoredAsk) -> Grant | None:
 
 def _shown(api: Api, found: StoredAsk) -> dict[str, Any]:
     grant = _grant(api, found)
-    state = found.ended or "asked"
+    state = found.ended if found.ended in (REFUSED, WITHDRAWN) else "asked"
     if grant is not None:
         state = "given" if grant.state is State.ACTIVE else WITHDRAWN
     shown: dict[str, Any] = {
@@ -220,7 +254,7 @@ def _shown(api: Api, found: StoredAsk) -> dict[str, Any]:
         "asked_by": found.asked_by,
         "asked_at": format_time(found.asked_at_ms),
     }
-    if found.ended_at_ms is not None:
+    if found.ended != GIVEN and found.ended_at_ms is not None:
         shown |= {"ended_by": found.ended_by, "ended_at": format_time(found.ended_at_ms)}
     if found.reason is not None:
         shown["reason"] = found.reason

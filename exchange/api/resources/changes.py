@@ -19,7 +19,8 @@ class ChangeBody(Body):
     """One change: members left out keep what they are; ``expected`` is the ETag seen.
 
     ``decision``: why a schema may stand although its compatibility is unknown.
-    ``proof`` goes with a new certificate (see ``POST /v1/certificates``).
+    ``proof`` goes with a new certificate (see ``POST /v1/certificates``). ``signed_change``: the
+    owner's own statement of the change, recorded with it.
     """
 
     noun: str
@@ -28,6 +29,7 @@ class ChangeBody(Body):
     expected: str | None = None
     decision: str | None = None
     proof: str | None = None
+    signed_change: str | None = None
 
 
 class ChangesBody(Body):
@@ -67,6 +69,7 @@ async def change(request: Request, api: BusOf, caller: CallerOf, headers: Header
             one.key,
             one.expected,
             decision=decided(one.decision, caller.actor),
+            signed=one.signed_change,
         )
         for one in body.changes
     ]

@@ -4,6 +4,7 @@ Owns how it is asked for. The export is recorded and anchored before the first b
 it break off, what arrived is no bundle: its last file names all the others.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -15,7 +16,7 @@ from exchange.api.errors import RequestInvalid
 from exchange.api.replies import json_reply
 from exchange.api.resources.asked import SAFE, BusOf, CallerOf, HeadersOf, described, respond
 from sealway.audit.errors import SelectionInvalid
-from sealway.audit.selection import Selection
+from sealway.audit.selection import FULL, Selection
 from signing.encoding import parse_time
 from signing.errors import EncodingInvalid
 from signing.identifiers import new_message_id
@@ -27,7 +28,10 @@ router = APIRouter(tags=["audit"])
 
 
 class ExportBody(Body):
-    """``since``, ``until``: times; what lies between the heads of log 0 around them is exported."""
+    """``since``, ``until``: times; what lies between the heads of log 0 around them is exported.
+
+    A full export holds the records of who read and exported, unless ``accesses`` is false.
+    """
 
     selection: dict[str, Any] = Field(default_factory=dict)
     since: str | None = None
@@ -67,7 +71,10 @@ async def preview(request: Request, api: BusOf, headers: HeadersOf) -> Response:
 
 def _asked(body: ExportBody) -> tuple[Selection, int | None, int | None]:
     try:
-        return Selection.from_object(body.selection), _ms(body.since), _ms(body.until)
+        selection = Selection.from_object(body.selection)
+        if selection.form == FULL and "accesses" not in body.selection:
+            selection = replace(selection, accesses=True)
+        return selection, _ms(body.since), _ms(body.until)
     except (SelectionInvalid, EncodingInvalid) as error:
         raise RequestInvalid(error.detail) from error
 

@@ -8,7 +8,7 @@ other, with the caller as its actor.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
@@ -88,6 +88,8 @@ class Collection:
 
 
 _SAFE = "/'()+,.=-:"
+SIGNED_CHANGE: Final = "signed_change"
+"""Beside an object's members: the owner's own statement of the change, recorded with it."""
 
 
 def routes(collection: Collection) -> APIRouter:
@@ -113,18 +115,18 @@ def add_routes(router: APIRouter, collection: Collection, *, with_show: bool = T
 
     async def add(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
         members = await read_members(api, headers, request)
-        proof = take_proof(collection.noun, members)
-        expected = expected_tag(headers)
-        change = Change(collection.noun, members, None, expected, new=expected is None)
+        proof, signed = take_proof(collection.noun, members), take_signed(members)
+        expected, noun = expected_tag(headers), collection.noun
+        change = Change(noun, members, None, expected, new=expected is None, signed=signed)
         return respond(await put_in_force(api, caller, collection, change, proof))
 
     async def put(
         key: str, request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf
     ) -> Response:
         members = await read_members(api, headers, request)
-        proof = take_proof(collection.noun, members)
-        expected = expected_tag(headers)
-        change = Change(collection.noun, members, key, expected, new=expected is None)
+        proof, signed = take_proof(collection.noun, members), take_signed(members)
+        expected, noun = expected_tag(headers), collection.noun
+        change = Change(noun, members, key, expected, new=expected is None, signed=signed)
         Mandate(caller).check_asked(api.directory.current, change)
         if expected is None and api.directory.current.get(collection.noun, key) is not None:
             raise PreconditionRequired("Send the ETag of the object that you saw in If-Match.")
@@ -169,6 +171,15 @@ def take_proof(noun: Noun, members: dict[str, Any]) -> str | None:
     if type(proof) is not str:
         raise RequestInvalid("'proof' must be a text.", [("/proof", "must be a text")])
     return proof
+
+
+def take_signed(members: dict[str, Any]) -> str | None:
+    """Take a member's own statement out of the body. Raises RequestInvalid."""
+    signed = members.pop(SIGNED_CHANGE, None)
+    if signed is not None and type(signed) is not str:
+        text = f"'{SIGNED_CHANGE}' must be a text."
+        raise RequestInvalid(text, [(f"/{SIGNED_CHANGE}", "must be a text")])
+    return signed
 
 
 async def put_in_force(

@@ -1,4 +1,4 @@
-"""Pages for people: ``/docs`` and ``/problems``. Nothing on them is loaded from elsewhere."""
+"""Pages for people: ``/docs``, where ``/`` leads, and ``/problems``; whole in themselves."""
 
 from fastapi import APIRouter, Response
 
@@ -12,6 +12,12 @@ router = APIRouter(include_in_schema=False)
 
 def _page(html: str) -> Response:
     return Response(html.encode(), headers=dict(PAGE_HEADERS))
+
+
+@router.get("/")
+async def front(api: BusOf) -> Response:
+    """Who opens the bus's address in a browser is led to its calls."""
+    return Response(status_code=303, headers={"location": f"{api.public_url}/docs"})
 
 
 @router.get("/docs")

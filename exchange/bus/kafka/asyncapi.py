@@ -61,8 +61,8 @@ RECORDS: Final[Mapping[str, Described]] = {
         {"ce_service": _SERVICE, "ce_answerby": _TIME, "traceparent": _TEXT, "content-type": _TEXT},
         "The recipient system, so that one process serves a department at a time.",
         _SEALED,
-        "The delivery form (receipt and frame), encrypted whole under a key of its own that the "
-        "bus's epoch key wraps; empty above 256 KiB.",
+        "The leaf's place, then the delivery form (receipt and frame), encrypted whole under a key "
+        "of its own that the bus's epoch key wraps; empty above 256 KiB.",
     ),
     Topic.SIGNAL.value: Described(
         "Signal",
@@ -81,7 +81,7 @@ RECORDS: Final[Mapping[str, Described]] = {
         },
         "The recipient, else the message, else the kind.",
         _SEALED,
-        "A small answer in its delivery form, encrypted whole; empty otherwise.",
+        "A small answer, its leaf's place before its delivery form, encrypted whole; else empty.",
     ),
     Topic.DEAD.value: Described(
         "DeadLetter",

@@ -67,8 +67,12 @@ class KafkaLimits:
     """The same in bytes of payload: as much as acceptance itself may queue."""
     fetch_records: int = 64
     """Decoded in one go: about 5 ms of the event loop."""
-    fetch_wait_s: float = 0.005
-    """aiokafka has one fetch in flight: a busy partition waits as long for its next."""
+    fetch_wait_s: float = 0.05
+    """After so long a broker says that nothing came; what comes is answered at once.
+
+    A partition whose reader stalled for 200 ms waits for this too; shorter, and asking costs more
+    than reading (docs/adr/0010).
+    """
     acknowledge_s: float = 5.0
     """Then a batch is lost, as far as the publisher knows."""
     join_s: float = 15.0

@@ -163,7 +163,7 @@ class KafkaBus:
             self.counts.foreign += 1
             return None
         self.counts.carried += 1
-        if not found.value:
+        if not found.value or not self._codec.wants(record.body):
             return record
         try:
             bound = bound_to(found.topic, found.key or b"", found.headers)

@@ -15,8 +15,12 @@ class PayloadCodec(Protocol):
         """
         ...
 
+    def wants(self, body: Body) -> bool:
+        """Whether anybody here needs the payload; asked before it is opened."""
+        ...
+
     def decode(self, body: Body, data: bytes) -> object | None:
-        """The payload again; ``body`` is the record's, without payload. None when nobody needs it.
+        """The payload again; ``body`` is the record's, without payload. None when it is none.
 
         ``data`` is what `encode` returned in a process that holds the same epoch keys.
 

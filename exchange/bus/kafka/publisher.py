@@ -8,16 +8,22 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
 
 from exchange.bus.kafka.brokers import Brokers, KafkaLimits
 from exchange.bus.kafka.sealing import Header
 from exchange.bus.port import BusLost
 
 log = structlog.get_logger()
+
+KEYS_KEPT: Final = 4_096
+"""Systems whose partition is remembered; the hash in Python costs as much as sealing a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ class Publisher:
             **self._brokers.options(self._limits.acknowledge_s),
             acks="all",
             linger_ms=0,
+            partitioner=partition_of,
             max_batch_size=self._limits.batch_bytes,
             metadata_max_age_ms=int(self._limits.metadata_age_s * 1_000),
         )
@@ -110,6 +117,18 @@ class Publisher:
         task = asyncio.create_task(_stop(producer, self._limits.acknowledge_s), name="kafka-stop")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+
+@lru_cache(KEYS_KEPT)
+def _place(key: bytes, count: int) -> int:
+    """Where every client of Kafka puts a key, as a place in the list of partitions."""
+    place: int = DefaultPartitioner()(key, range(count), ())
+    return place
+
+
+def partition_of(key: bytes, partitions: Sequence[int], _available: Sequence[int]) -> int:
+    """The partition of a record, whether it can be written to now or not."""
+    return partitions[_place(key, len(partitions))]
 
 
 async def _stop(producer: AIOKafkaProducer, within_s: float) -> None:

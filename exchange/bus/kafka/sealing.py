@@ -7,6 +7,7 @@ to topic, key and CloudEvents headers, so that no payload is read under another 
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +21,7 @@ OVERHEAD_BYTES: Final = 60
 _WRAPPED_BYTES: Final = 44
 _NONCE: Final = bytes(12)
 _LABEL: Final = b"sealway/bus/v1"
+_NAMES_KEPT: Final = 64  # of headers and topics: ours are 20, and others may write some
 
 Header = tuple[str, bytes]
 
@@ -43,8 +45,18 @@ def open_value(value: bytes, bound: bytes, epochs: EpochKeys) -> bytes:
 
 def bound_to(topic: str, key: bytes, headers: Sequence[Header]) -> bytes:
     """What a value is bound to: its topic, its key, the CloudEvents headers in their order."""
-    pieces = [_LABEL, topic.encode(), key]
+    pieces = [_bound_head(topic), len(key).to_bytes(4, "big"), key]
     for name, value in headers:
         if name.startswith("ce_"):
-            pieces += (name.encode(), value)
-    return b"".join(len(piece).to_bytes(4, "big") + piece for piece in pieces)
+            pieces += (_prefixed(name), len(value).to_bytes(4, "big"), value)
+    return b"".join(pieces)
+
+
+@lru_cache(_NAMES_KEPT)
+def _bound_head(topic: str) -> bytes:
+    return len(_LABEL).to_bytes(4, "big") + _LABEL + _prefixed(topic)
+
+
+@lru_cache(_NAMES_KEPT)
+def _prefixed(name: str) -> bytes:
+    return len(name.encode()).to_bytes(4, "big") + name.encode()

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -79,9 +80,13 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise SettingsInvalid([f"There is no {path}; make one with `sealway init`."]) from None
-    except OSError as error:
+        made = f"make one with `sealway init {quote(str(path.parent))}`"
+        raise SettingsInvalid([f"There is no {path}; {made}."]) from None
+    except PermissionError as error:
         what = f"{path} can't be read ({error.strerror}); give the bus's user the right to."
+        raise SettingsInvalid([what]) from None
+    except OSError as error:
+        what = f"{path} can't be read ({error.strerror}); name the folder of a bus."
         raise SettingsInvalid([what]) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsInvalid([f"{path} is not TOML ({error}); correct that place."]) from None

@@ -103,7 +103,7 @@ class Push(Table):
         max_length=2000,
         pattern=r"^https?://",
         description="where requests are posted; its host must be in `egress.hosts`, and a private "
-        "address is called only if its rule says `private`",
+        "address behind a name is called only if its rule says `private`",
     )
     secret_headers: dict[str, FilePath] = Field(
         default={},

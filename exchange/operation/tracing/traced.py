@@ -136,7 +136,7 @@ class TracedAsking(Asking):
             outcome.code = heard.value
             return heard
 
-    async def _ask(self, job: Job, service: Service, adapter: Adapter | None) -> Answer | Reject:
+    async def _ask(self, job: Job, service: Service, adapter: Adapter) -> Answer | Reject:
         told = {**_of_job(job, service), "sealway.by": "adapter"}
         with self._spans.around("sealway.call", None, told) as outcome:
             result = await super()._ask(job, service, adapter)

@@ -10,6 +10,7 @@ PERSON: Final = "id, name, role, member, token_hash, added_by, added_at, expires
 ASK: Final = (
     "id, consumer, system, service, members, asked_by, asked_at, ended, ended_by, ended_at, reason"
 )
+_OPEN: Final = "SELECT count(*) FROM grant_ask WHERE ended IS NULL AND starts_with(consumer, $1)"
 
 
 class PostgresPeople:
@@ -77,34 +78,36 @@ class PostgresPeople:
         rows = await self._fetch(statement, after, prefix, count_max)
         return [StoredAsk(*row) for row in rows]
 
-    async def open_asks(self, member: str) -> int:
-        """How many asks of a member's systems nobody has ended."""
-        statement = (
-            "SELECT count(*) FROM grant_ask WHERE ended IS NULL AND starts_with(consumer, $1)"
-        )
-        return int((await self._fetch(statement, f"{member}/"))[0][0])
-
-    async def add_ask(self, ask: StoredAsk) -> bool:
-        """Keep what somebody asks for; False when the id is taken."""
+    async def add_ask(self, ask: StoredAsk, member: str, open_max: int) -> bool:
+        """Keep what a member asks for, unless too many are open, or the id is taken."""
         values = (
             *(ask.id, ask.consumer, ask.system, ask.service, ask.members, ask.asked_by),
             *(ask.asked_at_ms, ask.ended, ask.ended_by, ask.ended_at_ms, ask.reason),
         )
-        if await self._insert("grant_ask", ASK, values):
-            return True
-        return await self.ask(ask.id) == ask  # it was kept, and the reply was lost
+        marks = ", ".join(f"${n}" for n in range(1, len(values) + 1))
+        statement = f"INSERT INTO grant_ask ({ASK}) VALUES ({marks}) ON CONFLICT DO NOTHING"
 
-    async def end_ask(
-        self, id_: str, ended: str, by: str, at_ms: int, reason: str | None
-    ) -> StoredAsk | None:
-        """End an ask that is open; as it is now, or None when there is none."""
+        async def write(connection: Connection) -> None:
+            async with connection.transaction():
+                # Who counts and then keeps does so alone; people ask a few times a day.
+                await connection.execute("LOCK TABLE grant_ask IN SHARE ROW EXCLUSIVE MODE")
+                if await connection.fetchval(_OPEN, f"{member}/") < open_max:
+                    await connection.execute(statement, *values)
+
+        await self._connections.write(write)
+        return await self.ask(ask.id) == ask
+
+    async def swap_ask(self, before: StoredAsk, after: StoredAsk) -> StoredAsk | None:
+        """Put the end of ``after`` where an ask's end still is that of ``before``."""
         statement = (
             "UPDATE grant_ask SET ended = $1, ended_by = $2, ended_at = $3, reason = $4"
-            " WHERE id = $5 AND ended IS NULL"
+            " WHERE id = $5 AND ended IS NOT DISTINCT FROM $6::text"
+            " AND ended_at IS NOT DISTINCT FROM $7::bigint"
         )
-        values = (ended, by, at_ms, reason, id_)
-        await self._connections.write(lambda c: c.execute(statement, *values))
-        return await self.ask(id_)
+        values = (after.ended, after.ended_by, after.ended_at_ms, after.reason)
+        was = (before.id, before.ended, before.ended_at_ms)
+        await self._connections.write(lambda c: c.execute(statement, *values, *was))
+        return await self.ask(before.id)
 
     async def _insert(self, table: str, columns: str, values: Sequence[object]) -> bool:
         marks = ", ".join(f"${n}" for n in range(1, len(values) + 1))

@@ -1,6 +1,8 @@
 """Reads on PostgreSQL: each takes a connection from the pool, and sees what is committed."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from exchange.storage.boxes import MailboxDepth
@@ -10,6 +12,7 @@ from exchange.storage.postgres.deliveries import COLUMNS, parse_delivery
 from exchange.storage.postgres.facts import BOXED
 from exchange.storage.postgres.numbers import SystemNumbers
 from exchange.storage.postgres.statement import IS_HELD
+from exchange.storage.postgres.together import Together
 from exchange.storage.rows import (
     AnchorRow,
     ExchangeState,
@@ -36,13 +39,14 @@ def _with_kept(columns: str, table: str, where: str) -> str:
     return " UNION ALL ".join(f"SELECT {columns} FROM {one} WHERE {where}" for one in tables)
 
 
-_MESSAGE = _with_kept(
+_OF_THESE: Final = "id = ANY($1::bytea[]) AND id >= $2 AND id <= $3"
+_MESSAGES = _with_kept(
     "id, sender, digest, shard, idx, leaf_hash, leaf_salt, envelope, envelope_key, content,"
     " content_key, accepted_at",
     "message",
-    "id = $1",
+    _OF_THESE,
 )
-_EXCHANGE = _with_kept("id, state, provider, service, answer_by, answer", "exchange", "id = $1")
+_EXCHANGES = _with_kept("id, state, provider, service, answer_by, answer", "exchange", _OF_THESE)
 _DELIVERIES = _with_kept(COLUMNS, "delivery", "id = $1")
 _STEPS = _with_kept("id, at, code, attempt, next_at, detail, message, n", "step", "id = $1")
 _DEAD = _with_kept(COLUMNS, "delivery", "state = 'dead'")
@@ -63,8 +67,14 @@ _ENTRIES = (
     " AND first_index >= coalesce((SELECT max(first_index) FROM log_group"
     " WHERE shard = $1 AND first_index <= $2), 0) ORDER BY first_index"
 )
-
-
+_BUNDLES = (
+    "WITH wanted AS (SELECT DISTINCT n.shard, (SELECT max(first_index) FROM log_group g"
+    " WHERE g.shard = n.shard AND g.first_index <= n.idx) AS first"
+    " FROM unnest($1::int[], $2::bigint[]) AS n(shard, idx))"
+    " SELECT g.shard, g.first_index, g.entries FROM wanted w"
+    " JOIN log_group g ON g.shard = w.shard AND g.first_index = w.first"
+    " ORDER BY g.shard, g.first_index"
+)
 _ENDED = (
     "SELECT id FROM exchange WHERE id = ANY($1::bytea[]) AND state <> 'open'"
     " AND id >= $2 AND id <= $3"
@@ -90,6 +100,14 @@ _LEASES = (
     " FROM log_shard ORDER BY shard"
 )
 
+BUNDLES_MAX: Final = 256  # of leaves, which are small
+
+
+async def _of_these(connection: Connection, statement: str, ids: Sequence[bytes]) -> list[Any]:
+    """Rows by id; the bounds keep days out that hold none of them."""
+    rows: list[Any] = await connection.fetch(statement, list(ids), min(ids), max(ids))
+    return rows
+
 
 def parse_head(row: Any) -> ShardHead:
     """A head from its columns, in the order of `HEAD_COLUMNS`."""
@@ -107,6 +125,9 @@ class Readers:
     def __init__(self, connections: Connections, numbers: SystemNumbers) -> None:
         self._connections = connections
         self._numbers = numbers
+        self._message = Together(self._messages)
+        self._exchange = Together(self._exchanges)
+        self._bundle = Together(self._bundles, BUNDLES_MAX)
 
     async def _fetch(self, statement: str, *values: object) -> list[Any]:
         rows: list[Any] = await self._connections.run(lambda c: c.fetch(statement, *values))
@@ -114,9 +135,6 @@ class Readers:
 
     async def _fetch_one(self, statement: str, *values: object) -> Any:
         return await self._connections.run(lambda c: c.fetchrow(statement, *values))
-
-    async def _name(self, number: int) -> SystemId:
-        return await self._connections.run(lambda c: self._numbers.name(c, number))
 
     async def _find(self, system: SystemId) -> int | None:
         return await self._connections.run(lambda c: self._numbers.find(c, system))
@@ -130,19 +148,31 @@ class Readers:
 
     async def message(self, id_: bytes) -> StoredMessage | None:
         """A message by id, still sealed."""
-        row = await self._fetch_one(_MESSAGE, id_)
-        if row is None:
-            return None
-        found, sender, *others = row
-        return StoredMessage(found, await self._name(sender), *others)
+        return await self._message.one(id_)
+
+    async def _messages(self, ids: Sequence[bytes]) -> dict[bytes, StoredMessage]:
+        async def read(connection: Connection) -> dict[bytes, StoredMessage]:
+            found = {}
+            for id_, sender, *others in await _of_these(connection, _MESSAGES, ids):
+                name = await self._numbers.name(connection, sender)
+                found[id_] = StoredMessage(id_, name, *others)
+            return found
+
+        return await self._connections.run(read)
 
     async def exchange(self, id_: bytes) -> StoredExchange | None:
         """An exchange by its request's id."""
-        row = await self._fetch_one(_EXCHANGE, id_)
-        if row is None:
-            return None
-        found, state, provider, *others = row
-        return StoredExchange(found, ExchangeState(state), await self._name(provider), *others)
+        return await self._exchange.one(id_)
+
+    async def _exchanges(self, ids: Sequence[bytes]) -> dict[bytes, StoredExchange]:
+        async def read(connection: Connection) -> dict[bytes, StoredExchange]:
+            found = {}
+            for id_, state, provider, *others in await _of_these(connection, _EXCHANGES, ids):
+                name = await self._numbers.name(connection, provider)
+                found[id_] = StoredExchange(id_, ExchangeState(state), name, *others)
+            return found
+
+        return await self._connections.run(read)
 
     async def deliveries(self, id_: bytes) -> list[StoredDelivery]:
         """The deliveries of a message."""
@@ -212,7 +242,26 @@ class Readers:
 
     async def entries(self, shard: int, first: int, last: int) -> list[tuple[int, bytes]]:
         """The groups that hold leaves ``first`` to ``last``: first index and entry bundle."""
+        if first == last:
+            bundle = await self._bundle.one((shard, first))
+            return [] if bundle is None else [bundle]
         return [tuple(row) for row in await self._fetch(_ENTRIES, shard, first, last)]
+
+    async def _bundles(
+        self, leaves: Sequence[tuple[int, int]]
+    ) -> dict[tuple[int, int], tuple[int, bytes]]:
+        """By shard and index, the group that holds the leaf, if it is there."""
+        shards, indexes = zip(*leaves, strict=True)
+        by_shard: dict[int, list[tuple[int, bytes]]] = {}
+        for shard, first, entries in await self._fetch(_BUNDLES, shards, indexes):
+            by_shard.setdefault(shard, []).append((first, entries))
+        found = {}
+        for shard, index in leaves:
+            groups = by_shard.get(shard, [])
+            at = bisect_right(groups, index, key=itemgetter(0))
+            if at:
+                found[shard, index] = groups[at - 1]
+        return found
 
     async def tile(self, shard: int, level: int, number: int) -> bytes | None:
         """A full tile's hashes."""

@@ -133,15 +133,18 @@ class WriterThread:
         self._connection = connect(self._path)
         self._folder.start()
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(
+        self, work: Callable[[sqlite3.Connection], T], then: Callable[[T], None] | None = None
+    ) -> T:
         """Do one piece of work in a transaction of its own and wait for its commit.
 
-        Cancelling the caller doesn't cancel the work.
+        Cancelling the caller doesn't cancel the work. ``then`` is called on the writer's thread
+        when it has committed; it is quick and doesn't raise.
 
         Raises:
             StorageUnavailable: the database refused; nothing was written.
         """
-        return await self._thread.run(lambda: self._do(work))
+        return await self._thread.run(lambda: self._do(work, then))
 
     async def stop(self) -> None:
         """Finish what was asked, fold the WAL back, close."""
@@ -151,11 +154,13 @@ class WriterThread:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
 
-    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _do(self, work: Callable[[sqlite3.Connection], T], then: Callable[[T], None] | None) -> T:
         try:
             result = self._transact(work)
         except sqlite3.Error as problem:
             raise _unavailable(problem) from problem
+        if then is not None:
+            then(result)
         self._look_at_wal()
         return result
 

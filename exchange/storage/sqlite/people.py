@@ -76,35 +76,36 @@ class SqlitePeople:
         rows = await self._readers.run(lambda c: c.execute(statement, values).fetchall())
         return [StoredAsk(*row) for row in rows]
 
-    async def open_asks(self, member: str) -> int:
-        """How many asks of a member's systems nobody has ended."""
-        statement = (
-            "SELECT count(*) FROM grant_ask WHERE ended IS NULL"
-            " AND substr(consumer, 1, length(?1)) = ?1"
-        )
-        row = await self._readers.run(lambda c: c.execute(statement, (f"{member}/",)).fetchone())
-        return int(row[0])
-
-    async def add_ask(self, ask: StoredAsk) -> bool:
-        """Keep what somebody asks for; False when the id is taken."""
+    async def add_ask(self, ask: StoredAsk, member: str, open_max: int) -> bool:
+        """Keep what a member asks for, unless too many are open, or the id is taken."""
         values = (
             *(ask.id, ask.consumer, ask.system, ask.service, ask.members, ask.asked_by),
             *(ask.asked_at_ms, ask.ended, ask.ended_by, ask.ended_at_ms, ask.reason),
         )
-        return await self._writer.run(lambda c: _insert(c, "grant_ask", ASK, values))
+        marks = ", ".join("?" * len(values))
+        statement = (
+            f"INSERT INTO grant_ask ({ASK}) SELECT {marks} WHERE (SELECT count(*) FROM grant_ask"
+            " WHERE ended IS NULL AND substr(consumer, 1, length(?)) = ?) < ?"
+            " ON CONFLICT DO NOTHING"
+        )
+        counted = (f"{member}/", f"{member}/", open_max)
+        return await self._writer.run(
+            lambda c: c.execute(statement, (*values, *counted)).rowcount == 1
+        )
 
-    async def end_ask(
-        self, id_: str, ended: str, by: str, at_ms: int, reason: str | None
-    ) -> StoredAsk | None:
-        """End an ask that is open; as it is now, or None when there is none."""
+    async def swap_ask(self, before: StoredAsk, after: StoredAsk) -> StoredAsk | None:
+        """Put the end of ``after`` where an ask's end still is that of ``before``."""
+        values = (after.ended, after.ended_by, after.ended_at_ms, after.reason)
+        was = (before.id, before.ended, before.ended_at_ms)
 
         def write(connection: sqlite3.Connection) -> StoredAsk | None:
             connection.execute(
                 "UPDATE grant_ask SET ended = ?, ended_by = ?, ended_at = ?, reason = ?"
-                " WHERE id = ? AND ended IS NULL",
-                (ended, by, at_ms, reason, id_),
+                " WHERE id = ? AND ended IS ? AND ended_at IS ?",
+                (*values, *was),
             )
-            row = connection.execute(f"SELECT {ASK} FROM grant_ask WHERE id = ?", (id_,)).fetchone()
+            statement = f"SELECT {ASK} FROM grant_ask WHERE id = ?"
+            row = connection.execute(statement, (before.id,)).fetchone()
             return None if row is None else StoredAsk(*row)
 
         return await self._writer.run(write)

@@ -126,8 +126,9 @@ class SqliteStore:
         Raises:
             StorageUnavailable: nothing was written.
         """
-        result = await self._writer.run(
-            lambda connection: commit_group(connection, plan, self._numbers, self._bounds)
+        result: tuple[CommitResult, GroupWrite | None] = await self._writer.run(
+            lambda connection: commit_group(connection, plan, self._numbers, self._bounds),
+            partial(_tell, plan),
         )
         self._learn_later(result[1])
         return result
@@ -292,3 +293,9 @@ class SqliteStore:
     async def keep_anchor(self, row: AnchorRow) -> None:
         """Add what somebody vouched for to a checkpoint's anchor."""
         await self._writer.run(lambda c: anchors.keep_anchor(c, row))
+
+
+def _tell(plan: GroupPlan, result: tuple[CommitResult, GroupWrite | None]) -> None:
+    """On the writer's thread, right after the commit."""
+    if plan.on_durable is not None and result[1] is not None:
+        plan.on_durable(result[1])

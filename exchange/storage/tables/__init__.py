@@ -230,7 +230,11 @@ grant_ask = Table(
     Column("members", Text, nullable=False, comment="the grant's other members, as JSON"),
     Column("asked_by", Text, nullable=False),
     Column("asked_at", BigInteger, nullable=False),
-    Column("ended", Text, comment="refused or withdrawn; that it was given the directory says"),
+    Column(
+        "ended",
+        Text,
+        comment="given, refused or withdrawn; that the grant stands the directory says",
+    ),
     Column("ended_by", Text),
     Column("ended_at", BigInteger),
     Column("reason", Text),

@@ -1,5 +1,6 @@
 """People and asks: the same on every engine."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ ANNA = StoredPerson(
     "p1", "Anna Tamm", "integrator", "sx/GOV/1001", b"a" * 32, "person:founder", NOW, NOW + 1000
 )
 ASK = StoredAsk("g1", "sx/GOV/1001/a", "sx/GOV/2002/b", "status", "{}", "person:p1", NOW)
+MEMBER = "sx/GOV/1001"
 
 
 @pytest.fixture
@@ -61,26 +63,47 @@ async def test_people_are_listed_in_order_of_their_ids(people_store: LeasedStore
 
 async def test_an_ask_ends_once(people_store: LeasedStore) -> None:
     people = people_store.people
-    assert await people.add_ask(ASK)
-    assert not await people.add_ask(replace(ASK, service="other"))
+    assert await people.add_ask(ASK, MEMBER, 9)
+    assert not await people.add_ask(replace(ASK, service="other"), MEMBER, 9)
     assert await people.ask("g1") == ASK
-    refused = await people.end_ask("g1", "refused", "person:p2", NOW + 1, "No basis.")
-    assert refused == replace(
+    refused = replace(
         ASK, ended="refused", ended_by="person:p2", ended_at_ms=NOW + 1, reason="No basis."
     )
-    assert await people.end_ask("g1", "withdrawn", "person:p1", NOW + 2, None) == refused
-    assert await people.end_ask("g9", "withdrawn", "person:p1", NOW + 2, None) is None
+    withdrawn = replace(ASK, ended="withdrawn", ended_by="person:p1", ended_at_ms=NOW + 2)
+    assert await people.swap_ask(ASK, refused) == refused
+    assert await people.swap_ask(ASK, withdrawn) == refused
+    assert await people.swap_ask(replace(refused, ended_at_ms=NOW), withdrawn) == refused
+    assert await people.swap_ask(refused, ASK) == ASK
+    nobodys = replace(ASK, id="g9")
+    assert await people.swap_ask(nobodys, replace(nobodys, ended="refused")) is None
+
+
+async def test_of_two_ends_at_once_one_is_kept(people_store: LeasedStore) -> None:
+    people = people_store.people
+    assert await people.add_ask(ASK, MEMBER, 9)
+    ends = [replace(ASK, ended=one, ended_at_ms=NOW) for one in ("given", "withdrawn")]
+    found = await asyncio.gather(*(people.swap_ask(ASK, end) for end in ends))
+    assert found[0] == found[1] == await people.ask("g1")
+
+
+async def test_asks_at_once_stop_at_the_limit(people_store: LeasedStore) -> None:
+    people = people_store.people
+    some = [replace(ASK, id=f"g{n}") for n in range(6)]
+    kept = await asyncio.gather(*(people.add_ask(one, MEMBER, 2) for one in some))
+    assert sorted(kept) == [False] * 4 + [True] * 2
+    assert len(await people.asks(None, "", 10)) == 2
 
 
 async def test_asks_are_listed_and_counted_by_member(people_store: LeasedStore) -> None:
     people = people_store.people
     other = replace(ASK, id="g2", consumer="sx/GOV/10/c", system="sx/GOV/20/d")
     for one in (ASK, other, replace(ASK, id="g3", consumer="sx/GOV/10/x")):
-        await people.add_ask(one)
+        await people.add_ask(one, "sx/GOV/10", 2)
     assert [one.id for one in await people.asks(None, "", 10)] == ["g1", "g2", "g3"]
     assert [one.id for one in await people.asks("sx/GOV/2002", "", 10)] == ["g1", "g3"]
     assert [one.id for one in await people.asks("sx/GOV/10", "g2", 10)] == ["g3"]
     assert await people.asks("sx/GOV/1", "", 10) == []
-    assert await people.open_asks("sx/GOV/10") == 2
-    await people.end_ask("g2", "withdrawn", "person:p1", NOW, None)
-    assert await people.open_asks("sx/GOV/10") == 1
+    fourth = replace(other, id="g4")
+    assert not await people.add_ask(fourth, "sx/GOV/10", 2)
+    await people.swap_ask(other, replace(other, ended="withdrawn", ended_at_ms=NOW))
+    assert await people.add_ask(fourth, "sx/GOV/10", 2)

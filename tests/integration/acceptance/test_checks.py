@@ -1,13 +1,15 @@
 """Each check of acceptance: what passes, each way to break it, what crosses from good to bad."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from exchange.acceptance.accept import Refused
 from registry.changes import Change
 from signing.compose import PartIn, compose
-from signing.encoding import b64url_encode, format_time
-from signing.identifiers import Fingerprint
+from signing.encoding import b64url_encode, format_time, parse_time
+from signing.identifiers import Fingerprint, message_time_ms
 from signing.jws import MESSAGE
 from signing.keys import ES256, LocalSigner
 from signing.message import Parts
@@ -188,6 +190,18 @@ async def test_an_ids_own_time_is_held_against_the_clock(
     request = running.ask()
     running.clock.ahead_ms = ahead_ms
     assert await running.outcome(request) == outcome
+
+
+@pytest.mark.parametrize("ahead_ms", [48 * HOUR_MS + MINUTE_MS, -6 * MINUTE_MS])
+async def test_whose_clock_is_off_is_told_both_times(running: RunningBus, ahead_ms: int) -> None:
+    request = running.ask()
+    made_ms = message_time_ms(request.manifest.id)
+    running.clock.ahead_ms = ahead_ms
+    with pytest.raises(Refused) as refused:
+        await running.send(request)
+    told = refused.value.error.detail
+    assert f"was made {format_time(made_ms)}" in told
+    assert abs(parse_time(re.findall(r"\S+Z", told)[1]) - made_ms - ahead_ms) < MINUTE_MS
 
 
 @pytest.mark.parametrize(

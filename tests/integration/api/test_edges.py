@@ -14,13 +14,13 @@ from exchange.storage.errors import StorageUnavailable
 from signing.identifiers import ServiceCode
 from signing.message import FRAME_TYPE
 from tests.support.agencies import BENEFITS, POPULATION, STATISTICS
-from tests.support.http import FOUNDER, Edge, code_of
+from tests.support.http import FOUNDER, OPERATOR, Edge, code_of
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 async def test_an_address_that_is_not_there_is_not_found(edge: Edge) -> None:
-    for path in ("/v1/nothing", "/v1/messages/x/y/z", "/"):
+    for path in ("/v1/nothing", "/v1/messages/x/y/z", "/nowhere"):
         assert code_of(await edge.get(path, FOUNDER)) == "not-found"
 
 
@@ -138,6 +138,11 @@ async def test_the_bus_introduces_itself(edge: Edge) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", about["time"])
 
 
+async def test_a_browser_at_the_bare_address_is_led_to_the_calls(edge: Edge) -> None:
+    response = await edge.get("/")
+    assert (response.status_code, response.headers["location"]) == (303, f"{edge.url}/docs")
+
+
 @pytest.mark.parametrize("path", ["/docs", "/problems", "/problems/not-allowed"])
 async def test_pages_load_nothing_from_elsewhere(edge: Edge, path: str) -> None:
     response = await edge.get(path)
@@ -205,3 +210,21 @@ async def test_an_envelope_too_long_for_a_header_is_refused_as_that(edge: Edge) 
         "POST", "/v1/messages", headers={"sealway-envelope": "a" * 6144, "sealway-salt": "x"}
     )
     assert code_of(response) == "envelope-malformed"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/v1/persons/p%00", "/v1/schemas?subject=%00", "/v1/subjects/a%00b", "/v1/grants/%00"],
+)
+async def test_an_address_with_u0000_reaches_no_database(edge: Edge, address: str) -> None:
+    assert code_of(await edge.get(address, OPERATOR)) == "request-invalid"
+
+
+async def test_a_body_with_u0000_reaches_no_database(edge: Edge) -> None:
+    body = {"name": "Payments\0", "id": "sx/GOV/1001/payments"}
+    for members in (body, {"a": [{"b\0": 1}]}):
+        refused = await edge.post("/v1/systems", members, FOUNDER)
+        assert code_of(refused) == "request-invalid"
+        assert "U+0000" in refused.json()["detail"]
+    body = {"subject": "sx/GOV/1001/a", "text": '{"pattern":"\\\\u0000"}'}
+    assert "U+0000" not in (await edge.post("/v1/schemas", body, FOUNDER)).text

@@ -69,6 +69,14 @@ def _code(answer: bytes) -> str:
     return str(document["code"])
 
 
+async def test_a_request_of_http_1_1_names_its_host(port: int) -> None:
+    nameless = await _talk(port, b"POST /there HTTP/1.1\r\ncontent-length: 1\r\n\r\nx")
+    assert nameless.startswith(b"HTTP/1.1 400 ")
+    assert b"names its host" in nameless
+    assert b"here" not in nameless
+    assert (await _talk(port, b"GET /there HTTP/1.0\r\n\r\n")).endswith(b"here")
+
+
 async def test_headers_within_the_limit_are_served_in_one_piece_or_many(port: int) -> None:
     field = b"a: " + b"x" * 900 + b"\r\n\r\n"
     assert (await _talk(port, GET + field)).endswith(b"here")

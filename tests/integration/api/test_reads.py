@@ -1,12 +1,17 @@
 """GET /v1/reads and `sealway audit reads`: who read or exported what, online and offline."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import exchange.audit.accesses
+from sealway.audit.anchors import load_anchors
+from sealway.audit.reports import as_html
+from sealway.audit.verifying import verify_bundle
 from sealway.cli.audit import audit
 from signing.encoding import format_time
 from tests.integration.api.conftest import edge, initialised, running, stopped
@@ -46,7 +51,7 @@ async def test_an_auditor_sees_who_read_what(edge: Edge) -> None:
     assert (read["kind"], read["message"], read["part"]) == ("read", id_, "body")
     assert (read["person"], read["role"], read["from"]) == (f"person:{person}", AUDITOR, BENEFITS)
     assert (export["kind"], export["reason"]) == ("export", "case 12")
-    assert export["selection"] == {"form": "full"}
+    assert export["selection"] == {"form": "full", "accesses": True}
     assert export["index"] > read["index"]
 
 
@@ -123,7 +128,8 @@ async def test_a_bundle_says_when_and_of_which_message(
     edge: Edge, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     id_ = await read_one(edge)
-    data = (await edge.post("/v1/exports", {}, AUDITOR)).content
+    asked = {"selection": {"accesses": False}}
+    data = (await edge.post("/v1/exports", asked, AUDITOR)).content
     _, key = stop_and_find(edge)
     (tmp_path / "case.zip").write_bytes(data)
     (tmp_path / "anchors.toml").write_text(f'bus = "{BUS}"\nlog_keys = ["{key}"]\n')
@@ -135,6 +141,52 @@ async def test_a_bundle_says_when_and_of_which_message(
     assert reads(capsys, *given, "--message", id_)[1]["items"] == said["items"][:1]
     (tmp_path / "case.zip").write_bytes(data.replace(b'"k":"read"', b'"k":"reed"'))
     assert reads(capsys, *given)[0] == 1
+
+
+async def test_a_full_bundle_says_who_unless_the_record_was_erased(
+    edge: Edge, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    id_ = await read_one(edge)
+    folder, key = stop_and_find(edge)
+    person = f"person:{(await edge.person(AUDITOR)).id}"
+    asked = {"reason": "case 12"}
+    (tmp_path / "case.zip").write_bytes((await edge.post("/v1/exports", asked, AUDITOR)).content)
+    (tmp_path / "anchors.toml").write_text(f'bus = "{BUS}"\nlog_keys = ["{key}"]\n')
+    given = [str(tmp_path / "case.zip"), "--anchors", str(tmp_path / "anchors.toml")]
+    code, said = reads(capsys, *given, "--person", person)
+    assert (code, [one.get("message") for one in said["items"]]) == (0, [id_, None])
+    report = verify_bundle(tmp_path / "case.zip", load_anchors(tmp_path / "anchors.toml"))
+    told = report.to_object()["accesses"]
+    assert (told["reads"], told["exports"], told["hidden"]) == (1, 1, 0)
+    assert told["people"] == {person: {"reads": 1, "exports": 1}}
+    assert told["listed"][1]["reason"] == "case 12"
+    assert "case 12" in as_html(report.to_object())
+    with closing(sqlite3.connect(folder / "data" / "sealway.db")) as database, database:
+        where = "WHERE shard = 0 AND idx = ?"
+        done = database.execute(
+            f"UPDATE record SET key = NULL {where}", (said["items"][0]["index"],)
+        )
+        assert done.rowcount == 1
+    (tmp_path / "case.zip").write_bytes((await edge.post("/v1/exports", {}, AUDITOR)).content)
+    report = verify_bundle(tmp_path / "case.zip", load_anchors(tmp_path / "anchors.toml"))
+    assert (report.verdict, dict(report.findings.counts)) == ("incomplete", {"act-gone": 1})
+    told = report.to_object()["accesses"]
+    assert (told["reads"], told["people"]) == (1, {person: {"reads": 0, "exports": 2}})
+
+
+async def test_a_party_bundle_counts_what_it_hides(edge: Edge, tmp_path: Path) -> None:
+    await read_one(edge)
+    _, key = stop_and_find(edge)
+    party = {"form": "party", "party": [BENEFITS.rpartition("/")[0]]}
+    asked = {"selection": {**party, "accesses": True}}
+    assert (await edge.post("/v1/exports", asked, AUDITOR)).status_code == 422
+    found = await edge.post("/v1/exports", {"selection": party}, AUDITOR)
+    (tmp_path / "case.zip").write_bytes(found.content)
+    (tmp_path / "anchors.toml").write_text(f'bus = "{BUS}"\nlog_keys = ["{key}"]\n')
+    report = verify_bundle(tmp_path / "case.zip", load_anchors(tmp_path / "anchors.toml"))
+    assert report.verdict == "proven"
+    told = report.to_object()["accesses"]
+    assert told == {"reads": 0, "exports": 0, "people": {}, "hidden": 2, "listed": []}
 
 
 def stop_and_find(edge: Edge) -> tuple[Path, str]:

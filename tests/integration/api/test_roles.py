@@ -91,7 +91,14 @@ PUBLIC = {
     *("POST /v1/messages", "GET /v1/logs/{n}", "GET /log/{n}/checkpoint"),
     *("GET /log/{n}/cosigned", "GET /log/{n}/policy"),
     *("GET /log/{n}/tile/{level}/{number:path}", "GET /.well-known/sealway", "GET /livez"),
-    *("GET /readyz", "GET /docs", "GET /problems", "GET /problems/{code}", "GET /openapi.json"),
+    *(
+        "GET /readyz",
+        "GET /",
+        "GET /docs",
+        "GET /problems",
+        "GET /problems/{code}",
+        "GET /openapi.json",
+    ),
 }
 KEYS = {
     "members": "sx/GOV/1001",

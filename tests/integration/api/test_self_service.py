@@ -1,10 +1,12 @@
 """What integrators do for their own members, and may not do for others; what ends at once."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from exchange.api.possession import PATH as CERTIFICATES
+from exchange.ledger.errors import LogUnavailable
 from signing.certificates import issue_self_signed, parse_certificate
 from signing.csr import make_csr
 from signing.encoding import b64url_encode
@@ -273,6 +275,57 @@ async def test_an_ask_is_withdrawn_by_who_asked(edge: Edge) -> None:
     assert (await edge.call("POST", f"/v1/asks/{id_}/withdraw", MAPS)).json()[
         "state"
     ] == "withdrawn"
+
+
+async def test_an_ask_is_not_withdrawn_while_it_is_given(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = (await edge.post("/v1/asks", ASK, MAPS)).json()["id"]
+    directory_log = edge.running.bus.api.directory_log
+    change, met = directory_log.change, []
+
+    async def slowly(*args: Any) -> Any:
+        met.append(code_of(await edge.call("POST", f"/v1/asks/{id_}/withdraw", MAPS)))
+        no = {"reason": "No basis."}
+        met.append(code_of(await edge.post(f"/v1/asks/{id_}/refuse", no, CIVILS)))
+        return await change(*args)
+
+    monkeypatch.setattr(directory_log, "change", slowly)
+    given = await edge.call("POST", f"/v1/asks/{id_}/give", CIVILS)
+    assert (given.json()["state"], met) == ("given", ["conflict", "conflict"])
+
+
+async def test_an_ask_whose_grant_was_refused_is_open_again(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = (await edge.post("/v1/asks", ASK, MAPS)).json()["id"]
+
+    async def failing(*args: Any) -> Any:
+        raise LogUnavailable("Not now.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(edge.running.bus.api.directory_log, "change", failing)
+        assert code_of(await edge.call("POST", f"/v1/asks/{id_}/give", CIVILS)) == "log-unavailable"
+    assert (await edge.get(f"/v1/asks/{id_}", MAPS)).json()["state"] == "asked"
+    withdrawn = await edge.call("POST", f"/v1/asks/{id_}/withdraw", MAPS)
+    assert withdrawn.json()["state"] == "withdrawn"
+
+
+async def test_who_died_while_giving_blocks_an_ask_for_a_minute(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = (await edge.post("/v1/asks", ASK, MAPS)).json()["id"]
+    people = edge.running.bus.api.people
+    found = await people.ask(id_)
+    assert found is not None
+    taken = replace(found, ended="given", ended_by="person:p", ended_at_ms=found.asked_at_ms)
+    assert await people.swap_ask(found, taken) == taken
+    assert (await edge.get(f"/v1/asks/{id_}", MAPS)).json()["state"] == "asked"
+    assert code_of(await edge.call("POST", f"/v1/asks/{id_}/withdraw", MAPS)) == "conflict"
+    monkeypatch.setattr("exchange.api.resources.asks.GIVING_MS_MAX", 0)
+    withdrawn = await edge.call("POST", f"/v1/asks/{id_}/withdraw", MAPS)
+    assert withdrawn.json()["state"] == "withdrawn"
+    assert code_of(await edge.call("POST", f"/v1/asks/{id_}/give", CIVILS)) == "conflict"
 
 
 async def test_wrong_asks_are_refused(edge: Edge) -> None:

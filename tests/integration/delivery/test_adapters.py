@@ -298,7 +298,17 @@ async def test_nobody_is_asked_whose_answer_could_not_be_signed(stopped: Running
         await running.send(request)
         await asyncio.sleep(0.4)
         assert running.adapter.asked == []
-        assert set(await running.steps(request)) == {"provider-unreachable"}
+        assert set(await running.steps(request)) == {"provider-not-set-up"}
+
+
+async def test_an_adapter_that_nobody_runs_is_named_so_in_the_timeline(
+    running: RunningBus,
+) -> None:
+    await running.change(service(PERSON_STATUS, delivery={"kind": "adapter", "name": "nobody"}))
+    request = running.ask()
+    await running.send(request)
+    await asyncio.sleep(0.3)
+    assert set(await running.steps(request)) == {"provider-not-set-up"}
 
 
 async def test_an_answer_that_the_bus_refuses_is_the_providers_misbehaviour(

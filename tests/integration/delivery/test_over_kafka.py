@@ -10,7 +10,7 @@ import pytest
 from exchange.acceptance.stored import OpenedMessage
 from exchange.bus.kafka.brokers import Brokers
 from exchange.bus.kafka.bus import KafkaBus
-from exchange.bus.port import Body, MessageBus, Signal, SignalKind
+from exchange.bus.port import Body, Dispatch, MessageBus, Signal, SignalKind
 from exchange.delivery.jobs import Job
 from exchange.delivery.payloads import MessageCodec
 from exchange.operation.key_files import load_epoch_keys
@@ -27,6 +27,7 @@ class RunningCodec:
 
     def __init__(self, running: RunningBus) -> None:
         self._running = running
+        self.asked: asyncio.Queue[tuple[Body, bool]] = asyncio.Queue()
         self.decoded: asyncio.Queue[object] = asyncio.Queue()
 
     @cached_property
@@ -36,6 +37,11 @@ class RunningCodec:
 
     async def encode(self, body: Body) -> bytes | None:
         return await self._codec.encode(body)
+
+    def wants(self, body: Body) -> bool:
+        wanted = self._codec.wants(body)
+        self.asked.put_nowait((body, wanted))
+        return wanted
 
     def decode(self, body: Body, data: bytes) -> object | None:
         payload = self._codec.decode(body, data)
@@ -106,9 +112,10 @@ async def test_an_answer_that_nobody_waits_for_is_not_opened(
     request = running.ask()
     await running.send(request)
     await running.until(request, "answered")
-    decoded = [await asyncio.wait_for(codec.decoded.get(), 10) for _ in range(2)]
-    assert isinstance(decoded[0], Job)
-    assert decoded[1] is None
+    asked = [await asyncio.wait_for(codec.asked.get(), 10) for _ in range(2)]
+    assert [(type(body), wanted) for body, wanted in asked] == [(Dispatch, True), (Signal, False)]
+    assert isinstance(codec.decoded.get_nowait(), Job)
+    assert codec.decoded.empty()
 
 
 async def test_without_a_receipt_nothing_is_carried_and_the_row_says_it_all(
@@ -127,9 +134,19 @@ async def test_without_a_receipt_nothing_is_carried_and_the_row_says_it_all(
         assert await codec.encode(replace(signal, payload="something else")) is None
 
 
-async def test_what_is_no_delivery_form_is_refused(stopped: RunningBus) -> None:
+async def test_what_is_no_carried_form_is_refused(stopped: RunningBus) -> None:
     async with opened(stopped) as running:
         codec = MessageCodec(running.bus.api.receipts, lambda _: True)
-        signal = Signal(SignalKind.ANSWERED, running.ask().manifest.id)
-        with pytest.raises(SealwayError):
-            codec.decode(signal, b"no delivery form")
+        request = running.ask()
+        place = (await running.send(request)).place
+        message = OpenedMessage(
+            request.envelope, request.manifest, request.digest, request.parts, place
+        )
+        signal = Signal(SignalKind.ANSWERED, request.manifest.id, payload=message)
+        carried = await codec.encode(signal)
+        assert carried is not None
+        assert codec.decode(signal, carried) == message
+        delivery_form = carried[carried.index(place.leaf) + len(place.leaf) :]
+        for altered in (delivery_form, b"\x02" + carried[1:], carried[:-1], carried[:40], b"no"):
+            with pytest.raises(SealwayError):
+                codec.decode(signal, altered)

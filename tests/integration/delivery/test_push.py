@@ -181,7 +181,7 @@ async def test_an_endpoint_is_its_own_systems_alone(stopped: RunningBus, at: End
         await bus.send(request)
         await asyncio.sleep(0.5)
         assert at.posted == []
-        assert set(await bus.steps(request)) == {"provider-unreachable"}
+        assert set(await bus.steps(request)) == {"provider-not-set-up"}
 
 
 async def test_an_address_that_is_not_listed_stops_the_start(stopped: RunningBus) -> None:

@@ -7,11 +7,14 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from registry.errors import Conflict
+from sealway.audit.selection import Selection
 from sealway.cli.main import main
 from signing.keys import load_private_key
 from signing.log.note import NoteSigner
@@ -71,6 +74,26 @@ def _verify(made: RecordedBus, keys: list[str], capsys: pytest.CaptureFixture[st
     said = json.loads(capsys.readouterr().out)
     assert said["exit"] == code
     return said
+
+
+def test_such_a_bus_exports_nothing_and_says_where_to_turn(
+    restored: RecordedBus, tmp_path: Path
+) -> None:
+    shutil.copytree(restored.folder, tmp_path / "bus")
+
+    async def go() -> None:
+        bus = await start(replace(restored, folder=tmp_path / "bus"))
+        try:
+            size = bus.api.directory_log.writer.head.size
+            with pytest.raises(Conflict, match="a copy of the folder"):
+                await bus.api.exports.export(Selection(), None, None, FOUNDER, None, "case")
+            with pytest.raises(Conflict):
+                await bus.api.exports.preview(Selection(), None, None)
+            assert bus.api.directory_log.writer.head.size == size
+        finally:
+            await bus.close()
+
+    asyncio.run(go())
 
 
 def test_the_gap_is_proven_and_all_that_is_there_is_too(

@@ -105,7 +105,11 @@ async def test_a_schema_lives_from_draft_to_retired(run: Run, file: Any) -> None
     assert (await run("schema", "retire", "permit@1"))[0] == 0
     assert (await run("schema", "activate", "permit@1"))[0] == 1
     assert json.loads((await run("schema", "show", "permit@1", "--json"))[1])["state"] == "retired"
-    assert (await run("schema", "retire", "permit@9"))[0] == 3
+    assert json.loads((await run("schema", "show", "permit", "--json"))[1])["version"] == 2
+    code, _, err = await run("schema", "retire", "permit@9")
+    assert (code, "there are: 1, 2." in err) == (3, True)
+    code, _, err = await run("schema", "show", "no-such-subject")
+    assert (code, "There is no subject 'no-such-subject'" in err) == (3, True)
 
 
 async def test_a_no_shows_the_instance_and_an_unknown_asks_for_a_decision(

@@ -11,6 +11,7 @@ from adapters.errors import (
     AdapterSettingsInvalid,
     AttemptFailed,
     ProviderMisbehaved,
+    ProviderNotSetUp,
     ProviderTimeout,
     ProviderUnreachable,
 )
@@ -48,6 +49,7 @@ def test_cuts_the_text_of_a_rejection() -> None:
     ("error", "code"),
     [
         (ProviderUnreachable, "provider-unreachable"),
+        (ProviderNotSetUp, "provider-not-set-up"),
         (ProviderTimeout, "provider-timeout"),
         (ProviderMisbehaved, "provider-misbehaved"),
     ],

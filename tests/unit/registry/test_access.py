@@ -119,7 +119,8 @@ def test_a_grant_holds_from_its_first_millisecond_to_the_last_before_its_end() -
 
 @pytest.mark.parametrize("purpose", [None, "", "statistics", "Child-benefit"])
 def test_another_purpose_or_none_is_told_which_ones_the_grant_covers(purpose: str | None) -> None:
-    with pytest.raises(PurposeRequired, match="child-benefit"):
+    said = "these purposes" if purpose is None else "not the purpose stated, but these"
+    with pytest.raises(PurposeRequired, match=f"covers {said}: child-benefit"):
         right(a_country(), purpose=purpose)
 
 

@@ -175,7 +175,7 @@ def test_a_caller_may_insist_on_what_it_saw() -> None:
 def test_a_caller_may_insist_on_something_new() -> None:
     there = a_country().fetch(Noun.SYSTEM, BENEFITS).to_object()
     assert planned(a_country(), Change("system", there, new=True)).unchanged == 1
-    with pytest.raises(Conflict, match="already"):
+    with pytest.raises(Conflict, match=r"already, with another name. .*sealway apply"):
         planned(a_country(), Change("system", {**there, "name": "New"}, new=True))
 
 

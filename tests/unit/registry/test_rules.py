@@ -97,7 +97,7 @@ NEW_CERTIFICATE, NEW_SCHEMA = certificate(text=ED25519), schema("other", schema_
 BROKEN: dict[str, tuple[str, list[Change]]] = {
     # members
     "a member without a name": ("lacks 'name'", [lacking(NEW_MEMBER, "name")]),
-    "an unknown member of a member": ("no member 'colour'", [bad(NEW_MEMBER, colour="red")]),
+    "an unknown member of a member": ("no field 'colour'", [bad(NEW_MEMBER, colour="red")]),
     "a member id of two segments": ("member identifier", [bad(NEW_MEMBER, id="sx/COM")]),
     "a member id with dots only": ("member identifier", [bad(NEW_MEMBER, id="sx/COM/..")]),
     "a member id that is a number": ("member identifier", [bad(NEW_MEMBER, id=5)]),
@@ -165,7 +165,7 @@ BROKEN: dict[str, tuple[str, list[Change]]] = {
         [bad(NEW_SERVICE, response_schema="sha256:" + "0" * 64)],
     ),
     "a subject that nobody registered": (
-        "Add the schema first",
+        "under the subject 'none'. Add the schema first",
         [bad(NEW_SERVICE, request_schema={"subject": "none"})],
     ),
     "a subject and more": (
@@ -186,7 +186,7 @@ BROKEN: dict[str, tuple[str, list[Change]]] = {
         [bad(NEW_SERVICE, delivery={"kind": "adapter", "name": "../x"})],
     ),
     "a mailbox with a name": (
-        "no member 'name'",
+        "no field 'name'",
         [bad(NEW_SERVICE, delivery={"kind": "mailbox", "name": "x"})],
     ),
     "a delivery by pigeon": ("'kind'", [bad(NEW_SERVICE, delivery={"kind": "pigeon"})]),

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from sealway.cli.main import main
+from sealway.cli.session import Outside
 from sealway.client import Client
 from sealway.profile import load_profile
 from sealway.provider import Provider
@@ -16,6 +18,7 @@ from tests.support.fake_system import FakeSystem, write_profile
 
 BENEFITS = "sx/GOV/1001/benefits"
 REGISTRY = "sx/GOV/2002/civil-registry"
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -71,3 +74,16 @@ def answering(bus: FakeBus, provider: Provider) -> Callable[[Callable[[Any], Any
         bus.answer_later = lambda: (provider.serve_once(), None)[1]
 
     return register
+
+
+@pytest.fixture
+def run(bus: FakeBus, home: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """Run a verb against the fake bus: exit code, standard output, standard error."""
+
+    def call(*words: str, json_out: bool = False) -> tuple[int, str, str]:
+        capsysbinary.readouterr()
+        code = main(words, Outside(bus.clock, bus.transport))
+        out, err = capsysbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    return call

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,6 @@ import httpx
 import pytest
 
 from sealway import Provider, Reject
-from sealway.cli.main import main
-from sealway.cli.session import Outside
-from sealway.profile import load_profile
 from signing.encoding import b64url_encode
 from signing.message import parse_frame
 from tests.support.fake_bus import URL, FakeBus, FakeSystem
@@ -26,19 +22,6 @@ REGISTRY = "sx/GOV/2002/civil-registry"
 QUESTION = (REGISTRY, "person-status", '{"person_code":"1"}')
 Answering = Callable[[Callable[[Any], Any]], None]
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(bus: FakeBus, home: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
-    """Run a verb against the fake bus: exit code, standard output, standard error."""
-
-    def call(*words: str, json_out: bool = False) -> tuple[int, str, str]:
-        capsysbinary.readouterr()
-        code = main(words, Outside(bus.clock, bus.transport))
-        out, err = capsysbinary.readouterr()
-        return code, out.decode(), err.decode()
-
-    return call
 
 
 @pytest.fixture
@@ -121,7 +104,9 @@ def test_sends_now_and_collects_later(
     code, out, err = run("send", *QUESTION, "--profile", "benefits")
     message_id = out.strip()
     assert (code, "accepted, sx.example/log/1 #0" in err) == (0, True)
-    assert run("message", "answer", message_id, "--profile", "benefits")[0] == 2
+    code, _, err = run("message", "answer", message_id, "--profile", "benefits")
+    assert code == 2
+    assert f"\n  sealway message answer {message_id} --wait 30 --profile benefits" in err
     provider.service("person-status")(lambda _: {"status": "alive"})
     provider.serve_once()
     got = run("message", "answer", message_id, "-o", "a.json", "--profile", "benefits")
@@ -248,32 +233,6 @@ def test_a_provider_with_curl_answers_no_and_the_asker_verifies_it(
     assert run("envelope", "sign", *words, *profile)[0] == 3
 
 
-def test_a_profile_pins_the_key_it_is_given(
-    run: Run, bus: FakeBus, home: Path, tmp_path: Path
-) -> None:
-    assert run("key", "new", "keys/benefits", "--system", "sx/GOV/1001/benefits")[0] == 0
-    key_file = tmp_path / "keys" / "benefits.key.pem"
-    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
-    assert run("key", "new", "keys/benefits", "--system", "sx/GOV/1001/benefits")[0] == 3
-    words = (
-        "profile", "add", URL, "--name", "benefits", "--system", "sx/GOV/1001/benefits",
-        "--key", "keys/benefits.key.pem", "--certificate", "keys/benefits.cert.pem",
-    )  # fmt: skip
-    code, _, err = run(*words)
-    assert (code, bus.log_0.verifier_key in err) == (2, True)
-    assert run(*words, "--log-key", bus.shard.verifier_key)[0] == 3
-    other_name = [word.replace("bus.test", "localhost") for word in words]
-    code, _, err = run(*other_name, "--log-key", bus.log_0.verifier_key)
-    assert (code, f"systems reach this bus as '{URL}'" in err) == (3, True)
-    assert run(*words, "--log-key", bus.log_0.verifier_key)[0] == 0
-    assert run(*words, "--log-key", bus.log_0.verifier_key)[0] == 3
-    code, out, _ = run("profile", "use", "benefits")
-    assert (code, "sx.example/log/0" in out) == (0, True)
-    row = f"benefits\tyes\t{URL}\tsx/GOV/1001/benefits\tsx.example/log/0\n"
-    assert run("profile", "list")[1] == row
-    assert run("profile", "use", "nobody")[0] == 3
-
-
 def test_keys_are_shown_without_their_secret(run: Run, tmp_path: Path) -> None:
     run("key", "new", "k", "--system", "sx/GOV/1001/benefits", "--alg", "Ed25519")
     secret = (tmp_path / "k.key.pem").read_text().splitlines()[1]
@@ -379,56 +338,58 @@ def test_every_verb_shows_an_example(run: Run, verb: str) -> None:
     assert f"sealway {verb}" in out
 
 
-def test_who_waited_in_vain_is_told_where_the_answer_will_be(
+def test_what_curl_needs_comes_as_one_document_too(
+    run: Run, benefits: FakeSystem, tmp_path: Path
+) -> None:
+    as_benefits = ("--profile", "benefits", "--json")
+    (tmp_path / "q.json").write_text("{}")
+    words = ("envelope", "sign", "--to", REGISTRY, "--service", "person-status", "q.json")
+    said = json.loads(run(*words, *as_benefits)[1])
+    assert list(said["headers"]) == ["Sealway-Envelope", "Sealway-Salt", "Content-Type"]
+    said = json.loads(run(*words, "--frame", "q.frame", *as_benefits)[1])
+    assert said["bytes"] == (tmp_path / "q.frame").stat().st_size
+    said = json.loads(run("token", "get", f"{URL}/v1/mailbox", *as_benefits)[1])
+    assert (said["token"].count("."), said["method"], said["life_s"]) == (2, "GET", 60)
+    said = json.loads(run("profile", "use", "benefits", "--json")[1])
+    assert (said["name"], said["acts_as"]) == ("benefits", benefits.id)
+
+
+def test_an_answer_names_its_request_with_the_digest(
+    run: Run, benefits: FakeSystem, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    words = ("--to", REGISTRY, "--service", "person-status", "a.json", "--profile", "benefits")
+    code, _, err = run(
+        "envelope", "sign", "--about", "01a2051e-cac6-713f-9447-bfecae6931bf", *words
+    )
+    assert (code, "is not ID:DIGEST" in err) == (3, True)
+
+
+def test_what_is_to_be_verified_is_there(run: Run, tmp_path: Path, home: Path) -> None:
+    (tmp_path / "anchors.toml").write_text("")
+    code, _, err = run("audit", "verify", "case.zip", "--anchors", "anchors.toml")
+    assert (code, "there is no case.zip" in err) == (3, True)
+    (tmp_path / "case.zip").write_text("no bundle")
+    code, out, _ = run("audit", "verify", "case.zip")
+    assert (code, "bundle-malformed" in out, "\nmade" in out, "signatures" in out) == (
+        1, True, False, False,
+    )  # fmt: skip
+
+
+def test_who_waited_in_vain_is_told_what_became_of_the_question(
     ask: Run, bus: FakeBus, run: Run
 ) -> None:
     bus.answer_later = None
     code, _, err = ask("--timeout", "1")
     assert code == 2
-    (message_id,) = re.findall(r"sealway message answer (\S+) --wait 30", err)
-    assert run("message", "show", message_id, "--profile", "benefits")[0] == 0
+    assert "ended with the waiting" in err
+    (line,) = re.findall(r"\n  sealway (message show .*)    #", err)
+    assert run(*line.split())[0] == 0
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1"])
 def test_a_time_limit_lies_ahead(ask: Run, seconds: str) -> None:
     assert ask("--timeout", seconds)[0] == 3
-
-
-def test_a_profile_is_not_pinned_to_another_buss_key(run: Run, bus: FakeBus, home: Path) -> None:
-    run("key", "new", "k", "--system", "sx/GOV/1001/benefits")
-    words = (
-        "--name", "benefits", "--system", "sx/GOV/1001/benefits",
-        "--key", "k.key.pem", "--certificate", "k.cert.pem",
-    )  # fmt: skip
-    other = FakeBus().log_0.verifier_key
-    code, _, err = run("profile", "add", URL, *words, "--log-key", other)
-    assert (code, "shows another key of log 0" in err) == (1, True)
-    code, _, err = run("profile", "add", "bus.test", *words, "--log-key", other)
-    assert (code, "must begin with http:// or https://" in err) == (3, True)
-    code, _, err = run("profile", "add", f"{URL}/v1", *words, "--log-key", other)
-    assert (code, "is not a bus's address" in err) == (3, True)
-    assert not (home / "profiles" / "benefits.toml").exists()
-
-
-def test_a_profile_pins_log_0_and_its_successor(run: Run, bus: FakeBus, home: Path) -> None:
-    run("key", "new", "k", "--system", "sx/GOV/1001/benefits")
-    words = (
-        "profile", "add", URL, "--name", "benefits", "--system", "sx/GOV/1001/benefits",
-        "--key", "k.key.pem", "--certificate", "k.cert.pem",
-    )  # fmt: skip
-    older = bus.log_0.verifier_key
-    bus.succeed()
-    code, _, err = run(*words, "--log-key", older)
-    assert (code, "works with sx.example/log/0.1 now" in err) == (1, True)
-    both = ("--log-key", older, "--log-key", bus.log_0.verifier_key)
-    assert run(*words, *both)[0] == 0
-    assert load_profile("benefits").log_keys == (older, bus.log_0.verifier_key)
-    listed = json.loads(run("profile", "list", "--json")[1])["profiles"]
-    assert [one["pins"] for one in listed] == [["sx.example/log/0", "sx.example/log/0.1"]]
-    assert listed[0]["log_keys"] == [older, bus.log_0.verifier_key]
-    assert "sx.example/log/0.1" in run("profile", "use", "benefits")[1]
-    other = FakeBus().log_0.verifier_key
-    assert run(*words, "--force", *both, "--log-key", other)[0] == 3
 
 
 def test_apply_says_where_the_file_is_refused(

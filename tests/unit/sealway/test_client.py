@@ -99,6 +99,16 @@ def test_a_question_expires_when_nobody_waits_for_it_any_more(
     assert kept.message.envelope.manifest.expires_ms == began_ms + 3000
 
 
+def test_a_pending_answer_says_whether_its_question_is_over(
+    client: Client, registry: FakeSystem
+) -> None:
+    with pytest.raises(AnswerPending, match="ended with the waiting") as asked:
+        ask(client, timeout_s=3)
+    with pytest.raises(AnswerPending) as sent:
+        client.send(REGISTRY, "person-status", {"person_code": "1"}).answer()
+    assert (asked.value.over, sent.value.over) == (True, False)
+
+
 def test_sends_the_same_bytes_again_while_the_bus_is_away(
     client: Client, bus: FakeBus, answering: Answering
 ) -> None:

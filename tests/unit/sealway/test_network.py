@@ -124,8 +124,8 @@ def test_a_grant_names_its_service_in_one_text_and_days_begin_at_midnight(networ
         ("[[member]]", "[[members]]", r"unknown table \[\[members\]\]"),
         ("[[member]]", "[member]", "double brackets"),
         ('name = "Benefits"', "", r"\[\[member\]\] number 1 lacks name"),
-        ('name = "Benefits"', 'name = "B"\ncolour = 1', "no member 'colour'"),
-        ("benefits.pem", "nothing.pem", "nothing.pem cannot be read"),
+        ('name = "Benefits"', 'name = "B"\ncolour = 1', "no field 'colour'"),
+        ("benefits.pem", "nothing.pem", "there is no .*nothing.pem; 'sealway key new"),
         ("benefits.pem", "request.json", r"\[\[certificate\]\] number 1: Expected"),
         ('"sx/GOV/1001/benefits/status"', '"status"', "'<system>/<code>'"),
         ('request = "request.json"', "request = 7", "file or subject"),
@@ -134,6 +134,11 @@ def test_a_grant_names_its_service_in_one_text_and_days_begin_at_midnight(networ
 )
 def test_says_where_the_mistake_is(network: Path, old: str, new: str, words: str) -> None:
     refuses(network, COUNTRY.replace(old, new, 1), words)
+
+
+def test_all_mistakes_are_named_at_once(network: Path) -> None:
+    text = COUNTRY.replace('name = "Benefits"', "colour = 1", 1).replace("benefits.pem", "no.pem")
+    refuses(network, text, r"(?s)\[\[member\]\] number 1 lacks name.*\[\[certificate\]\] number 1")
 
 
 def test_refuses_a_file_that_cannot_be_one(network: Path, tmp_path: Path) -> None:

@@ -44,8 +44,13 @@ def test_of_two_profiles_one_must_be_chosen(home: Path) -> None:
     write(home, "benefits")
     write(home, "founder")
     refuses(None, "there are: benefits, founder")
+    refuses(None, "sealway profile use benefits")
     choose("founder")
     assert load_profile().name == "founder"
+
+
+def test_who_has_no_profile_is_told_where_one_may_be(home: Path) -> None:
+    refuses(None, "Set SEALWAY_HOME to the folder that has yours")
 
 
 def test_the_environment_goes_before_the_choice_and_an_argument_before_both(
@@ -129,7 +134,7 @@ def test_key_and_certificate_must_belong_together(
     write_profile(other, bus, home, "other")
     stolen = (home / "profiles" / "other.cert.pem").read_bytes()
     (home / "profiles" / "benefits.cert.pem").write_bytes(stolen)
-    with pytest.raises(ProfileInvalid, match="can't be used"):
+    with pytest.raises(ProfileInvalid, match="private key is not the one that the certificate"):
         identity_of(load_profile("benefits"))
 
 

@@ -471,6 +471,18 @@ def test_a_handler_learns_from_an_interim_that_nobody_wants_its_answer(
     assert "it goes on" not in caplog.text
 
 
+def test_who_answers_against_the_schema_is_told_which_keywords_and_nothing_else(
+    client: Client, provider: Provider, bus: FakeBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    send(client)
+    errors = [{"pointer": f"/{CANARY}", "keyword": "required", "message": CANARY}]
+    bus.refuse["person-status"] = {"status": 422, "code": "payload-invalid", "errors": errors}
+    provider.service("person-status")(lambda _: {CANARY: 1})
+    provider.serve_once()
+    assert " payload-invalid (required)" in caplog.text
+    assert CANARY not in caplog.text
+
+
 def test_an_interim_needs_a_question_in_hand(client: Client, provider: Provider) -> None:
     seen: list[Request] = []
 

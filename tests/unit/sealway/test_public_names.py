@@ -83,7 +83,7 @@ def test_the_command_line_finds_its_verbs_without_loading_them(tmp_path: Path) -
     loaded = set(run(code, tmp_path).rpartition("loaded")[2].split())
     assert {name.split(".")[0] for name in loaded} & (NEVER | {"httpx", "cryptography"}) == set()
     assert {name for name in loaded if name.startswith("sealway.cli")} == {
-        "sealway.cli", "sealway.cli.main", "sealway.cli.lazy",
+        "sealway.cli", "sealway.cli.main", "sealway.cli.lazy", "sealway.cli.pipes",
     }  # fmt: skip
 
 

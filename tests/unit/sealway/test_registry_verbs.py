@@ -236,3 +236,19 @@ def test_a_system_renews_its_key_as_itself(
     assert _holds(bus, body, tmp_path / "next.cert.pem")
     assert asked.calls[-1].headers["authorization"].count(".") == 2  # signed by the old key
     assert run("key", "renew", "next", profile="benefits")[0] == 3
+
+
+def test_an_export_writes_over_nothing_unless_told_to(
+    run: Run, asked: Recorder, tmp_path: Path
+) -> None:
+    (tmp_path / "case.zip").write_bytes(b"evidence")
+    code, _, err = run("audit", "export", "case.zip")
+    assert (code, "--force writes over it" in err, asked.calls) == (3, True, [])
+    run("audit", "export", "case.zip", "--force")
+    assert asked.calls[-1].url.path == "/v1/exports"
+    assert (tmp_path / "case.zip").read_bytes() == b"evidence"  # what came was no bundle
+
+
+def test_a_persons_calls_carry_the_token_in_the_file(run: Run, home: Path) -> None:
+    code, _, err = run("token", "GET", f"{URL}/v1/members")
+    assert (code, f"send the token in {home / 'profiles' / '../me.token'}" in err) == (3, True)

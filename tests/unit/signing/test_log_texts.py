@@ -1,5 +1,6 @@
 """Leaves, notes, checkpoints, proofs and receipts: what a holder of a receipt relies on."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,10 +16,12 @@ from signing.log.leaf import (
     LEAF_BYTES_MAX,
     LOG_0_KINDS,
     TRAFFIC_KINDS,
+    Leaf,
     commit_to,
     encode_leaf,
     new_leaf_salt,
     parse_leaf,
+    parse_leaf_slowly,
 )
 from signing.log.merkle import inclusion_proof, leaf_hash, merkle_root
 from signing.log.note import NoteSigner, parse_verifier_key, verify_note
@@ -89,6 +92,37 @@ def test_a_leaf_with_bytes_changed_is_read_or_refused_as_one(
     except ProofInvalid:
         return
     assert leaf.raw == changed
+
+
+_ODD = st.sampled_from(
+    [
+        *(b"0", b"00", b"1e5", b"-1", b"9" * 16, b"A", b"B", b'"', b"\\", b"\x7f", b"\n", b" "),
+        *(b'"test":true,', b'"test":false,', b'"ref":"' + ENV.encode() + b'",', b"\xc3\xa9"),
+    ]
+)
+
+
+@given(
+    st.sampled_from(sorted(TRAFFIC_KINDS | LOG_0_KINDS)),
+    st.integers(0, 1),
+    st.lists(st.tuples(st.floats(0, 1), _ODD, st.integers(0, 12)), max_size=2),
+)
+def test_a_leaf_is_read_the_same_by_one_expression_and_by_way_of_json(
+    kind: str, names: int, changes: list[tuple[float, bytes, int]]
+) -> None:
+    named = {"sender": "a/b", "to": "c d", "svc": "s", "grant": "g", "ref": ENV} if names else {}
+    raw = encode_leaf(kind, 5, 10, ENV, **named)  # type: ignore[arg-type]
+    for where, put, gone in changes:
+        at = int(where * len(raw))
+        raw = raw[:at] + put + raw[at + gone :]
+    assert _outcome(parse_leaf, raw) == _outcome(parse_leaf_slowly, raw)
+
+
+def _outcome(parse: Callable[[bytes], Leaf], raw: bytes) -> Leaf | str:
+    try:
+        return parse(raw)
+    except ProofInvalid as error:
+        return error.detail
 
 
 @given(LINES.filter(lambda text: text.count("\n") < 9))

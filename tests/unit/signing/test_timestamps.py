@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from signing.errors import ProofInvalid
-from signing.timestamps import load_roots, timestamp_request, verify_timestamp
+from signing.timestamps import TimestampForged, load_roots, timestamp_request, verify_timestamp
 from tests.support.time_stamps import Authority
 
 DATA = b"sx.example/log/0\n5\nAAAA\n"
@@ -39,6 +39,19 @@ def test_another_root_proves_nothing(authority: Authority) -> None:
     for roots in ((), load_roots(Authority().root_pem)):
         with pytest.raises(ProofInvalid):
             verify_timestamp(answer, DATA, roots)
+
+
+def test_a_forged_stamp_is_told_from_one_by_somebody_unknown(authority: Authority) -> None:
+    answer = authority.answer(timestamp_request(DATA).body)
+    roots = load_roots(authority.root_pem)
+    broken = answer[:-1] + bytes([answer[-1] ^ 1])
+    for token, data in ((broken, DATA), (answer, DATA + b"x")):
+        with pytest.raises(TimestampForged):
+            verify_timestamp(token, data, roots)
+    for token in (answer, broken):
+        with pytest.raises(ProofInvalid) as unknown:
+            verify_timestamp(token, DATA, load_roots(Authority().root_pem))
+        assert not isinstance(unknown.value, TimestampForged)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,30 @@ def test_a_folder_that_cannot_be_made_is_told(clock: Clock, tmp_path: Path) -> N
     (tmp_path / "file").touch()
     with pytest.raises(AdapterSettingsInvalid, match="can't be kept"):
         ReceiptBook(tmp_path / "file" / "receipts", clock).open()
+
+
+async def test_a_caller_that_is_cancelled_lets_nobody_write_beside_it(
+    book: Any, kept: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    goes_on, began, inside = threading.Event(), threading.Event(), []
+    really = ReceiptBook._append
+
+    def slowly(self: ReceiptBook, day: str, data: bytes) -> None:
+        inside.append(len(inside))
+        began.set()
+        assert goes_on.wait(5)
+        really(self, day, data)
+
+    monkeypatch.setattr(ReceiptBook, "_append", slowly)
+    first = asyncio.create_task(book.keep(kept()))
+    await asyncio.to_thread(began.wait, 5)
+    for _ in range(2):
+        first.cancel()
+        await asyncio.sleep(0.01)
+    second = asyncio.create_task(book.keep(kept()))
+    await asyncio.sleep(0.05)
+    assert len(inside) == 1
+    goes_on.set()
+    await second
+    assert first.cancelled()
+    assert files(tmp_path) == [("2026-11-18.jsonl", 2)]

@@ -46,6 +46,11 @@ def test_the_delivery_form_goes_to_who_accepts_it() -> None:
     )
     assert accepts_delivery(_headers(accept="Application/vnd.Sealway.Delivery"))
     assert not accepts_delivery(_headers(accept="*/*"))
+    delivery = "application/vnd.sealway.delivery"
+    for no in ("; q=0", ";q=0.000", ";v=1; q=0, application/json"):
+        assert not accepts_delivery(_headers(accept=f"{delivery}{no}")), no
+    for yes in (";q=0.1", "; q=1, application/json;q=0", ", application/json; q=0"):
+        assert accepts_delivery(_headers(accept=f"{delivery}{yes}")), yes
     assert not accepts_delivery(_headers())
 
 

@@ -46,13 +46,14 @@ WIRE = {
     (415, False): "body-type-unsupported",
     (431, False): "header-too-large",
     (422, False): "payload-invalid payload-undeclared purpose-required schema-unknown "
-    "request-invalid rejected possession-unproven",
+    "request-invalid rejected possession-unproven signed-change-invalid",
     (429, True): "quota-exceeded rate-exceeded mailbox-full",
     (503, True): "log-unavailable outcome-unknown bus-backlogged not-ready anchoring-late",
     (500, True): "internal",
 }
 ATTEMPT_CODES = (
-    "provider-unreachable provider-timeout provider-misbehaved breaker-open outcome-unknown"
+    "provider-unreachable provider-not-set-up provider-timeout provider-misbehaved breaker-open "
+    "outcome-unknown"
 )
 ROWS = [row for table in (PROBLEMS, ATTEMPTS, REJECTIONS, LOCAL) for row in table.values()]
 

@@ -3,10 +3,12 @@
 import secrets
 
 import pytest
+from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.bus.kafka.brokers import Brokers
+from exchange.bus.kafka.publisher import partition_of
 from exchange.bus.kafka.records import headers_of, parse_record
 from exchange.bus.kafka.sealing import OVERHEAD_BYTES, bound_to, open_value, seal_value
 from exchange.bus.port import BusRecord, DeadLetter, Dispatch, Signal, SignalKind, Topic
@@ -155,3 +157,19 @@ def test_a_cluster_is_entered_as_its_settings_say(more: dict[str, str], protocol
     brokers = Brokers("127.0.0.1:9092", sasl_password="secret", **more)  # type: ignore[arg-type]
     assert brokers.options(5.0)["security_protocol"] == protocol
     assert "secret" not in repr(brokers)
+
+
+def test_what_a_value_is_bound_to_is_the_same_in_every_version() -> None:
+    headers = [("ce_id", b"1"), ("traceparent", b"x"), ("ce_subject", b"")]
+    pieces = (b"sealway/bus/v1", b"t", b"key", b"ce_id", b"1", b"ce_subject", b"")
+    expected = b"".join(len(piece).to_bytes(4, "big") + piece for piece in pieces)
+    assert bound_to("t", b"key", headers) == expected
+
+
+def test_a_key_lies_where_every_client_of_kafka_puts_it() -> None:
+    theirs = DefaultPartitioner()
+    for count in (1, 7, 16):
+        places = list(range(count))
+        for number in range(50):
+            key = f"sx/GOV/2002/system-{number}".encode()
+            assert partition_of(key, places, ()) == theirs(key, places, places)

@@ -28,7 +28,7 @@ def test_a_database_has_sixteen_logs_and_migrate_comes_next(tmp_path: Path) -> N
     folder = tmp_path / "bus"
     result = run(folder, "--database", PLAIN, "--kafka", "k1.example:9092,k2.example:9092")
     assert result.exit_code == 0
-    assert f"sealway migrate {folder}" in result.output.splitlines()[-1]
+    assert f"sealway migrate {folder}" in result.output.splitlines()[-2]
     settings = load_settings(folder / "sealway.toml", {})
     assert (settings.bus_kind, settings.logs_wanted) == ("kafka", 16)
     assert database_address(settings) == PLAIN
@@ -39,7 +39,11 @@ def test_a_database_has_sixteen_logs_and_migrate_comes_next(tmp_path: Path) -> N
 
 
 def test_without_a_database_all_is_as_ever(tmp_path: Path) -> None:
-    assert run(tmp_path / "bus").exit_code == 0
+    result = run(tmp_path / "bus")
+    assert result.exit_code == 0
+    then = result.output.splitlines()[-2:]
+    assert f"sealway serve {tmp_path / 'bus'}" in then[0]
+    assert f"export SEALWAY_HOME={tmp_path / 'bus'} " in then[1]
     assert load_settings(tmp_path / "bus" / "sealway.toml", {}).bus_kind == "embedded"
     assert sorted(path.name for path in (tmp_path / "bus" / "keys").glob("log-*")) == [
         "log-0",

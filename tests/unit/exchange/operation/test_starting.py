@@ -1,5 +1,6 @@
 """A process that can't start says in one line what to do, and ends with the code that fits."""
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from exchange.operation.key_files import load_epoch_keys
 from exchange.operation.ports import PortTaken, check_port
 from exchange.operation.roles import BOTH, Role
 from exchange.operation.settings import SettingsInvalid, load_settings
-from exchange.operation.starting import check_roles, until_reached
+from exchange.operation.starting import check_roles, other_address, until_reached
 from exchange.storage.errors import StorageUnavailable
 
 NOW_MS = 1_795_300_000_000
@@ -83,6 +84,29 @@ def test_a_free_port_is_given_back() -> None:
         check_port("192.0.2.1", port, "health_port")
 
 
+def test_machines_read_why_it_cannot_run(folder: Path) -> None:
+    for verb in (serve, gateway, deliver):
+        result = run(verb, folder / "nowhere", "--json")
+        assert result.exit_code == 3
+        assert json.loads(result.stdout)["code"] == "settings-invalid"
+
+
+@pytest.mark.parametrize(
+    ("port", "public_url", "instead"),
+    [
+        (8597, "http://127.0.0.1:8480", "http://127.0.0.1:8597"),
+        (8480, "http://127.0.0.1:8480", None),
+        (8597, "http://localhost", None),
+        (8597, "https://bus.example:443", None),
+    ],
+)
+def test_who_listens_on_another_port_than_it_tells_is_warned(
+    folder: Path, port: int, public_url: str, instead: str | None
+) -> None:
+    options = {"port": port, "public_url": public_url}
+    assert other_address(load_settings(folder / "sealway.toml", {}, options)) == instead
+
+
 def test_a_wrong_option_is_a_wrong_setting(folder: Path) -> None:
     result = run(serve, folder, "--port", "70000")
     assert result.exit_code == 3
@@ -93,7 +117,9 @@ def test_a_wrong_option_is_a_wrong_setting(folder: Path) -> None:
 def test_a_folder_without_settings_says_how_to_make_one(tmp_path: Path) -> None:
     result = run(gateway, tmp_path)
     assert result.exit_code == 3
-    assert "sealway init" in result.stderr
+    assert f"`sealway init {tmp_path}`" in result.stderr
+    (tmp_path / "file").write_text("no folder")
+    assert "name the folder of a bus" in run(serve, tmp_path / "file").stderr
 
 
 @pytest.mark.parametrize(

@@ -182,3 +182,11 @@ def test_a_container_is_never_larger_than_its_format_can_say() -> None:
     writer._at = 2**32 - 10
     with pytest.raises(BundleRefused, match="shorter range"):
         writer.add("a", b"0123456789")
+
+
+def test_a_small_file_is_not_packed_into_more_than_a_file_may_hold() -> None:
+    raw = b"\0\0\0\xff\xff" * (FILE_BYTES_MAX // 5 + 1) + b"\1\0\0\xff\xff"  # empty blocks
+    entry = Entry("a", 8, 0, len(raw), 0, 0)
+    data = with_entries(entry.local + raw, [entry], entry.end)
+    with pytest.raises(BundleRefused, match="more than a file of a bundle may hold"):
+        Container(io.BytesIO(data))

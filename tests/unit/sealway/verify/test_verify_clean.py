@@ -75,7 +75,7 @@ def test_the_command_says_it_in_words(
     words = ["audit", "verify", str(data), "--log-key", recorded.log_key]
     assert main([*words, "--epoch-keys", str(recorded.epoch_file)]) == 0
     text = capsys.readouterr().out
-    assert "601 receipts made and verified" in text
+    assert "601 receipts held by the tree" in text
     assert text.splitlines()[-1].startswith("audit verify: proven (")
     assert main(words) == 2
     assert "envelopes not readable" in capsys.readouterr().out

@@ -1,11 +1,17 @@
 """What orders logs: exchanges across logs, versions between heads, logs that are closed."""
 
-import pytest
+from dataclasses import replace
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sealway.verify.pairing
 from sealway.verify.bounds import VersionBounds
+from sealway.verify.exchanges import Exchanges, Rules
 from sealway.verify.findings import Findings
 from sealway.verify.listing import Anchor, Listing
-from sealway.verify.pairing import Asked, Pairing
+from sealway.verify.pairing import KEPT_MAX, Pairing, asked_by
 from signing.encoding import b64_encode, b64url_encode
 from signing.keys import generate_key
 from signing.log.leaf import Leaf, encode_leaf, parse_leaf
@@ -29,7 +35,7 @@ def _leaf(k: str, sender: str | None = None, ref: bytes | None = None) -> Leaf:
 def _ask(pairing: Pairing, shard: int) -> bytes:
     leaf = _leaf("request", A)
     hash_ = leaf_hash(leaf.raw)
-    pairing.ask(hash_, Asked(leaf, shard, 0, bytes(16), bytes(32)))
+    pairing.ask(hash_, asked_by(leaf, shard, 0, bytes(16), bytes(32)))
     return hash_
 
 
@@ -39,7 +45,7 @@ def test_an_answer_in_an_earlier_log_than_its_request_is_paired() -> None:
     request = _leaf("request", A)
     hash_ = leaf_hash(request.raw)
     pairing.answer(_leaf("response", B, hash_), 1, 5)
-    pairing.ask(hash_, Asked(request, 2, 0, bytes(16), bytes(32)))
+    pairing.ask(hash_, asked_by(request, 2, 0, bytes(16), bytes(32)))
     assert pairing.finish() == 0
     assert findings.listed == []
 
@@ -58,7 +64,7 @@ def _box(pairing: Pairing, request: bytes) -> bytes:
     """An answer that went to its consumer's mailbox; its leaf's hash."""
     leaf = _leaf("response", B, request)
     pairing.answer(leaf, 1, 5)
-    pairing.box(leaf_hash(leaf.raw), Asked(leaf, 1, 5, bytes(16), bytes(32)))
+    pairing.box(leaf_hash(leaf.raw), asked_by(leaf, 1, 5, bytes(16), bytes(32)))
     return leaf_hash(leaf.raw)
 
 
@@ -107,6 +113,71 @@ def test_an_answer_from_a_third_party_is_found() -> None:
     hash_ = _ask(pairing, 1)
     pairing.answer(_leaf("rejection", A, hash_), 1, 5)
     assert set(findings.counts) == {"answer-differs"}
+
+
+_ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["ask", "response", "rejection", "interim", "delivered", "dead", "box"]),
+        st.integers(0, 2),
+        st.integers(1, 3),
+    ),
+    max_size=12,
+)
+
+
+@given(_ACTS, st.booleans())
+def test_what_is_kept_on_disk_is_paired_as_if_it_was_at_hand(
+    acts: list[tuple[str, int, int]], several: bool
+) -> None:
+    assert _paired(acts, several, kept_max=-1) == _paired(acts, several, kept_max=1_000)
+
+
+def _same(act: tuple[str, int, int], before: tuple[str, int, int]) -> bool:
+    return act[0] in ("ask", "box") and act[:2] == before[:2]
+
+
+def _paired(acts: list[tuple[str, int, int]], several: bool, kept_max: int) -> object:
+    """Findings by code, and exchanges still open; above ``kept_max`` things go to the disk.
+
+    No leaf stands twice: each has random bytes of its own.
+    """
+    once = [act for at, act in enumerate(acts) if not any(_same(act, b) for b in acts[:at])]
+    findings = Findings()
+    rules = Rules(findings, several=several)
+    with pytest.MonkeyPatch.context() as patch, Exchanges(rules) as exchanges:
+        patch.setattr(sealway.verify.pairing, "KEPT_MAX", kept_max)
+        pairing = Pairing(findings, several=several, exchanges=exchanges)
+        shards = sorted(once, key=lambda act: act[2]) if several else once
+        for index, (kind, which, shard) in enumerate(shards):
+            asked = parse_leaf(encode_leaf("request", 1, 1, ENV, nonce=bytes([which] * 16)))
+            place = shard if several else 1, index
+            answer = parse_leaf(encode_leaf("response", 1, 1, ENV, nonce=bytes([which + 9] * 16)))
+            if kind == "ask":
+                pairing.ask(leaf_hash(asked.raw), asked_by(asked, *place, bytes(16), bytes(32)))
+            elif kind == "box":
+                pairing.box(leaf_hash(answer.raw), asked_by(answer, *place, bytes(16), bytes(32)))
+            else:
+                about = asked if which else answer
+                pairing.answer(_leaf(kind, None, leaf_hash(about.raw)), *place)
+        still_open = pairing.finish()
+        return findings.counts, still_open
+
+
+def test_many_exchanges_are_not_held_in_memory() -> None:
+    findings = Findings()
+    with Exchanges(Rules(findings, several=True)) as exchanges:
+        pairing = Pairing(findings, several=True, exchanges=exchanges)
+        hashes = [bytes([n >> 8, n & 255] * 16) for n in range(25_000)]
+        for at, hash_ in enumerate(hashes):
+            pairing.ask(hash_, asked_by(_leaf("request", A), 1, at, bytes(16), bytes(32)))
+            pairing.answer(_leaf("interim"), 1, at)
+            assert len(pairing.open) <= KEPT_MAX + 1
+        answer = _leaf("response", B, hashes[0])
+        for at, hash_ in enumerate(hashes[1:]):
+            pairing.answer(replace(answer, ref=b64url_encode(hash_)), 2, at)
+        assert pairing.finish() == 1
+    assert set(findings.counts) == {"answer-unpaired"}, "the interim leaves name no request"
+    assert findings.counts["answer-unpaired"] == len(hashes)
 
 
 def test_a_version_lies_between_the_heads_before_and_after() -> None:
