@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
 
 from adapters.errors import AdapterSettingsInvalid
+from sealway.secret_files import warn_if_open
 from signing.errors import SealwayError
 from signing.identifiers import parse_service_code
 
@@ -53,6 +54,8 @@ def read_table(model: type[Table], name: str, table: Mapping[str, Any]) -> Table
 def read_secret(file: Path, folder: Path) -> SecretStr:
     """The text of a secret file, without the line's end; relative paths start at ``folder``.
 
+    A warning is logged when others on this machine may read the file.
+
     Raises:
         AdapterSettingsInvalid: not there, empty, over 16 KiB, or not text.
     """
@@ -60,6 +63,7 @@ def read_secret(file: Path, folder: Path) -> SecretStr:
     try:
         data = path.read_bytes()
         text = data.decode("utf-8").rstrip("\r\n")
+        warn_if_open(path)
     except (OSError, UnicodeDecodeError) as error:
         raise AdapterSettingsInvalid(f"The secret file {file} can't be read.") from error
     if not text or len(data) > _SECRET_BYTES_MAX:

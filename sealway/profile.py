@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sealway.errors import ProfileInvalid
+from sealway.secret_files import warn_if_open
 
 HOME_VARIABLE: Final = "SEALWAY_HOME"
 PROFILE_VARIABLE: Final = "SEALWAY_PROFILE"
@@ -55,7 +56,7 @@ class Profile:
         return (self.log_key,) if isinstance(self.log_key, str) else self.log_key
 
     def read_key(self) -> bytes:
-        """The bytes of the system's private key.
+        """The bytes of the system's private key; a warning is logged when others may read it.
 
         Raises:
             ProfileInvalid: the profile names no key, or the file cannot be read.
@@ -220,6 +221,8 @@ def _read(profile: str, member: str, path: Path | None) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(SECRET_BYTES_MAX + 1)
+        if member != "certificate":
+            warn_if_open(path)
     except OSError as error:
         raise ProfileInvalid(
             f"The {member} of profile {profile!r} cannot be read: {path} ({error.strerror})."

@@ -127,10 +127,12 @@ def _certificate(file: Path) -> ParsedCertificate:
 
 
 def _signer(file: Path, certificate: ParsedCertificate) -> LocalSigner:
+    from sealway.secret_files import warn_if_open
     from signing.errors import SealwayError
     from signing.keys import LocalSigner, load_private_key
 
     try:
+        warn_if_open(file)
         signer = LocalSigner(load_private_key(_bounded(file)), certificate.x5t)
         certificate.verifier.verify(signer.sign(b"sealway"), b"sealway")
     except SealwayError as error:

@@ -113,10 +113,12 @@ def csr(file: Path, system: str) -> int:
 
     For a CA; and as the proof of `sealway certificate add --csr` that the key is held.
     """
+    from sealway.secret_files import warn_if_open
     from signing.csr import csr_to_pem, make_csr
     from signing.identifiers import parse_system_id
     from signing.keys import load_private_key
 
+    warn_if_open(file)
     made = make_csr(load_private_key(file.read_bytes()), parse_system_id(system))
     print(csr_to_pem(made).decode("ascii"), end="")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,28 @@ def test_a_persons_profile_signs_nothing(home: Path) -> None:
     write(home, "founder")
     with pytest.raises(ProfileInvalid, match="only a system's can sign"):
         identity_of(load_profile("founder"))
+
+
+@pytest.mark.parametrize(("mode", "lines"), [(0o600, 0), (0o644, 1), (0o620, 1)])
+def test_a_secret_that_others_may_read_is_told_once(
+    home: Path, caplog: pytest.LogCaptureFixture, mode: int, lines: int
+) -> None:
+    write(home, "founder")
+    file = home / "founder.token"
+    file.write_text("secret\n")
+    file.chmod(mode)
+    for _ in range(2):
+        assert load_profile("founder").read_token() == "secret"
+    assert caplog.text.count("key.open_to_others") == lines
+    assert caplog.text.count("founder.token has mode") == lines
+
+
+def test_a_certificate_is_for_everybody(
+    home: Path, bus: FakeBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(home, "civil")
+    file = home / "civil.crt"
+    file.write_text("certificate")
+    file.chmod(0o644)
+    assert replace(load_profile("civil"), certificate=file).read_certificate() == b"certificate"
+    assert "open_to_others" not in caplog.text
