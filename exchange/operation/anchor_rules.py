@@ -3,6 +3,7 @@
 Only a process that delivers has egress, so only such a one asks; a gateway looks how late it is.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.x509 import Certificate
@@ -51,6 +52,10 @@ def make_witnessing(ground: Ground, roles: frozenset[Role]) -> Witnessing:
     """The part that asks, with an egress client of its own. Raises SettingsInvalid."""
     settings = ground.settings
     rules = anchor_rules(settings)
+    if settings.sandbox is not None and not rules.authorities:
+        from exchange.operation.sandbox_time import sandbox_authority
+
+        rules = replace(rules, authorities=(sandbox_authority(settings.keys, ground.clock),))
     egress = None
     if rules.needs_anything and Role.DELIVER in roles:
         egress = Egress(settings.egress.hosts, ca_file=settings.egress.ca_file)

@@ -4,7 +4,7 @@ Owns the policy that auditors are given (C2SP tlog-policy): a quorum of members,
 with many witnesses counts once and the operator's own count for nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +35,8 @@ class Authority:
     name: str
     url: str
     roots: tuple[Certificate, ...]
+    answer: Callable[[bytes], bytes] | None = None
+    """Answers a request in this process: the one that a sandbox has of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from asn1crypto import algos, cms, core, tsp
-from asn1crypto import x509 as asn1_x509
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-POLICY = "1.3.6.1.4.1.99999.1"
+from signing.time_stamping import REJECTED, issue, new_credentials, parse_request
 
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+DAY_MS = 86_400_000
 
 
 @dataclass
@@ -39,25 +29,9 @@ class Authority:
     asked: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        now = datetime.now(UTC)
-        root_key, self._key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-        self.root = (
-            _builder(_name("A root"), _name("A root"), root_key.public_key(), now)
-            .add_extension(x509.BasicConstraints(True, 0), True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(root_key.public_key()), False)
-            .add_extension(_usage(certificates=True), True)
-            .sign(root_key, hashes.SHA256())
-        )
-        self._certificate = (
-            _builder(_name("An authority"), _name("A root"), self._key.public_key(), now)
-            .add_extension(x509.BasicConstraints(False, None), True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), False
-            )
-            .add_extension(_usage(certificates=False), True)
-            .sign(root_key, hashes.SHA256())
-        )
+        now_ms = time.time_ns() // 1_000_000
+        self._credentials = new_credentials("An authority", now_ms - DAY_MS, now_ms + 10 * DAY_MS)
+        self.root = self._credentials.root
 
     @property
     def root_pem(self) -> bytes:
@@ -68,103 +42,12 @@ class Authority:
         """The response to a request."""
         self.asked.append(query)
         if self.status != "granted":
-            return bytes.fromhex("30053003020102")  # status: rejection, and no token
-        request = tsp.TimeStampReq.load(query)
-        return bytes(
-            tsp.TimeStampResp(
-                {"status": {"status": "granted"}, "time_stamp_token": self._token(request)}
-            ).dump()
-        )
-
-    def _token(self, request: Any) -> Any:
-        now = datetime.now(UTC).replace(microsecond=0) + timedelta(milliseconds=self.late_ms)
-        info: dict[str, Any] = {
-            "version": "v1",
-            "policy": POLICY,
-            "message_imprint": request["message_imprint"],
-            "serial_number": secrets.randbits(63),
-            "gen_time": now,
-            "nonce": self.nonce or request["nonce"].native,
-        }
-        if self.accuracy_ms is not None:
-            seconds, millis = divmod(self.accuracy_ms, 1000)
-            info["accuracy"] = {k: v for k, v in (("seconds", seconds), ("millis", millis)) if v}
-        return self._signed(tsp.TSTInfo(info).dump())
-
-    def _signed(self, content: bytes) -> Any:
-        der = self._certificate.public_bytes(Encoding.DER)
-        certificate = asn1_x509.Certificate.load(der)
-        attributes = cms.CMSAttributes(
-            [
-                cms.CMSAttribute({"type": "content_type", "values": ["tst_info"]}),
-                cms.CMSAttribute({"type": "message_digest", "values": [_sha256(content)]}),
-                cms.CMSAttribute(
-                    {
-                        "type": "signing_certificate_v2",
-                        "values": [{"certs": [{"cert_hash": _sha256(der)}]}],
-                    }
-                ),
-            ]
-        )
-        signature = self._key.sign(attributes.dump(), ec.ECDSA(hashes.SHA256()))
-        signer = cms.SignerInfo(
-            {
-                "version": "v1",
-                "sid": cms.IssuerAndSerialNumber(
-                    {
-                        "issuer": certificate.issuer,
-                        "serial_number": certificate.serial_number,
-                    }
-                ),
-                "digest_algorithm": algos.DigestAlgorithm({"algorithm": "sha256"}),
-                "signed_attrs": attributes,
-                "signature_algorithm": algos.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"}),
-                "signature": signature,
-            }
-        )
-        encapsulated = {"content_type": "tst_info", "content": core.ParsableOctetString(content)}
-        signed = cms.SignedData(
-            {
-                "version": "v3",
-                "digest_algorithms": [algos.DigestAlgorithm({"algorithm": "sha256"})],
-                "encap_content_info": encapsulated,
-                "certificates": [certificate],
-                "signer_infos": [signer],
-            }
-        )
-        return cms.ContentInfo({"content_type": "signed_data", "content": signed})
-
-
-def _builder(subject: x509.Name, issuer: x509.Name, key: Any, now: datetime) -> Any:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=10))
-    )
-
-
-def _usage(*, certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not certificates,
-        key_cert_sign=certificates,
-        crl_sign=certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _sha256(data: bytes) -> bytes:
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(data)
-    return digest.finalize()
+            return REJECTED
+        asked = parse_request(query)
+        if self.nonce is not None:
+            asked = replace(asked, nonce=self.nonce)
+        at_ms = time.time_ns() // 1_000_000 + self.late_ms
+        return issue(asked, self._credentials, at_ms, accuracy_ms=self.accuracy_ms)
 
 
 @asynccontextmanager

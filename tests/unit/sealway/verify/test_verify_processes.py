@@ -61,8 +61,9 @@ def _older_leaf(connection: sqlite3.Connection) -> None:
     _edit_leaf(connection, STRETCH - 1, b'"ts":1', b'"ts":2')
 
 
-def _later_version(connection: sqlite3.Connection) -> None:
-    _edit_leaf(connection, 2 * STRETCH - 1, b'"reg":1', b'"reg":9')
+def _earlier_version(connection: sqlite3.Connection) -> None:
+    """The first leaf of a stretch names an older version than all before it."""
+    _edit_leaf(connection, 2 * STRETCH, b'"reg":11', b'"reg":10')
 
 
 def _odd_leaf(connection: sqlite3.Connection) -> None:
@@ -82,7 +83,7 @@ def _edit_leaf(connection: sqlite3.Connection, index: int, old: bytes, new: byte
 DAMAGE = {
     "none": _execute(),
     "time": _older_leaf,
-    "version": _later_version,
+    "version": _earlier_version,
     "leaf": _odd_leaf,
     "rows gone": _execute("DELETE FROM message WHERE idx IN (3, 255, 256, 900)"),
     "row twice": _execute("UPDATE message SET idx = 300 WHERE idx = 20"),
@@ -162,13 +163,24 @@ def test_a_quick_look_finds_what_going_leaf_by_leaf_finds(
     assert quick == slow
 
 
-def test_the_length_of_stretches_changes_nothing_of_a_good_log(
-    bus: LongBus, folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [("none", None), ("time", "time-runs-back"), ("version", "version-wrong")],
+)
+def test_what_came_before_a_stretch_is_not_forgotten(
+    bus: LongBus,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: str,
+    code: str | None,
 ) -> None:
-    short = told(bus, folder, keys=False)
+    copy = damaged(folder, tmp_path / "copy", DAMAGE[damage])
+    short = told(bus, copy, keys=False)
+    assert code is None or short["finding_counts"][code]
     for module in (sealway.verify.scan, sealway.verify.traffic):
-        monkeypatch.setattr(module, "STRETCH_LEAVES", 512)
-    assert told(bus, folder, keys=False) == short
+        monkeypatch.setattr(module, "STRETCH_LEAVES", 8_192)
+    assert told(bus, copy, keys=False)["finding_counts"] == short["finding_counts"]
 
 
 @pytest.mark.parametrize("entries", [65_535, 65_536, 65_537, 70_000])
