@@ -52,6 +52,7 @@ class Asked:
     actor: Actor
     reason: str | None
     name: str
+    recipient: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +111,17 @@ class Exporter:
         actor: Actor,
         reason: str | None,
         name: str,
+        recipient: str | None = None,
     ) -> AsyncIterator[bytes]:
         """Record an export, settle its range, and give its bytes; none has left on return.
+
+        ``recipient`` is for the record: whom the caller seals the bytes for.
 
         Raises:
             Conflict: log 0 was succeeded.
             SealwayError: log 0 can't be written or read; nothing may leave.
         """
-        asked = Asked(selection, since_ms, until_ms, actor, reason, name)
+        asked = Asked(selection, since_ms, until_ms, actor, reason, name, recipient)
         return self._pieces(await self._plan(asked))
 
     async def preview(
@@ -158,6 +162,8 @@ class Exporter:
             "since": _time(asked.since_ms),
             "until": _time(asked.until_ms),
         }
+        if asked.recipient is not None:
+            described["recipient"] = asked.recipient
         party = asked.selection.party[0] if len(asked.selection.party) == 1 else None
         await self._accesses.record_export(asked.name, described, asked.actor, asked.reason, party)
         await self._directory_log.write_heads(self._heads)
