@@ -7,7 +7,6 @@ it break off, what arrived is no bundle: its last file names all the others.
 from dataclasses import replace
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
@@ -16,7 +15,6 @@ from exchange.api.bodies import Body, read_model
 from exchange.api.errors import RequestInvalid
 from exchange.api.replies import json_reply
 from exchange.api.resources.asked import SAFE, BusOf, CallerOf, HeadersOf, described, respond
-from exchange.audit.sealing import sealed_for
 from sealway.audit.errors import SelectionInvalid
 from sealway.audit.selection import FULL, Selection
 from signing.encoding import parse_time
@@ -60,12 +58,12 @@ async def export(request: Request, api: BusOf, caller: CallerOf, headers: Header
     api.check_writable()
     if body.reason is not None and len(body.reason) > REASON_CHARS_MAX:
         raise RequestInvalid(f"A reason has at most {REASON_CHARS_MAX} characters.")
-    asked, recipient = _asked(body), _recipient(body)
+    asked = _asked(body)
+    _check_recipient(body)
     name = new_message_id(api.clock())
     pieces = await api.exports.export(*asked, caller.actor, body.reason, name, body.recipient)
-    kind, suffix = (MEDIA_TYPE, "zip")
-    if recipient is not None:
-        kind, suffix, pieces = SEALED_TYPE, "zip.sealed", sealed_for(recipient, pieces)
+    sealed = body.recipient is not None
+    kind, suffix = (SEALED_TYPE, "zip.sealed") if sealed else (MEDIA_TYPE, "zip")
     lines = {**SAFE, "content-disposition": f'attachment; filename="{name}.{suffix}"'}
     return StreamingResponse(pieces, media_type=kind, headers=lines)
 
@@ -91,9 +89,10 @@ def _asked(body: ExportBody) -> tuple[Selection, int | None, int | None]:
         raise RequestInvalid(error.detail) from error
 
 
-def _recipient(body: ExportBody) -> X25519PublicKey | None:
+def _check_recipient(body: ExportBody) -> None:
     try:
-        return None if body.recipient is None else parse_recipient(body.recipient)
+        if body.recipient is not None:
+            parse_recipient(body.recipient)
     except EncodingInvalid as error:
         raise RequestInvalid(f"The recipient is no X25519 key: {error.detail}") from error
 
