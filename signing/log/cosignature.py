@@ -9,7 +9,6 @@ signatures to us, and ignored.
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signing.encoding import b64_decode, b64_encode, sha256
 from signing.errors import EncodingInvalid, ProofInvalid, SignatureInvalid
@@ -77,7 +76,7 @@ class Cosigner:
     def __init__(self, name: str, key: ed25519.Ed25519PrivateKey) -> None:
         assert KEY_NAME.fullmatch(name)
         self._key = key
-        public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        public = key.public_key().public_bytes_raw()
         self.verifier = CosignatureVerifier(name, public)
 
     def __repr__(self) -> str:
