@@ -117,8 +117,10 @@ class Application:
 
     async def _cold(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[TRACE_ID] = trace_id_of(scope["headers"])
-        if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
-            raise RequestInvalid("The address holds the character U+0000.")
+        if "\0" in scope["path"]:  # no text of ours has one: nothing of that name is looked up
+            raise NotFound
+        if b"%00" in scope.get("query_string", b""):
+            raise RequestInvalid("The query holds the character U+0000.")
         if is_confluent(scope["path"]):
             await self._confluent(scope, receive, send)
             return

@@ -55,6 +55,7 @@ class Exports(Protocol):
         actor: Actor,
         reason: str | None,
         name: str,
+        recipient: str | None = None,
     ) -> AsyncIterator[bytes]:
         """Record an export, then give its bytes; nothing has left when it returns."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from exchange.api.resources.exports import MEDIA_TYPE as EVIDENCE_TYPE
 from exchange.api.shapes import ANY, DOCUMENTS, OBJECTS, TEXT, Shape, page_of, ref
 from signing.message import DELIVERY_TYPE, FRAME_TYPE, RECEIPT_TYPE
+from signing.sealed import MEDIA_TYPE as SEALED_TYPE
 
 _JSON: Final = "application/json"
 _BINARY: Final[Shape] = {"type": "string", "format": "binary"}
@@ -106,7 +107,11 @@ _OWN: Final[dict[tuple[str, str], dict[int, Answer]]] = {
     ("GET", "/readyz"): {200: _json("Messages are accepted.", "State")},
     ("GET", "/.well-known/sealway"): {200: _json("The bus.", "Bus")},
     ("GET", f"{_MESSAGE}/refusals"): {200: _json("Each with its proof.", "Refusals")},
-    ("POST", "/v1/exports"): {200: _bytes("An evidence bundle.", EVIDENCE_TYPE)},
+    ("POST", "/v1/exports"): {
+        200: _bytes(
+            "An evidence bundle, sealed if a recipient was named.", EVIDENCE_TYPE, SEALED_TYPE
+        )
+    },
     ("GET", "/v1/reads"): {200: Answer("In the log's order.", {_JSON: page_of("Access")})},
     ("POST", "/v1/exports/preview"): {200: Answer("What it would take.", {_JSON: ANY})},
     ("POST", "/v1/changes"): {200: _json("All are in force.", "Changed")},

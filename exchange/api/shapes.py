@@ -336,6 +336,7 @@ DOCUMENTS: Final[dict[str, Shape]] = {
             "test": YES_NO,
             "leaf": TEXT,
             "part": TEXT,
+            "recipient": TEXT,
             "selection": ANY,
             "since": TEXT,
             "until": TEXT,
@@ -343,7 +344,7 @@ DOCUMENTS: Final[dict[str, Shape]] = {
         },
         [
             *("message", "bundle", "from", "to", "service", "test", "leaf", "part", "selection"),
-            *("since", "until", "reason"),
+            *("since", "until", "recipient", "reason"),
         ],
     ),
     "DeadLetter": shape(

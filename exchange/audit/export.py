@@ -13,6 +13,7 @@ from typing import Any
 from exchange.acceptance.accesses import Accesses
 from exchange.acceptance.changes import Actor, DirectoryLog, Heads
 from exchange.audit.reading import PLACES_WINDOW, LogReader, Opened
+from exchange.audit.sealing import sealed_for
 from exchange.ledger.errors import LogUnavailable
 from exchange.ledger.logs import Logs
 from registry.errors import Conflict
@@ -40,6 +41,7 @@ from signing.keys import Signer
 from signing.log.leaf import parse_leaf
 from signing.log.merkle import leaf_hash
 from signing.records import Record, decode_record
+from signing.sealed import parse_recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Asked:
     actor: Actor
     reason: str | None
     name: str
+    recipient: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +113,21 @@ class Exporter:
         actor: Actor,
         reason: str | None,
         name: str,
+        recipient: str | None = None,
     ) -> AsyncIterator[bytes]:
         """Record an export, settle its range, and give its bytes; none has left on return.
 
+        With a ``recipient`` (`signing.sealed.parse_recipient`) the bytes are sealed for it.
+
         Raises:
+            EncodingInvalid: the recipient is nobody's key.
             Conflict: log 0 was succeeded.
             SealwayError: log 0 can't be written or read; nothing may leave.
         """
-        asked = Asked(selection, since_ms, until_ms, actor, reason, name)
-        return self._pieces(await self._plan(asked))
+        asked = Asked(selection, since_ms, until_ms, actor, reason, name, recipient)
+        key = None if recipient is None else parse_recipient(recipient)
+        pieces = self._pieces(await self._plan(asked))
+        return pieces if key is None else sealed_for(key, pieces)
 
     async def preview(
         self, selection: Selection, since_ms: int | None, until_ms: int | None
@@ -158,6 +167,8 @@ class Exporter:
             "since": _time(asked.since_ms),
             "until": _time(asked.until_ms),
         }
+        if asked.recipient is not None:
+            described["recipient"] = asked.recipient
         party = asked.selection.party[0] if len(asked.selection.party) == 1 else None
         await self._accesses.record_export(asked.name, described, asked.actor, asked.reason, party)
         await self._directory_log.write_heads(self._heads)

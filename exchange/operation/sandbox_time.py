@@ -17,9 +17,15 @@ from exchange.operation.key_files import FOLDER_MODE, sync_folder, write_new
 from exchange.operation.sandbox_keys import BACKDATED_MS, FOLDER
 from exchange.operation.settings import SettingsInvalid
 from exchange.witnessing.rules import Authority
+from exchange.witnessing.time_stamping import (
+    REJECTED,
+    Credentials,
+    issue,
+    new_credentials,
+    parse_request,
+)
 from signing.errors import ProofInvalid, SealwayError
 from signing.keys import load_private_key, private_key_pem
-from signing.time_stamping import REJECTED, Credentials, issue, new_credentials, parse_request
 
 NAME: Final = "sandbox"
 KEY, CERTIFICATE, ROOT = "time.key.pem", "time.cert.pem", "time.root.pem"

@@ -1,4 +1,4 @@
-"""`sealway audit`: select, export, verify, fsck, custody, reads, report."""
+"""`sealway audit`: select, export, open, verify, fsck, custody, reads, report."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from sealway.cli.audit_export import export, select
 from sealway.cli.audit_reads import reads
 from sealway.cli.audit_report import report
+from sealway.cli.audit_sealed import open_, recipient
 from sealway.cli.session import examples, json_option
 
 
@@ -177,5 +178,5 @@ def custody(case: Path, anchors: Path | None, as_json: bool) -> int:
     return show_custody(case, anchors, as_json=as_json)
 
 
-for _verb in (select, export, reads, report):
+for _verb in (select, export, reads, report, recipient, open_):
     audit.add_command(_verb)

@@ -99,16 +99,21 @@ def _spoken(ends: Sequence[int | None]) -> str:
 @click.argument("out", metavar="CASE.ZIP", type=click.Path(path_type=Path))
 @_filters
 @click.option("--reason", help="Why; it stands in the record of the export.")
+@click.option(
+    "--for", "recipient", metavar="KEY", help="Seal it for this recipient (`audit recipient`)."
+)
 @click.option("--force", is_flag=True, help="Write over a file of that name.")
 @bus_options
 @examples(
     "sealway audit export case.zip --since 2026-11-01T00:00:00.000Z --reason 'case 12/2026'",
     "sealway audit export case.zip --party sx/GOV/1001",
     "sealway audit export case.zip --selection selection.json",
+    'sealway audit export case.zip.sealed --for "$RECIPIENT"',
 )
 def export(
     out: Path,
     reason: str | None,
+    recipient: str | None,
     force: bool,
     profile_name: str | None,
     as_json: bool,
@@ -117,7 +122,8 @@ def export(
     """Fetch an evidence bundle from a running bus. It is recorded in the bus's log 0.
 
     Without --party it is a full one, with all leaves of its range. The file is there only when it
-    is whole; verify it with `sealway audit verify`.
+    is whole; verify it with `sealway audit verify`. With --for it is sealed before it leaves the
+    bus, and `sealway audit open` opens it where the recipient's key is.
     """
     import hashlib
 
@@ -131,8 +137,11 @@ def export(
     asked = _asked(filters)
     if reason is not None:
         asked["reason"] = reason
+    if recipient is not None:
+        asked["recipient"] = recipient
     part = out.with_name(out.name + ".part")
     show, digest, size = progress(), hashlib.sha256(), 0
+    files: dict[str, int] = {}
     headers = {"content-type": "application/json", "accept": "*/*"}
     call = Call("POST", "/v1/exports", headers, json.dumps(asked).encode(), EXPORT_S)
     try:
@@ -145,8 +154,9 @@ def export(
                     show("KiB", size // 1024, 0)
             file.flush()
             os.fsync(file.fileno())
-        with part.open("rb") as file:
-            files = len(Container(file).entries)
+        if recipient is None:
+            with part.open("rb") as file:
+                files = {"files": len(Container(file).entries)}
         part.replace(out)
     except OSError as error:
         raise click.BadParameter(f"{error.filename}: {error.strerror}.") from error
@@ -154,7 +164,7 @@ def export(
         end_progress()
         with suppress(OSError):  # it may be why we are here
             part.unlink(missing_ok=True)
-    said = {"file": str(out), "bytes": size, "files": files, "sha256": digest.hexdigest()}
+    said = {"file": str(out), "bytes": size, **files, "sha256": digest.hexdigest()}
     (print_json if as_json else print_object)(said)
     return 0
 

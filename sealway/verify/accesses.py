@@ -76,9 +76,12 @@ def line_of(leaf: Leaf, record: Record | None, log: int, index: int) -> dict[str
         "service": leaf.svc,
         "test": leaf.test or None,
         "leaf": leaf.ref,
-        **{name: after.get(name) for name in ("part", "selection", "since", "until", "reason")},
+        **{name: after.get(name) for name in _TOLD},
     }
     return line | {name: value for name, value in more.items() if value is not None}
+
+
+_TOLD: Final = ("part", "selection", "since", "until", "recipient", "reason")
 
 
 class AccessList:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from signing.time_stamping import REJECTED, issue, new_credentials, parse_request
+from exchange.witnessing.time_stamping import REJECTED, issue, new_credentials, parse_request
 
 DAY_MS = 86_400_000
 

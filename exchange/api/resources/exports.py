@@ -20,6 +20,8 @@ from sealway.audit.selection import FULL, Selection
 from signing.encoding import parse_time
 from signing.errors import EncodingInvalid
 from signing.identifiers import new_message_id
+from signing.sealed import MEDIA_TYPE as SEALED_TYPE
+from signing.sealed import parse_recipient
 
 MEDIA_TYPE: Final = "application/vnd.sealway.evidence+zip"
 REASON_CHARS_MAX: Final = 4_000
@@ -37,6 +39,8 @@ class ExportBody(Body):
     since: str | None = None
     until: str | None = None
     reason: str | None = None
+    recipient: str | None = None
+    """Whom the bundle is sealed for: an X25519 public key in base64url; without it, it isn't."""
 
 
 @router.post(
@@ -46,16 +50,22 @@ class ExportBody(Body):
     openapi_extra=described(ExportBody),
 )
 async def export(request: Request, api: BusOf, caller: CallerOf, headers: HeadersOf) -> Response:
-    """A bundle that verifies offline (docs/evidence.md); recorded in log 0 with who asked."""
+    """A bundle that verifies offline (docs/evidence.md); recorded in log 0 with who asked.
+
+    With a ``recipient`` it is sealed: only the holder of that key can open what was stored or sent.
+    """
     body = await read_model(api, headers, request.receive, ExportBody)
     api.check_writable()
     if body.reason is not None and len(body.reason) > REASON_CHARS_MAX:
         raise RequestInvalid(f"A reason has at most {REASON_CHARS_MAX} characters.")
     asked = _asked(body)
+    _check_recipient(body)
     name = new_message_id(api.clock())
-    pieces = await api.exports.export(*asked, caller.actor, body.reason, name)
-    lines = {**SAFE, "content-disposition": f'attachment; filename="{name}.zip"'}
-    return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers=lines)
+    pieces = await api.exports.export(*asked, caller.actor, body.reason, name, body.recipient)
+    sealed = body.recipient is not None
+    kind, suffix = (SEALED_TYPE, "zip.sealed") if sealed else (MEDIA_TYPE, "zip")
+    lines = {**SAFE, "content-disposition": f'attachment; filename="{name}.{suffix}"'}
+    return StreamingResponse(pieces, media_type=kind, headers=lines)
 
 
 @router.post(
@@ -77,6 +87,14 @@ def _asked(body: ExportBody) -> tuple[Selection, int | None, int | None]:
         return selection, _ms(body.since), _ms(body.until)
     except (SelectionInvalid, EncodingInvalid) as error:
         raise RequestInvalid(error.detail) from error
+
+
+def _check_recipient(body: ExportBody) -> None:
+    try:
+        if body.recipient is not None:
+            parse_recipient(body.recipient)
+    except EncodingInvalid as error:
+        raise RequestInvalid(f"The recipient is no X25519 key: {error.detail}") from error
 
 
 def _ms(text: str | None) -> int | None:

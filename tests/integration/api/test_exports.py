@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from exchange.storage.rows import AnchorRow
 from registry.changes import Change
@@ -21,6 +22,7 @@ from signing.identifiers import member_of
 from signing.log.cosignature import Cosigner
 from signing.log.leaf import parse_leaf
 from signing.log.tiles import parse_entries
+from signing.sealed import SealedInvalid, open_sealed, recipient_of
 from tests.integration.api.conftest import edge, initialised, running, stopped
 from tests.support.agencies import BENEFITS, BUS, CIVIL, POPULATION
 from tests.support.http import AUDITOR, FOUNDER, OPERATOR, Edge, code_of
@@ -200,3 +202,30 @@ async def test_a_consumer_that_confirmed_its_answer_is_proven_to_have(
     await mailbox.confirm(BENEFITS, held.token)
     party = {"selection": {"form": "party", "party": [member_of(BENEFITS)]}}
     proven(edge, await exported(edge, **(party if form == "party" else {})), tmp_path)
+
+
+async def test_a_sealed_export_opens_for_its_recipient_and_says_so_in_its_record(
+    edge: Edge, tmp_path: Path
+) -> None:
+    await ask(edge, 2)
+    key = X25519PrivateKey.generate()
+    body = {"recipient": recipient_of(key), "reason": "case 13"}
+    response = await edge.post("/v1/exports", body, AUDITOR)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/vnd.sealway.sealed"
+    assert response.headers["content-disposition"].endswith('.zip.sealed"')
+    assert b"inventory" not in response.content
+    with pytest.raises(SealedInvalid):
+        list(open_sealed(io.BytesIO(response.content), X25519PrivateKey.generate()))
+    data = b"".join(open_sealed(io.BytesIO(response.content), key))
+    proven(edge, data, tmp_path)
+    found = (await edge.get("/v1/reads", AUDITOR)).json()["items"]
+    assert recipient_of(key) in str(found[-1]) + str(found[0])
+
+
+async def test_a_recipient_that_is_no_key_is_refused_and_nothing_recorded(edge: Edge) -> None:
+    size = edge.running.bus.api.directory_log.writer.head.size
+    for wrong in ("", "auditor@example", "A" * 43):
+        refused = await edge.post("/v1/exports", {"recipient": wrong}, AUDITOR)
+        assert (refused.status_code, code_of(refused)) == (422, "request-invalid"), refused.text
+    assert edge.running.bus.api.directory_log.writer.head.size == size

@@ -2,14 +2,14 @@
 
 import pytest
 
-from signing.errors import ProofInvalid
-from signing.time_stamping import (
+from exchange.witnessing.time_stamping import (
     REQUEST_BYTES_MAX,
     Credentials,
     issue,
     new_credentials,
     parse_request,
 )
+from signing.errors import ProofInvalid
 from signing.timestamps import timestamp_request, verify_timestamp
 
 DATA, NOW_MS, DAY_MS = b"sx.example/log/0\n7\n", 1_795_000_000_700, 86_400_000
