@@ -1,4 +1,4 @@
-"""Cosignatures that witnesses bring: those which only talk outward, and poll (docs/anchoring.md).
+"""Cosignatures that witnesses bring, those which only talk outward (docs/how-to/witness.md).
 
 Owns which checkpoint they are shown, and what is taken. The cosignature itself is the credential:
 it must be by a listed key, of a checkpoint that this log signed and still extends, and recent.
