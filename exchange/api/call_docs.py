@@ -267,6 +267,18 @@ CALLS: Final[tuple[tuple[str, tuple[CallDoc, ...]], ...]] = (
                 "/log/0/cosigned",
             ),
             _get(
+                "/log/{n}/cosignatures",
+                "The checkpoint that witnesses which poll cosign now.",
+                "/log/0/cosignatures",
+            ),
+            CallDoc(
+                "POST",
+                "/log/{n}/cosignatures",
+                "Brings a listed witness's cosignature of it; `sealway witness poll` does.",
+                "-H 'Content-Type: text/plain' --data-binary @cosigned.note "
+                "$BUS/log/0/cosignatures",
+            ),
+            _get(
                 "/log/{n}/policy",
                 "Who is asked to vouch for log 0 (C2SP tlog-policy).",
                 "/log/0/policy",

@@ -72,6 +72,9 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ),
     ("POST", "/v1/mailbox/extend"): (*BODY, "role-missing", "lease-lost"),
     ("POST", "/v1/mailbox/release"): (*BODY, "role-missing", "lease-lost"),
+    ("POST", "/log/{n}/cosignatures"): (
+        *(*BODY, "not-found", "cosignature-refused", "checkpoint-foreign", "rate-exceeded"),
+    ),
     ("GET", "/log/{n}/tile/entries/{number}"): (*KNOWN, "role-missing", "not-found"),
     ("POST", "/v1/exports"): (*BODY, "role-missing", "conflict", "outcome-unknown"),
     ("POST", "/v1/exports/preview"): (*BODY, "role-missing", "conflict"),

@@ -117,6 +117,8 @@ _OWN: Final[dict[tuple[str, str], dict[int, Answer]]] = {
     ("POST", "/v1/changes"): {200: _json("All are in force.", "Changed")},
     ("GET", "/log/{n}/checkpoint"): {200: Answer("A signed note (C2SP).", {"text/plain": TEXT})},
     ("GET", "/log/{n}/cosigned"): {200: Answer("A cosigned note.", {"text/plain": TEXT})},
+    ("GET", "/log/{n}/cosignatures"): {200: Answer("The note to cosign.", {"text/plain": TEXT})},
+    ("POST", "/log/{n}/cosignatures"): {204: Answer("It is kept.", {})},
     ("GET", "/log/{n}/policy"): {200: Answer("A C2SP tlog-policy.", {"text/plain": TEXT})},
     ("GET", "/log/{n}/tile/{level}/{number}"): {
         200: _bytes("Hashes (C2SP tlog-tiles).", "application/octet-stream")

@@ -170,6 +170,8 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/v1/logs/{n}"): _EVERYBODY,
     ("GET", "/log/{n}/checkpoint"): _EVERYBODY,
     ("GET", "/log/{n}/cosigned"): _EVERYBODY,
+    ("GET", "/log/{n}/cosignatures"): _EVERYBODY,
+    ("POST", "/log/{n}/cosignatures"): _EVERYBODY,
     ("GET", "/log/{n}/policy"): _EVERYBODY,
     ("GET", "/log/{n}/tile/entries/{number:path}"): _may(auditor="", is_hidden=True),
     ("GET", "/log/{n}/tile/{level}/{number:path}"): _EVERYBODY,

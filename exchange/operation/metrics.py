@@ -381,6 +381,13 @@ METRICS: Final[tuple[Figure, ...]] = (
         ),
     ),
     Figure(
+        "sealway_cosignatures_brought_total",
+        "counter",
+        "Cosignatures that witnesses brought, by what came of it: kept, repeated, or the problem.",
+        lambda w: list(w.api.witnessing.collecting.brought.items()),
+        label="outcome",
+    ),
+    Figure(
         "sealway_timestamp_answers_total",
         "counter",
         "Time-stamp authorities asked, by what came of it.",

@@ -237,10 +237,11 @@ class Anchors(Protocol):
         first who does says since when. Where one process has the database it is the one.
         """
 
-    async def keep_anchor(self, row: AnchorRow) -> None:
+    async def keep_anchor(self, row: AnchorRow) -> AnchorRow:
         """Add what somebody vouched for to a checkpoint's anchor; what is there stays.
 
-        The note is replaced by one with as many signatures at least. Idempotent.
+        The note's signatures are joined with those that are there, one a key. Idempotent. Returns
+        the anchor as it is then, with what other processes added.
         """
 
 

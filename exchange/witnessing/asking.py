@@ -55,8 +55,9 @@ _LOUD: Final = frozenset({Outcome.CONFLICT, Outcome.REFUSED, Outcome.FALSE, Outc
 class WitnessAsker:
     """Asks one witness, and remembers what it cosigned last."""
 
-    def __init__(self, witness: AskedWitness, egress: Egress, clock: Clock) -> None:
+    def __init__(self, witness: AskedWitness, url: str, egress: Egress, clock: Clock) -> None:
         self.witness = witness
+        self._url = url
         self._egress = egress
         self._clock = clock
         self._size = 0
@@ -102,7 +103,7 @@ class WitnessAsker:
         try:
             response = await self._egress.request(
                 "POST",
-                f"{self.witness.url}/add-checkpoint",
+                f"{self._url}/add-checkpoint",
                 headers=(("Content-Type", "text/plain; charset=utf-8"),),
                 body=body,
                 timeout_s=TIMEOUT_S,

@@ -18,14 +18,15 @@ QUORUM: Final = "members:quorum"
 
 @dataclass(frozen=True, slots=True)
 class AskedWitness:
-    """A witness that is asked: its submission prefix, its key, whose it is."""
+    """A witness that is listed: its submission prefix, its key, whose it is."""
 
     name: str
-    url: str
+    url: str | None
+    """None: it polls, and brings its cosignatures; it isn't asked."""
     verifier: CosignatureVerifier
     member: str
     is_own: bool
-    """The operator's: asked like the others, and not counted."""
+    """The operator's: treated like the others, and not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,18 @@ class AnchorRules:
         """Whether anybody is asked at all."""
         return bool(self.witnesses or self.authorities)
 
+    @property
+    def has_pollers(self) -> bool:
+        """Whether any witness comes by itself."""
+        return any(one.url is None for one in self.witnesses)
+
     def policy_text(self, log_keys: Sequence[str]) -> str:
         """The policy as a file, for these logs."""
         lines = [f"log {key}" for key in log_keys]
         members: dict[str, list[str]] = {}
         for one in self.witnesses:
-            lines.append(f"witness {one.name} {one.verifier} {one.url}")
+            where = "" if one.url is None else f" {one.url}"
+            lines.append(f"witness {one.name} {one.verifier}{where}")
             if not one.is_own:
                 members.setdefault(f"member:{one.member}", []).append(one.name)
         lines += [f"group {name} any {' '.join(of)}" for name, of in members.items()]

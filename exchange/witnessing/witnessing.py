@@ -10,22 +10,22 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from adapters.egress import Egress
 from exchange.acceptance.changes import DirectoryLog
 from exchange.ledger.log_writer import Clock, Signed
-from exchange.ledger.stored_log import LeafReads, read_leaves
 from exchange.storage.rows import AnchoringState, AnchorRow
 from exchange.witnessing.asking import Outcome, WitnessAsker
+from exchange.witnessing.collecting import SHOWN_MS, AnchorReads, Collecting
 from exchange.witnessing.errors import AnchorNotYet
+from exchange.witnessing.keeping import AnchorKeeper, AnchorStore, new_row
 from exchange.witnessing.lateness import Lateness
 from exchange.witnessing.rules import AnchorRules
 from exchange.witnessing.stamping import Stamper
 from signing.errors import SealwayError
-from signing.log.leaf import parse_leaf
 from signing.log.note import note_text
 
 log = structlog.get_logger()
@@ -35,27 +35,6 @@ FIRST_S: Final = 3.0  # a bus that was stopped for a day accepts as soon as witn
 LEASE_MS: Final = 120_000  # a round with every witness and authority silent takes under a minute
 AGAIN_MS: Final = 15_000  # so long what failed rests, unless there is a newer checkpoint
 DAY_MS: Final = 86_400_000
-_CHUNK: Final = 64  # leaves read at once; a heads leaf comes every minute
-_CHUNKS_MAX: Final = 64
-
-
-class AnchorReads(LeafReads, Protocol):
-    """What a round reads."""
-
-    async def last_anchor(self, log: int, *, cosigned: bool, stamped: bool) -> AnchorRow | None:
-        """The anchor of the largest tree."""
-
-
-class AnchorStore(Protocol):
-    """Where anchors are kept."""
-
-    async def take_anchoring(
-        self, log: int, now_ms: int, lease_ms: int | None, *, cosigned: bool, stamped: bool
-    ) -> AnchoringState:
-        """Be the process that asks, or only look."""
-
-    async def keep_anchor(self, row: AnchorRow) -> None:
-        """Add what somebody vouched for."""
 
 
 class Witnessing:
@@ -75,17 +54,23 @@ class Witnessing:
         self.lateness = Lateness(rules, clock)
         self.asked: Counter[str] = Counter()
         """Questions to witnesses, by outcome."""
-        self._policy = rules.policy()
+        self._keeper = AnchorKeeper(rules, store, self.lateness, clock)
+        self.collecting = Collecting(rules, directory_log, self._keeper, reads, clock)
         self._directory_log = directory_log
         self._store = store
         self._reads = reads
         self._clock = clock
-        self._askers = [WitnessAsker(one, egress, clock) for one in rules.witnesses if egress]
+        self._askers = [
+            WitnessAsker(one, one.url, egress, clock)
+            for one in rules.witnesses
+            if egress is not None and one.url is not None
+        ]
         self._stamper = Stamper(rules.authorities, egress, clock) if egress is not None else None
         self._row: AnchorRow | None = None
         """The checkpoint in hand, with what came so far."""
         self._met: set[str] = set()
         """The witnesses that cosigned it."""
+        self._shown_minute: int | None = None
         self._tried_ms = {"witnesses": 0, "authorities": 0}
         self._was_late = False
         self._turn = asyncio.Lock()
@@ -174,14 +159,25 @@ class Witnessing:
             return
         row = self._row
         if row is None or (row.log, row.size) != (self._log, signed.size):
-            row = self._row = await self._new_row(signed)
+            row = await new_row(self._reads, self._log, signed.size, signed.note)
+            row = self._row = await self._shown(row)
             self._met = set()
             self._tried_ms["witnesses"] = 0
         if self._askers and row.cosigned_at_ms is None and self._may_try("witnesses", is_urgent):
             row = await self._cosigned(row)
-        is_due = bool(self.rules.authorities) and (is_urgent or self._is_stamp_due(state, row))
-        if row.token is None and is_due and self._may_try("authorities", is_urgent):
-            await self._stamped(stamper, row)
+        if self.rules.authorities and (is_urgent or self._is_stamp_time(state)):
+            chosen = await self._to_stamp(state, row, is_urgent=is_urgent)
+            if chosen is not None and self._may_try("authorities", is_urgent):
+                await self._stamped(stamper, chosen)
+
+    async def _shown(self, row: AnchorRow) -> AnchorRow:
+        """Keep the first checkpoint of each minute for witnesses that come by themselves."""
+        minute = (row.heads_at_ms or 0) // SHOWN_MS
+        if not self.rules.has_pollers or self._shown_minute == minute:
+            return row
+        kept = await self._keeper.keep(row)
+        self._shown_minute = minute
+        return kept
 
     def _may_try(self, whom: str, is_urgent: bool) -> bool:
         now_ms = self._clock()
@@ -190,18 +186,30 @@ class Witnessing:
         self._tried_ms[whom] = now_ms
         return True
 
-    def _is_stamp_due(self, state: AnchoringState, row: AnchorRow) -> bool:
-        """Every few minutes, at the start, and once more when the day (UTC) has ended.
+    def _is_stamp_time(self, state: AnchoringState) -> bool:
+        """Every few minutes, at the start, and once more when the day (UTC) has ended."""
+        last_ms, now_ms = state.stamped_at_ms or 0, self._clock()
+        is_first = not self.stamped["stamped"]
+        is_next_day = last_ms // DAY_MS != now_ms // DAY_MS
+        return is_first or is_next_day or now_ms - last_ms >= self.rules.stamp_every_ms
+
+    async def _to_stamp(
+        self, state: AnchoringState, row: AnchorRow, *, is_urgent: bool
+    ) -> AnchorRow | None:
+        """The checkpoint in hand, or the last one that witnesses came to cosign by themselves.
 
         A checkpoint that witnesses still have to cosign is waited for, once: one that has both is
         what anchors a leaf.
         """
-        last_ms, now_ms = state.stamped_at_ms or 0, self._clock()
-        age_ms, every_ms = now_ms - last_ms, self.rules.stamp_every_ms
-        if self._askers and row.cosigned_at_ms is None and age_ms < 2 * every_ms:
-            return False
-        is_first = not self.stamped["stamped"]
-        return is_first or last_ms // DAY_MS != now_ms // DAY_MS or age_ms >= every_ms
+        if self.rules.witnesses and row.cosigned_at_ms is None:
+            if self.rules.has_pollers:
+                last = await self._reads.last_anchor(self._log, cosigned=True, stamped=False)
+                if last is not None and last.token is None:
+                    return last
+            age_ms = self._clock() - (state.stamped_at_ms or 0)
+            if not is_urgent and age_ms < 2 * self.rules.stamp_every_ms:
+                return None
+        return row if row.token is None else None
 
     async def _signed(self) -> Signed | None:
         """The last checkpoint of log 0, of everything that is committed."""
@@ -211,20 +219,6 @@ class Witnessing:
         if writer.failed is None and writer.head.size:
             await writer.seal(writer.head.size)
         return writer.signed
-
-    async def _new_row(self, signed: Signed) -> AnchorRow:
-        row = AnchorRow(self._log, signed.size, signed.note)
-        for chunk in range(_CHUNKS_MAX):
-            end = signed.size - chunk * _CHUNK
-            first = max(0, end - _CHUNK)
-            leaves = await read_leaves(self._reads, self._log, first, end)
-            for offset in range(len(leaves) - 1, -1, -1):
-                leaf = parse_leaf(leaves[offset])
-                if leaf.k == "heads":
-                    return replace(row, heads_index=first + offset, heads_at_ms=leaf.ts_ms)
-            if not first:
-                break
-        return row
 
     async def _cosigned(self, row: AnchorRow) -> AnchorRow:
         """Ask at once everybody who hasn't cosigned it yet; keep what came."""
@@ -238,12 +232,7 @@ class Witnessing:
                 self._met.add(asker.witness.name)
         if note == row.note:
             return row
-        now_ms = self._clock()
-        is_enough = self._policy.is_met(self._met)
-        self._row = kept = replace(row, note=note, cosigned_at_ms=now_ms if is_enough else None)
-        await self._store.keep_anchor(kept)
-        if is_enough and self.lateness.state is not None:
-            self.lateness.state = replace(self.lateness.state, cosigned_at_ms=now_ms)
+        self._row = kept = await self._keeper.keep(replace(row, note=note))
         return kept
 
     async def _stamped(self, stamper: Stamper, row: AnchorRow) -> None:
@@ -251,8 +240,9 @@ class Witnessing:
         if stamped is None:
             return
         stamp, token = stamped
-        self._row = kept = replace(row, token=token, stamped_at_ms=stamp.at_ms)
-        await self._store.keep_anchor(kept)
+        kept = await self._keeper.keep(replace(row, token=token, stamped_at_ms=stamp.at_ms))
+        if self._row is not None and self._row.size == kept.size:
+            self._row = kept
         if self.lateness.state is not None:
             self.lateness.state = replace(self.lateness.state, stamped_at_ms=stamp.at_ms)
 

@@ -107,16 +107,23 @@ def serve(folder: Path, listen: str | None) -> int:
 @witness.command
 @_folder
 @click.option("--once", is_flag=True, help="One round, then end with what it found.")
+@click.option("--keep", is_flag=True, help="Keep cosignatures here; don't bring them to the bus.")
 @json_option
-@examples("sealway witness poll witness --once", "sealway witness poll witness")
-def poll(folder: Path, once: bool, as_json: bool) -> int:
+@examples(
+    "sealway witness poll witness --once",
+    "sealway witness poll witness",
+    "sealway witness poll witness --keep",
+)
+def poll(folder: Path, once: bool, keep: bool, as_json: bool) -> int:
     """Look at each log of witness.toml that has a url, and cosign what extends the last one.
 
     For a witness that only talks outward. It fetches checkpoint and tiles, proves consistency
-    itself, keeps the cosigned note in DIR/state and prints it. Runs until stopped, or --once.
+    itself, keeps the cosigned note in DIR/state, brings it to the bus (POST URL/cosignatures) and
+    prints it. Runs until stopped, or --once. `deliver = false` in witness.toml is as --keep.
 
     \b
-    Exit codes: 0 all cosigned, 1 a log is false, 2 a log is behind, 3 usage, 4 not reachable.
+    Exit codes: 0 all cosigned, 1 a log is false, 2 a log is behind or the bus refused a
+    cosignature, 3 usage, 4 not reachable.
     """
     stopped = threading.Event()
     with _opened(folder) as (settings, opened, _):
@@ -126,7 +133,7 @@ def poll(folder: Path, once: bool, as_json: bool) -> int:
             _stop_on_signals(stopped.set)
         worst = YES
         while not stopped.is_set():
-            rounds = list(_round(settings, opened, stopped))
+            rounds = list(_round(settings, opened, stopped, delivers=settings.deliver and not keep))
             _tell(rounds, as_json=as_json)
             worst = _exit_code(rounds)
             if once:
@@ -135,7 +142,10 @@ def poll(folder: Path, once: bool, as_json: bool) -> int:
     return worst if once else YES
 
 
-def _round(settings: WitnessSettings, opened: Witness, stopped: threading.Event) -> Iterator[Round]:
+def _round(
+    settings: WitnessSettings, opened: Witness, stopped: threading.Event, *, delivers: bool
+) -> Iterator[Round]:
+    from sealway.witness.delivering import deliver
     from sealway.witness.fetching import PublishedLog
     from sealway.witness.polling import poll_once
 
@@ -144,7 +154,8 @@ def _round(settings: WitnessSettings, opened: Witness, stopped: threading.Event)
             continue
         published = PublishedLog(log.url, outside().transport, time.sleep)
         try:
-            yield poll_once(opened, log.key, published)
+            one = poll_once(opened, log.key, published)
+            yield deliver(one, log.url, outside().transport) if delivers else one
         finally:
             published.close()
 
@@ -188,23 +199,30 @@ def _tell(rounds: list[Round], *, as_json: bool) -> None:
     import json
 
     from sealway.cli.output import clean, note
+    from sealway.witness.polling import Outcome
 
     for one in rounds:
         if as_json:
             told = {"origin": one.origin, "outcome": one.outcome.value, "text": one.text}
+            told |= {"delivery": one.delivery} if one.delivery else {}
             print(json.dumps({**told, **_described(one.cosigned)}), flush=True)
-        elif one.text:
-            note(f"{one.outcome.value}: {one.origin}: {one.text}")
-        elif one.cosigned is not None:
+            continue
+        if one.text:
+            note(clean(f"{one.delivery or one.outcome.value}: {one.origin}: {one.text}"))
+        if one.cosigned is not None and one.outcome is Outcome.COSIGNED:
             print(clean(one.cosigned.note), end="", flush=True)
 
 
 def _exit_code(rounds: list[Round]) -> int:
+    from sealway.witness.delivering import Delivery
     from sealway.witness.polling import Outcome
 
     found = {one.outcome for one in rounds}
+    brought = {one.delivery for one in rounds}
     if Outcome.FALSE in found:
         return FALSE
-    if Outcome.BEHIND in found:
+    if Outcome.BEHIND in found or Delivery.REFUSED.value in brought:
         return CANNOT_TELL
-    return NOT_REACHABLE if Outcome.UNREACHABLE in found else YES
+    if Outcome.UNREACHABLE in found or Delivery.UNREACHABLE.value in brought:
+        return NOT_REACHABLE
+    return YES

@@ -43,11 +43,23 @@ class PublishedLog:
 
     def fetch_checkpoint(self) -> str:
         """The log's last signed checkpoint, as a note. Raises LogUnreachable."""
-        data = self._get("checkpoint", CHECKPOINT_BYTES_MAX)
-        if data is None:
+        note = self._note("checkpoint")
+        if note is None:
             raise LogUnreachable(f"{self._url} has no checkpoint.")
+        return note
+
+    def fetch_to_cosign(self) -> str | None:
+        """The checkpoint that all who poll cosign now; None where there is no such thing.
+
+        A bus shows one for a minute, so that witnesses which poll at their own times meet there.
+        Raises LogUnreachable.
+        """
+        return self._note("cosignatures")
+
+    def _note(self, path: str) -> str | None:
+        data = self._get(path, CHECKPOINT_BYTES_MAX)
         try:
-            return data.decode("utf-8")
+            return None if data is None else data.decode("utf-8")
         except UnicodeDecodeError as error:
             raise LogUnreachable(f"The checkpoint of {self._url} is no text.") from error
 

@@ -38,6 +38,8 @@ class Round:
     outcome: Outcome
     text: str = ""
     cosigned: Cosigned | None = None
+    delivery: str = ""
+    """What became of bringing it to the bus; empty when that wasn't tried."""
 
 
 _AGAIN: Final = 3  # another process of this witness may cosign between our look and our turn
@@ -51,7 +53,7 @@ def poll_once(witness: Witness, log: NoteVerifier, published: PublishedLog) -> R
     """
     origin = log.name
     try:
-        note = published.fetch_checkpoint()
+        note = _to_cosign(witness, log, published)
     except LogUnreachable as error:
         return Round(origin, Outcome.UNREACHABLE, error.detail, witness.latest(origin))
     for _ in range(_AGAIN):
@@ -65,6 +67,23 @@ def poll_once(witness: Witness, log: NoteVerifier, published: PublishedLog) -> R
             return Round(origin, Outcome.FALSE, error.detail, witness.latest(origin))
     text = "Another process of this witness was quicker each time."
     return Round(origin, Outcome.BEHIND, text, witness.latest(origin))
+
+
+def _to_cosign(witness: Witness, log: NoteVerifier, published: PublishedLog) -> str:
+    """What other witnesses are shown too at this time; else the log's last checkpoint.
+
+    The former is up to a minute old; who has cosigned a larger tree already takes the latter.
+    Raises LogUnreachable.
+    """
+    note = published.fetch_to_cosign()
+    if note is None:
+        return published.fetch_checkpoint()
+    last = witness.latest(log.name)
+    try:
+        is_older = last is not None and verify_checkpoint(note, log).size < last.checkpoint.size
+    except ProofInvalid:
+        return note  # it is judged, and said to be false, like any other
+    return published.fetch_checkpoint() if is_older else note
 
 
 def _consider(witness: Witness, log: NoteVerifier, published: PublishedLog, note: str) -> Round:

@@ -27,7 +27,7 @@ LOGS_MAX: Final = 100  # one file and a few tiles a round each
 EVERY_S_MIN: Final = 5  # a log's checkpoint moves at most once a second; others ask too
 EVERY_S_MAX: Final = 3600
 LISTEN: Final = "127.0.0.1:8791"
-EVERY_S: Final = 60
+EVERY_S: Final = 30  # a bus shows one checkpoint for a minute: no minute is missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class WitnessSettings:
     listen: tuple[str, int]
     every_s: int
     logs: tuple[WatchedLog, ...]
+    deliver: bool
+    """Whether `poll` brings each cosignature to the bus."""
 
 
 def make_witness(folder: Path, name: str) -> CosignatureVerifier:
@@ -118,12 +120,15 @@ def load_cosigner(settings: WitnessSettings) -> Cosigner:
 
 
 def _settings(folder: Path, members: dict[str, Any]) -> WitnessSettings:
-    _known(members, {"name", "key", "state", "listen", "every_s", "log"})
+    _known(members, {"name", "key", "state", "listen", "every_s", "log", "deliver"})
     name, every_s, logs = members.get("name"), members.get("every_s", EVERY_S), members.get("log")
     if not isinstance(name, str) or not KEY_NAME.fullmatch(name):
         raise ValueError("name: the witness's name, as its verifier key has it")
     if type(every_s) is not int or not EVERY_S_MIN <= every_s <= EVERY_S_MAX:
         raise ValueError(f"every_s: {EVERY_S_MIN} to {EVERY_S_MAX} seconds")
+    deliver = members.get("deliver", True)
+    if not isinstance(deliver, bool):
+        raise ValueError("deliver: true or false")
     if not isinstance(logs or [], list) or len(logs or []) > LOGS_MAX:
         raise ValueError(f"log: at most {LOGS_MAX} tables [[log]]")
     watched = tuple(map(_watched, logs or []))
@@ -136,6 +141,7 @@ def _settings(folder: Path, members: dict[str, Any]) -> WitnessSettings:
         parse_listen(_text(members, "listen", LISTEN)),
         every_s,
         watched,
+        deliver,
     )
 
 
@@ -181,6 +187,9 @@ listen = "{listen}"
 
 # For `sealway witness poll`: seconds between rounds.
 every_s = {every_s}
+
+# `poll` brings each cosignature to the bus, at the log's url. false: they are kept here alone.
+deliver = true
 
 # One table for each log: its verifier key, compared with what its operator told you by another way
 # than this network; `url`, its prefix, when it is to be polled.

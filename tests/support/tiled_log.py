@@ -56,6 +56,10 @@ class TiledLog(httpx.BaseTransport):
         self.leaves: list[bytes] = []
         self.asked: list[str] = []
         self.is_away = False
+        self.shown: int | None = None
+        """The size that witnesses which poll are shown; None: nothing is collected."""
+        self.brought: list[str] = []
+        self.answer: httpx.Response | None = None
         self.grow(leaves)
 
     @property
@@ -83,6 +87,11 @@ class TiledLog(httpx.BaseTransport):
         self.asked.append(path)
         if self.is_away:
             raise httpx.ConnectError("away")
+        if request.method == "POST":
+            self.brought.append(request.read().decode())
+            return self.answer or httpx.Response(404, stream=httpx.ByteStream(b""))
+        if path == "cosignatures" and self.shown is not None:
+            return _reply(self.note(self.shown).encode())
         if path == "checkpoint":
             return _reply(self.note().encode())
         tile = tiles_of_hashes(self.hashes).get(path)

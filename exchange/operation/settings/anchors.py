@@ -51,9 +51,11 @@ Prefix = Annotated[AskedUrl, AfterValidator(lambda text: text.rstrip("/"))]
 class AskedWitness(Table):
     """`[witnesses.NAME]`: a witness that log 0's checkpoints are shown to."""
 
-    url: Prefix = Field(
+    url: Prefix | None = Field(
+        default=None,
         description="its submission prefix: `/add-checkpoint` is asked below it; the host must be "
-        "in egress.hosts"
+        "in egress.hosts. Absent for one that only talks outward: it polls `/log/0/cosignatures` "
+        "and brings its cosignatures there",
     )
     key: Annotated[str, AfterValidator(_witness_key)] = Field(
         description="its verifier key, told by its owner by another way than this network"
@@ -63,7 +65,7 @@ class AskedWitness(Table):
     )
     own: bool = Field(
         default=False,
-        description="whether it is the operator's: asked, and not counted, since the quorum is "
+        description="whether it is the operator's: kept, and not counted, since the quorum is "
         "there to hold the operator to one history",
     )
 

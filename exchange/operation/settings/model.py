@@ -215,7 +215,7 @@ class Settings(Table):
         default={}, description="one table an endpoint; answers come in the reply, or later"
     )
     witnesses: dict[AskedName, AskedWitness] = Field(
-        default={}, max_length=32, description="who is asked to cosign log 0"
+        default={}, max_length=32, description="whose cosignatures of log 0 count"
     )
     authorities: dict[AskedName, TimeAuthority] = Field(
         default={}, max_length=8, description="who is asked to time-stamp log 0"
@@ -312,7 +312,8 @@ class Settings(Table):
         keys = {parse_cosignature_key(one.key).public_key for one in self.witnesses.values()}
         if len(keys) < len(self.witnesses):
             raise ValueError("two of witnesses have one key")
-        named = {f"witnesses.{name}": one.url for name, one in self.witnesses.items()}
+        witnesses = self.witnesses.items()
+        named = {f"witnesses.{name}": one.url for name, one in witnesses if one.url is not None}
         named |= {f"authorities.{name}": one.url for name, one in self.authorities.items()}
         if self.tracing is not None:
             named["tracing.endpoint"] = self.tracing.endpoint

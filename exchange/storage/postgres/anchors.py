@@ -3,8 +3,10 @@
 Two that ask at once could only repeat each other: what they keep is the same for both.
 """
 
+from dataclasses import replace
 from typing import Final
 
+from exchange.storage.notes import joined_notes
 from exchange.storage.postgres.connection import Connection
 from exchange.storage.postgres.statement import NOW_MS
 from exchange.storage.rows import AnchoringState, AnchorRow
@@ -24,16 +26,15 @@ _TAKE: Final = (
     " RETURNING cosigned_at, stamped_at"
 )
 _STATE: Final = "SELECT cosigned_at, stamped_at FROM anchoring WHERE log = $1"
+_BEGIN_ROW: Final = (
+    "INSERT INTO anchor(log, size, note) VALUES ($1, $2, $3) ON CONFLICT (log, size) DO NOTHING"
+)
+_ONE: Final = f"SELECT {COLUMNS} FROM anchor WHERE log = $1 AND size = $2 FOR UPDATE"
 _KEEP: Final = (
-    f"INSERT INTO anchor({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-    " ON CONFLICT (log, size) DO UPDATE SET"
-    " note = CASE WHEN length(excluded.note) >= length(anchor.note) THEN excluded.note"
-    " ELSE anchor.note END,"
-    " heads_idx = coalesce(anchor.heads_idx, excluded.heads_idx),"
-    " heads_at = coalesce(anchor.heads_at, excluded.heads_at),"
-    " cosigned_at = coalesce(anchor.cosigned_at, excluded.cosigned_at),"
-    " stamped_at = coalesce(anchor.stamped_at, excluded.stamped_at),"
-    " token = coalesce(anchor.token, excluded.token)"
+    "UPDATE anchor SET note = $3, heads_idx = coalesce(heads_idx, $4),"
+    " heads_at = coalesce(heads_at, $5), cosigned_at = coalesce(cosigned_at, $6),"
+    " token = coalesce(token, $7), stamped_at = coalesce(stamped_at, $8)"
+    f" WHERE log = $1 AND size = $2 RETURNING {COLUMNS}"
 )
 _REMEMBER: Final = (
     "UPDATE anchoring SET cosigned_at = greatest(cosigned_at, $2::bigint),"
@@ -61,12 +62,20 @@ async def take_anchoring(
     return AnchoringState(False, *await connection.fetchrow(_STATE, log))
 
 
-async def keep_anchor(connection: Connection, row: AnchorRow) -> None:
-    """Add to a checkpoint's anchor, and remember when others last vouched for the log."""
-    values = (row.log, row.size, row.note, row.heads_index, row.heads_at_ms, row.cosigned_at_ms)
+async def keep_anchor(connection: Connection, row: AnchorRow) -> AnchorRow:
+    """Add to a checkpoint's anchor, and remember when others last vouched for the log.
+
+    The row is locked while signatures are joined: another process may bring some at that moment.
+    """
     async with connection.transaction():
-        await connection.execute(_KEEP, *values, row.token, row.stamped_at_ms)
+        await connection.execute(_BEGIN_ROW, row.log, row.size, row.note)
+        found = AnchorRow(*await connection.fetchrow(_ONE, row.log, row.size))
+        row = replace(row, note=joined_notes(found.note, row.note))
+        values = (row.log, row.size, row.note, row.heads_index, row.heads_at_ms)
+        more = (row.cosigned_at_ms, row.token, row.stamped_at_ms)
+        kept = await connection.fetchrow(_KEEP, *values, *more)
         await connection.execute(_REMEMBER, row.log, row.cosigned_at_ms, row.stamped_at_ms)
+    return AnchorRow(*kept)
 
 
 def _chosen(cosigned: bool, stamped: bool) -> str:

@@ -278,6 +278,6 @@ class PostgresStore:
             )
         )
 
-    async def keep_anchor(self, row: AnchorRow) -> None:
-        """Add what somebody vouched for to a checkpoint's anchor."""
-        await self._connections.write(lambda c: anchors.keep_anchor(c, row))
+    async def keep_anchor(self, row: AnchorRow) -> AnchorRow:
+        """Add what somebody vouched for to a checkpoint's anchor; the anchor as it is then."""
+        return await self._connections.write(lambda c: anchors.keep_anchor(c, row))

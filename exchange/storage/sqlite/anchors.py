@@ -1,20 +1,23 @@
 """Anchors on SQLite: the file's lock says that this process alone asks."""
 
 import sqlite3
+from dataclasses import replace
 
+from exchange.storage.notes import joined_notes
 from exchange.storage.rows import AnchoringState, AnchorRow
 
 COLUMNS = "log, size, note, heads_idx, heads_at, cosigned_at, token, stamped_at"
 _KEEP = (
     f"INSERT INTO anchor({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (log, size) DO UPDATE SET"
-    " note = CASE WHEN length(excluded.note) >= length(note) THEN excluded.note ELSE note END,"
+    " note = excluded.note,"
     " heads_idx = coalesce(heads_idx, excluded.heads_idx),"
     " heads_at = coalesce(heads_at, excluded.heads_at),"
     " cosigned_at = coalesce(cosigned_at, excluded.cosigned_at),"
     " stamped_at = coalesce(stamped_at, excluded.stamped_at),"
     " token = coalesce(token, excluded.token)"
 )
+_ONE = f"SELECT {COLUMNS} FROM anchor WHERE log = ? AND size = ?"
 _STATE = "SELECT cosigned_at, stamped_at FROM anchoring WHERE log = ?"
 
 
@@ -37,8 +40,11 @@ def take_anchoring(
     return AnchoringState(asks, *connection.execute(_STATE, (log,)).fetchone())
 
 
-def keep_anchor(connection: sqlite3.Connection, row: AnchorRow) -> None:
+def keep_anchor(connection: sqlite3.Connection, row: AnchorRow) -> AnchorRow:
     """Add to a checkpoint's anchor, and remember when others last vouched for the log."""
+    found = connection.execute(_ONE, (row.log, row.size)).fetchone()
+    if found is not None:
+        row = replace(row, note=joined_notes(AnchorRow(*found).note, row.note))
     values = (row.log, row.size, row.note, row.heads_index, row.heads_at_ms, row.cosigned_at_ms)
     connection.execute(_KEEP, (*values, row.token, row.stamped_at_ms))
     connection.execute(
@@ -47,6 +53,7 @@ def keep_anchor(connection: sqlite3.Connection, row: AnchorRow) -> None:
         " stamped_at = max(coalesce(stamped_at, ?2), coalesce(?2, stamped_at)) WHERE log = ?3",
         (row.cosigned_at_ms, row.stamped_at_ms, row.log),
     )
+    return AnchorRow(*connection.execute(_ONE, (row.log, row.size)).fetchone())
 
 
 def _chosen(cosigned: bool, stamped: bool) -> str:

@@ -290,9 +290,9 @@ class SqliteStore:
             )
         )
 
-    async def keep_anchor(self, row: AnchorRow) -> None:
-        """Add what somebody vouched for to a checkpoint's anchor."""
-        await self._writer.run(lambda c: anchors.keep_anchor(c, row))
+    async def keep_anchor(self, row: AnchorRow) -> AnchorRow:
+        """Add what somebody vouched for to a checkpoint's anchor; the anchor as it is then."""
+        return await self._writer.run(lambda c: anchors.keep_anchor(c, row))
 
 
 def _tell(plan: GroupPlan, result: tuple[CommitResult, GroupWrite | None]) -> None:

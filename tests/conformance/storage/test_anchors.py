@@ -1,5 +1,6 @@
 """What any engine promises of anchors: kept, added to, found again, and one process that asks."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -30,6 +31,19 @@ async def test_what_is_vouched_for_is_added_and_never_taken_back(store: Store) -
     await anchors.keep_anchor(replace(ROW, token=b"\x31", stamped_at_ms=NOW + 9))
     await anchors.keep_anchor(ROW)
     assert await store.reads.last_anchor(0, cosigned=True, stamped=True) == stamped
+
+
+async def test_signatures_of_one_text_are_joined_whoever_brings_them(engine: Engine) -> None:
+    async with engine() as store:
+        brought = [f"— w{n} BBBB{n}\n" for n in range(6)]
+        rows = [replace(ROW, note=NOTE + line) for line in brought]
+        await asyncio.gather(*(whole(store).keep_anchor(row) for row in rows))
+        again = replace(ROW, note=NOTE + "— w0 BBBB0zz\n")
+        other = replace(ROW, note=NOTE.replace("AAAA\n\n", "CCCC\n\n") + "— w9 BBBB9\n")
+        for row in (again, other):
+            kept = await whole(store).keep_anchor(row)
+            assert kept.note.startswith(NOTE)
+            assert sorted(kept.note.removeprefix(NOTE).splitlines(keepends=True)) == brought
 
 
 async def test_anchors_are_found_by_the_time_of_their_heads(store: Store) -> None:

@@ -90,6 +90,7 @@ PRODUCT = {
 PUBLIC = {
     *("POST /v1/messages", "GET /v1/logs/{n}", "GET /log/{n}/checkpoint"),
     *("GET /log/{n}/cosigned", "GET /log/{n}/policy"),
+    *("GET /log/{n}/cosignatures", "POST /log/{n}/cosignatures"),
     *("GET /log/{n}/tile/{level}/{number:path}", "GET /.well-known/sealway", "GET /livez"),
     *(
         "GET /readyz",

@@ -1,5 +1,6 @@
 """Several processes on one PostgreSQL: one asks, all know how late it is, any makes receipts."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ from tests.support.witnesses import RunningWitness, run_witness
 __all__ = ["database", "start"]
 
 
-async def _witnessed(first: RunningBus, folder: Path) -> list[RunningWitness]:
+async def _witnessed(
+    first: RunningBus, folder: Path, *, poll: bool = False
+) -> list[RunningWitness]:
     """Stop the one process, list three witnesses in everybody's settings."""
     await first.close()
     signer = load_log_signer(first.folder / "keys", "sx.example", "0")
@@ -30,7 +33,10 @@ async def _witnessed(first: RunningBus, folder: Path) -> list[RunningWitness]:
     ]
     settings = first.folder / "sealway.toml"
     text = settings.read_text("utf-8").replace("hosts = []", 'hosts = ["127.0.0.1:*"]')
-    settings.write_text(text + "\n" + "\n".join(one.table for one in witnesses), "utf-8")
+    tables = "\n".join(one.table for one in witnesses)
+    if poll:
+        tables = re.sub('url = ".*"\n', "", tables)
+    settings.write_text(f"{text}\n{tables}", "utf-8")
     return witnesses
 
 
@@ -75,5 +81,31 @@ async def test_one_asks_and_any_proves(
         refused = await edge_of(bus).send(bus.ask())
         assert code_of(refused) == "anchoring-late"
     await one.close()
+    for witness in witnesses:
+        witness.stop()
+
+
+async def test_a_gateway_without_egress_takes_what_witnesses_bring(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.operation.wiring.ROUND_S", 3_600.0)
+    witnesses = await _witnessed(await start(), tmp_path, poll=True)
+    gateway, one = await start(Role.GATEWAY), await start()
+    await one.bus.api.witnessing.look()
+    edges = (edge_of(gateway), edge_of(one), edge_of(gateway))
+    shown = {(await edge.get("/log/0/cosignatures")).text for edge in edges}
+    assert len(shown) == 1
+    (note,) = shown
+    statuses = []
+    for edge, witness in zip(edges, witnesses, strict=True):
+        statuses.append((await edge.get("/log/0/cosigned")).status_code)
+        body = note + witness.cosigner.cosign(note, one.clock() // 1000)
+        reply = await edge.http.post(
+            "/log/0/cosignatures", content=body.encode(), headers={"content-type": "text/plain"}
+        )
+        assert reply.status_code == 204
+    assert statuses == [404, 404, 200]
+    for edge in edges:
+        assert (await edge.get("/log/0/cosigned")).text.count("\n— ") == 4
     for witness in witnesses:
         witness.stop()

@@ -38,7 +38,7 @@ WIRE = {
     (408, True): "client-too-slow",
     (409, False): "message-id-reused answer-not-expected already-answered answer-late "
     "exchange-cancelled lease-lost conflict repeat-not-confirmed schema-incompatible "
-    "schema-undecided schema-in-use",
+    "schema-undecided schema-in-use checkpoint-foreign",
     (410, False): "message-expired",
     (412, False): "changed-meanwhile",
     (428, False): "precondition-required",
@@ -46,7 +46,7 @@ WIRE = {
     (415, False): "body-type-unsupported",
     (431, False): "header-too-large",
     (422, False): "payload-invalid payload-undeclared purpose-required schema-unknown "
-    "request-invalid rejected possession-unproven signed-change-invalid",
+    "request-invalid rejected possession-unproven signed-change-invalid cosignature-refused",
     (429, True): "quota-exceeded rate-exceeded mailbox-full",
     (503, True): "log-unavailable outcome-unknown bus-backlogged not-ready anchoring-late",
     (500, True): "internal",

@@ -44,6 +44,16 @@ def test_three_members_are_enough_and_the_operators_own_is_asked_too(tmp_path: P
     assert (rules.alarm_ms, rules.stop_ms, rules.stamp_every_ms) == (600_000, 14_400_000, 300_000)
 
 
+def test_a_witness_that_polls_has_no_address_and_counts(tmp_path: Path) -> None:
+    no_url = "\n".join(line for line in THREE.splitlines() if not line.startswith("url"))
+    rules = anchor_rules(_load(tmp_path, no_url))
+    assert {one.url for one in rules.witnesses} == {None}
+    assert rules.has_pollers
+    policy = rules.policy()
+    assert policy.is_met({"w0", "w2"})
+    assert not policy.is_met({"w0"})
+
+
 def test_a_member_with_two_witnesses_counts_once(tmp_path: Path) -> None:
     policy = anchor_rules(_load(tmp_path, EGRESS + THREE + _witness(3, 2))).policy()
     assert not policy.is_met({"w2", "w3"})

@@ -91,7 +91,8 @@ def test_a_tile_that_is_not_there_is_asked_for_again_also_as_a_full_one(
     monkeypatch.setattr("tests.support.tiled_log.tiles_of_hashes", lambda hashes: {})
     log.asked.clear()
     assert poll(witness, log).outcome is Outcome.UNREACHABLE
-    assert log.asked == ["checkpoint", *["tile/0/000.p/5", "tile/0/000"] * TRIES]
+    tiles = ["tile/0/000.p/5", "tile/0/000"] * TRIES
+    assert log.asked == ["cosignatures", "checkpoint", *tiles]
 
 
 def test_an_answer_beyond_its_limit_is_not_read(
@@ -101,3 +102,25 @@ def test_an_answer_beyond_its_limit_is_not_read(
     found = poll(witness, log)
     assert found.outcome is Outcome.UNREACHABLE
     assert "longer" in found.text
+
+
+def test_what_others_are_shown_is_cosigned_until_it_is_older(
+    witness: Witness, log: TiledLog
+) -> None:
+    log.shown = 2
+    sizes = []
+    for shown in (2, 2, None, 2, 3):
+        log.shown = shown
+        found = poll(witness, log)
+        assert found.outcome is Outcome.COSIGNED
+        assert found.cosigned is not None
+        sizes.append(found.cosigned.checkpoint.size)
+        log.grow(1)
+    assert sizes == [2, 2, 5, 6, 7], "never back"
+
+
+def test_what_is_shown_under_another_key_is_false(witness: Witness, log: TiledLog) -> None:
+    poll(witness, log)
+    log.shown = 3
+    log.signer = TiledLog().signer
+    assert poll(witness, log).outcome is Outcome.FALSE

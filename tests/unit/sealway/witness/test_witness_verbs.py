@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from sealway.cli.main import main
@@ -87,12 +88,52 @@ def test_each_outcome_of_a_round_has_its_exit_code(run: Run, folder: Path, log: 
     assert run("witness", "poll", str(folder), "--once")[0] == 4
 
 
+def _problem(status: int) -> httpx.Response:
+    return httpx.Response(status, stream=httpx.ByteStream(b'{"detail": "Not \\u001b[31m you."}'))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "delivery", "said"),
+    [
+        (204, 0, "taken", ""),
+        (404, 0, "not-collected", "collects no cosignatures"),
+        (422, 2, "refused", "refused the cosignature (422). Not"),
+        (409, 2, "refused", "(409)"),
+        (429, 4, "unreachable", "didn't take it now (429)"),
+        (503, 4, "unreachable", "(503)"),
+    ],
+)
+def test_a_cosignature_is_brought_to_the_bus(
+    run: Run, folder: Path, log: TiledLog, status: int, code: int, delivery: str, said: str
+) -> None:
+    log.answer = _problem(status)
+    ended, out, err = run("witness", "poll", str(folder), "--once")
+    assert (ended, log.brought) == (code, [out])
+    assert said in err
+    assert "\x1b" not in err
+    log.answer = _problem(status)
+    ended, out, _ = run("witness", "poll", str(folder), "--once", "--json")
+    told = json.loads(out)
+    assert (ended, told["outcome"], told["delivery"]) == (code, "cosigned", delivery)
+
+
+def test_a_cosignature_is_kept_when_the_owner_says_so(
+    run: Run, folder: Path, log: TiledLog
+) -> None:
+    assert run("witness", "poll", str(folder), "--once", "--keep")[0] == 0
+    file = folder / "witness.toml"
+    file.write_text(file.read_text().replace("deliver = true", "deliver = false"))
+    assert run("witness", "poll", str(folder), "--once")[0] == 0
+    assert log.brought == []
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [
         ("nam = 1", "unknown: nam"),
         ("every_s = 1", "every_s"),
         ('listen = "nowhere"', "listen"),
+        ("deliver = 1", "deliver"),
         ('log = [{key = "x"}]', "verifier key"),
         ('log = [{key = "%s", url = "ftp://x"}]', "log.url"),
         ('log = [{key = "%s"}, {key = "%s"}]', "two tables"),
@@ -223,7 +264,7 @@ def test_an_address_that_is_taken_is_said(server: WitnessServer, witness: Witnes
 
 def test_what_was_made_is_loaded(folder: Path) -> None:
     settings = load_settings(folder)
-    assert (settings.listen, settings.every_s, len(settings.logs)) == (("127.0.0.1", 8791), 60, 1)
+    assert (settings.listen, settings.every_s, len(settings.logs)) == (("127.0.0.1", 8791), 30, 1)
     assert load_cosigner(settings).verifier.name == NAME
 
 
