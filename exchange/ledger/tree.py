@@ -19,6 +19,7 @@ from signing.log.merkle import (
 from signing.log.tiles import TILE_HEIGHT, TILE_WIDTH, node_in_tile, tile_of
 
 NODES_KEPT: Final = 65_536  # the proofs of the last ~30,000 leaves without a read; 10 MB
+OLDER_KEPT: Final = 4_096  # nodes read back; a new leaf's proof has at most 62
 
 Node = tuple[int, int]
 Tile = tuple[int, int, bytes]
@@ -96,10 +97,15 @@ async def load_tree(
 
 
 class NodeCache:
-    """Recent nodes, oldest out first, and whole tiles read back for older ones."""
+    """Recent nodes, oldest out first, and whole tiles read back for older ones.
+
+    What was read back for a proof is kept: the large subtrees to the left of every new leaf are
+    old, and the longer the log, the more of them there are.
+    """
 
     def __init__(self, fetch_tile: FetchTile) -> None:
         self._nodes: dict[Node, bytes] = {}
+        self._older: dict[Node, bytes] = {}
         self._fetch_tile = fetch_tile
 
     def add(self, nodes: Sequence[tuple[int, int, bytes]]) -> None:
@@ -112,9 +118,13 @@ class NodeCache:
 
     async def proof(self, index: int, size: int, tree: Tree) -> tuple[bytes, ...]:
         """The audit path of a leaf in the tree of ``size``, which ``tree`` extends."""
-        nodes = self._nodes
+        nodes, older = self._nodes, self._older
+
+        def at(level: int, n: int) -> bytes:
+            return nodes.get((level, n)) or older[level, n]
+
         try:
-            return tuple(inclusion_proof(index, size, lambda level, n: nodes[level, n]))
+            return tuple(inclusion_proof(index, size, at))
         except KeyError:
             return await self._prove(lambda at: inclusion_proof(index, size, at), tree)
 
@@ -148,13 +158,16 @@ class NodeCache:
         read: dict[Node, bytes] = {}
         tiles: dict[Node, bytes] = {}
         for level, n in needed:
-            if (level, n) in self._nodes:
-                read[level, n] = self._nodes[level, n]
+            if kept := self._nodes.get((level, n)) or self._older.get((level, n)):
+                read[level, n] = kept
                 continue
             tile_level, number, first, count = tile_of(level, n)
             if (tile_level, number) not in tiles:
                 tiles[tile_level, number] = await self.tile(tile_level, number, tree)
             read[level, n] = node_in_tile(tiles[tile_level, number], first, count)
+            self._older[level, n] = read[level, n]
+        while len(self._older) > OLDER_KEPT:
+            del self._older[next(iter(self._older))]
         return read
 
     async def tile(self, level: int, number: int, tree: Tree) -> bytes:

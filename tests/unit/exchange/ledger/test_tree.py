@@ -2,10 +2,10 @@
 
 import pytest
 
-from exchange.ledger.tree import NodeCache, Tile, Tree, grow, load_tree
+from exchange.ledger.tree import OLDER_KEPT, NodeCache, Tile, Tree, grow, load_tree
 from signing.encoding import sha256
 from signing.errors import ProofInvalid
-from signing.log.merkle import merkle_root, verify_consistency
+from signing.log.merkle import merkle_root, verify_consistency, verify_inclusion
 
 SIZE = 70_000
 EDGES = [1, 2, 255, 256, 257, 511, 512, 4_096, 65_535, 65_536, 65_537, 69_999, SIZE]
@@ -71,3 +71,28 @@ async def test_a_tree_loaded_from_tiles_is_the_tree_that_grew(size: int) -> None
 
     rest = HASHES[size - size % 256 : size]
     assert await load_tree(size, growth.tree.frontier, rest, fetch) == growth.tree
+
+
+async def test_a_new_leaf_is_proven_without_reading_the_old_ones_again(stored: Stored) -> None:
+    nodes, root = NodeCache(stored.tile), stored.tree.root
+    for index in (SIZE - 1, SIZE - 2, SIZE - 300):
+        proof = await nodes.proof(index, SIZE, stored.tree)
+        verify_inclusion(leaf_of(index), index, SIZE, proof, root)
+    stored.read.clear()
+    for index in (SIZE - 1, SIZE - 300):
+        proof = await nodes.proof(index, SIZE, stored.tree)
+        verify_inclusion(leaf_of(index), index, SIZE, proof, root)
+    assert stored.read == []
+
+
+async def test_what_is_kept_of_old_nodes_is_bounded(stored: Stored) -> None:
+    nodes = NodeCache(stored.tile)
+    for index in range(0, SIZE, 60):
+        await nodes.proof(index, SIZE, stored.tree)
+    assert len(nodes._older) <= OLDER_KEPT
+    verify_inclusion(leaf_of(5), 5, SIZE, await nodes.proof(5, SIZE, stored.tree), stored.tree.root)
+
+
+def leaf_of(index: int) -> bytes:
+    """The hash that stands for a leaf of the tree."""
+    return HASHES[index]
