@@ -12,6 +12,7 @@ from signing.timestamps import verify_timestamp
 from tests.integration.witnessing.conftest import AskedBus
 
 MINUTE_MS = 60_000
+DAY_MS = 86_400_000
 ANSWERS = [
     (Answer(403, "no\n"), "refused"),
     (Answer(404, "no\n"), "refused"),
@@ -176,21 +177,26 @@ async def test_a_fork_is_found_out(asked: AskedBus) -> None:
 async def test_stamps_come_every_five_minutes_and_at_the_days_close(asked: AskedBus) -> None:
     first = asked.authorities[0]
     assert len(first.asked) == 1
-    for passed_ms, count in ((4 * MINUTE_MS, 1), (MINUTE_MS, 2), (0, 2), (5 * MINUTE_MS, 3)):
-        _ahead(asked, passed_ms)
-        await asked.heads()
-        await asked.look()
-        assert len(first.asked) == count
-    until_midnight = 86_400_000 - asked.running.clock() % 86_400_000
-    if until_midnight > 4 * MINUTE_MS:
-        _ahead(asked, until_midnight - MINUTE_MS)
-        await asked.heads()
-        await asked.look()
-        count += 1
-    _ahead(asked, MINUTE_MS + 1_000)
+    await _later(asked, _until_midnight(asked) + 60 * MINUTE_MS)  # far from a day's close
+    stamped = len(first.asked)
+    for passed_ms, more in ((4 * MINUTE_MS, 0), (MINUTE_MS, 1), (0, 1), (5 * MINUTE_MS, 2)):
+        await _later(asked, passed_ms)
+        assert len(first.asked) == stamped + more
+    await _later(asked, _until_midnight(asked) - MINUTE_MS)
+    assert len(first.asked) == stamped + 3
+    await _later(asked, MINUTE_MS + 1_000)
+    assert len(first.asked) == stamped + 4
+
+
+async def _later(asked: AskedBus, ms: int) -> None:
+    """So much later, heads and a round."""
+    _ahead(asked, ms)
     await asked.heads()
     await asked.look()
-    assert len(first.asked) == count + 1
+
+
+def _until_midnight(asked: AskedBus) -> int:
+    return DAY_MS - asked.running.clock() % DAY_MS
 
 
 async def test_the_second_authority_is_asked_when_the_first_fails(asked: AskedBus) -> None:
